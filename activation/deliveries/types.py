@@ -1,0 +1,55 @@
+"""What a journey asks to be sent, and what became of it. No Django, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from identity.clock import Instant
+
+
+class Outcome(StrEnum):
+    """What stage 6 decided about one send; the names of the send node's ports, but for DEFERRED."""
+
+    QUEUED = "sent"
+    CAPPED = "capped"
+    UNREACHABLE = "unreachable"
+    DEFERRED = "deferred"  # stays at the node; try again at `retry_at`
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """One step of an enrolment that wants to reach a person.
+
+    `key` = "{enrolment}:{node}:{visit}" is the occurrence key of the ledger and of the delivery: never used twice.
+    `owner` is the row id of the owner identifier that the ledger row and the delivery belong to (house.md, "Whose is it").
+    `when_capped` is skip | defer | exit | the step's default; `give_up_at` bounds a deferral.
+    """
+
+    key: str
+    profile: int
+    owner: int
+    channel: str
+    message_class: str
+    template: int
+    journey: int
+    version: int
+    node: str
+    occurrence: int
+    due_at: Instant
+    priority: int = 0
+    when_capped: str = "skip"
+    give_up_at: Instant | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The answer to one SendRequest. `decision` is the row id of the stored decision; `delivery` that of the queued row."""
+
+    key: str
+    outcome: Outcome
+    decision: int
+    delivery: int | None = None
+    retry_at: Instant | None = None
+    reason: str = ""

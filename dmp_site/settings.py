@@ -1,0 +1,179 @@
+"""Settings of Filrouge. Every choice is a FILROUGE_* variable (secrets also FILROUGE_*_FILE); the defaults are safe."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from dmp_site import environment as env
+from identity.privacy.keys import keys_at
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# The installation's keys: one file, made by `manage.py up` or `manage.py setup` and never beside existing data.
+KEYS_FILE = Path(env.text("KEYS_FILE", str(DATA_DIR / "keys.json")))
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY") or keys_at(KEYS_FILE).session_key
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+
+# --- Where things listen -----------------------------------------------------------------------------------------------
+
+CONSOLE_BIND = env.text("CONSOLE_BIND", "127.0.0.1:8000")
+COLLECTOR_BIND = env.text("COLLECTOR_BIND", "127.0.0.1:8001")
+# The collector's loopback door: imports, receipts and the console post here; guarded by a token made from the keys.
+COLLECTOR_INNER_BIND = env.text("COLLECTOR_INNER_BIND", "127.0.0.1:8002")
+# How the world reaches the two: used in tracked links, pixels, unsubscribe links and settings documents.
+COLLECTOR_URL = env.text("COLLECTOR_URL", f"http://{COLLECTOR_BIND}").rstrip("/")
+CONSOLE_URL = env.text("CONSOLE_URL", f"http://{CONSOLE_BIND}").rstrip("/")
+
+# --- Stores ------------------------------------------------------------------------------------------------------------
+
+
+def _sqlite(name: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "dmp_site.sqlite",
+        "NAME": DATA_DIR / name,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                "PRAGMA cache_size=-64000; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON"
+            ),
+        },
+    }
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise ImproperlyConfigured(
+            "FILROUGE_DATABASE_URL must read postgresql://user:password@host:port/name"
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan"},
+    }
+
+
+_DATABASE_URL = env.secret("DATABASE_URL")
+if _DATABASE_URL:
+    DATABASES = {"default": _postgresql(_DATABASE_URL), "queue": _postgresql(_DATABASE_URL)}
+    DATABASES["queue"]["TEST"] = {"MIRROR": "default"}
+else:
+    DATABASES = {"default": _sqlite("filrouge.sqlite3"), "queue": _sqlite("queue.sqlite3")}
+DATABASE_ROUTERS = ["dmp_site.router.QueueRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INBOX = {
+    "BACKEND": "identity.touchpoints.inbox.sqlite.SqliteInbox",
+    "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
+}
+GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
+
+# --- Django ------------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "identity",
+    "activation",
+    "journeys",
+    "dmp_site",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "dmp_site.urls"
+WSGI_APPLICATION = "dmp_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "dmp_site" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+LOCALE_PATHS = [BASE_DIR / "dmp_site" / "locale"]
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [
+    path for path in [BASE_DIR / "dmp_site" / "frontend" / "dist"] if path.exists()
+]
+
+# Two installations on one host must not log each other out: cookies are not kept apart by port.
+_INSTALLATION = hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:8]
+SESSION_COOKIE_NAME = f"filrouge_session_{_INSTALLATION}"
+CSRF_COOKIE_NAME = f"filrouge_csrf_{_INSTALLATION}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONSOLE_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Filrouge",
+    "VERSION": "v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+Q_CLUSTER = {
+    "name": "filrouge",
+    "orm": "queue",
+    "workers": env.integer("JOB_WORKERS", 1),
+    "timeout": 60,
+    "retry": 120,
+    "max_attempts": 5,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 1.0,
+    "save_limit": 1000,
+    "label": "Jobs",
+}

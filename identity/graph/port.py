@@ -1,0 +1,72 @@
+"""The port of the graph store: touchpoints, identifiers and links.
+
+Back ends pass one contract suite (tests/identity/graph). No SQL, Cypher or driver type crosses. Errors: `StoreAway` when the
+store does not answer (the lane waits), `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
+`LaneSuperseded` when a newer lane has raised the epoch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from uuid import UUID
+
+from identity.clock import Instant
+from identity.graph.types import Neighbourhood, Recorded
+from identity.touchpoints.types import Identifier, Touchpoint
+
+
+class StoreAway(Exception):
+    """The graph store does not answer; nothing is lost, the lane tries again."""
+
+
+class StoreRefuses(Exception):
+    """The graph store refuses this data; the touchpoint is set aside when it fails alone."""
+
+
+class LaneSuperseded(Exception):
+    """Another lane has taken over; this process must end."""
+
+
+class GraphStore(ABC):
+    """Touchpoints and links, wherever they live."""
+
+    @abstractmethod
+    def uuid(self) -> UUID:
+        """Return the uuid that the store was given when it was made."""
+
+    @abstractmethod
+    def raise_epoch(self, epoch: int) -> None:
+        """Make `epoch` the present one. Raises LaneSuperseded when a higher one is stored."""
+
+    @abstractmethod
+    def record(
+        self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
+    ) -> Recorded:
+        """Store the touchpoints, their identifiers and links in one transaction that first compares the epoch.
+
+        Ids are distinct within the batch. Only touchpoints new to the store raise link counts. Neighbourhoods are returned for
+        every identifier of the batch that is new, got a new link (first recorded under a number of this batch, so that a
+        retry returns them again), changed its quarantine, or is `contested`: in a neighbourhood where the policy refused a
+        link before, so that a newer `last_seen` alone can move it.
+        """
+
+    @abstractmethod
+    def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
+        """Return the neighbourhoods that hold these identifiers, each once."""
+
+    @abstractmethod
+    def set_aside(self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool) -> None:
+        """Take the touchpoints' evidence out (or back in) without forgetting them."""
+
+    @abstractmethod
+    def timeline(
+        self,
+        identifiers: Collection[Identifier],
+        *,
+        before: tuple[Instant, str] | None,
+        limit: int,
+    ) -> Sequence[Touchpoint]:
+        """Return the touchpoints owned by these identifiers, newest first by (at, id), below `before`."""
+
+    @abstractmethod
+    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
+        """Yield every neighbourhood, in blocks of about `size` identifiers, memory bounded by the block."""

@@ -1,0 +1,175 @@
+import django.db.models.deletion
+import identity.fields
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('epoch', models.BigIntegerField()),
+                ('now', identity.fields.InstantField()),
+                ('mode', models.CharField(max_length=8)),
+                ('first_number', models.BigIntegerField(null=True)),
+                ('last_number', models.BigIntegerField(null=True)),
+                ('touchpoints', models.PositiveIntegerField(default=0)),
+                ('versions', models.JSONField(default=dict)),
+            ],
+            options={
+                'verbose_name': 'batch',
+                'verbose_name_plural': 'batches',
+            },
+        ),
+        migrations.CreateModel(
+            name='Installation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('inbox', models.UUIDField(null=True)),
+                ('graph', models.UUIDField(null=True)),
+                ('identifier_key', models.CharField(max_length=16)),
+                ('vault_key', models.CharField(max_length=16)),
+                ('created_at', identity.fields.InstantField()),
+            ],
+            options={
+                'verbose_name': 'installation',
+            },
+        ),
+        migrations.CreateModel(
+            name='Lane',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('epoch', models.BigIntegerField(default=0)),
+                ('holder', models.CharField(blank=True, max_length=200)),
+                ('heartbeat_at', identity.fields.InstantField(null=True)),
+                ('live_position', models.BigIntegerField(default=0)),
+                ('history_position', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'lane',
+            },
+        ),
+        migrations.CreateModel(
+            name='Profile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.UUIDField(unique=True)),
+                ('founder', models.CharField(max_length=600, verbose_name='founder')),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+            ],
+            options={
+                'verbose_name': 'profile',
+                'verbose_name_plural': 'profiles',
+            },
+        ),
+        migrations.CreateModel(
+            name='SetAside',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.BigIntegerField(unique=True, verbose_name='number')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('source', models.BigIntegerField(verbose_name='source')),
+                ('mode', models.CharField(max_length=8, verbose_name='mode')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('payload', models.BinaryField()),
+                ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
+                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
+                ('state', models.CharField(default='trying', max_length=10, verbose_name='state')),
+                ('changed_at', identity.fields.InstantField(verbose_name='changed')),
+            ],
+            options={
+                'verbose_name': 'set-aside touchpoint',
+                'verbose_name_plural': 'set-aside touchpoints',
+            },
+        ),
+        migrations.CreateModel(
+            name='Source',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(editable=False, unique=True)),
+                ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('kind', models.CharField(default='site', max_length=20, verbose_name='kind')),
+                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
+                ('region', models.CharField(blank=True, max_length=2, verbose_name='region')),
+                ('settings', models.JSONField(blank=True, default=dict, verbose_name='settings')),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+            ],
+            options={
+                'verbose_name': 'source',
+                'verbose_name_plural': 'sources',
+            },
+        ),
+        migrations.CreateModel(
+            name='LaneCommand',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=60, verbose_name='kind')),
+                ('payload', models.JSONField(default=dict, verbose_name='payload')),
+                ('actor', models.CharField(blank=True, max_length=200, verbose_name='asked by')),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+                ('done_at', identity.fields.InstantField(blank=True, null=True, verbose_name='done')),
+                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
+            ],
+            options={
+                'verbose_name': 'lane command',
+                'verbose_name_plural': 'lane commands',
+                'indexes': [models.Index(condition=models.Q(('done_at', None)), fields=['id'], name='lane_command_open')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Identifier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=600, unique=True, verbose_name='key')),
+                ('namespace', models.CharField(max_length=60, verbose_name='namespace')),
+                ('kind', models.CharField(max_length=10, verbose_name='kind')),
+                ('priority', models.SmallIntegerField(verbose_name='priority')),
+                ('first_number', models.BigIntegerField(verbose_name='first inbox number')),
+                ('contested', models.BooleanField(default=False, verbose_name='contested')),
+                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='identity.profile', verbose_name='profile')),
+            ],
+            options={
+                'verbose_name': 'identifier',
+                'verbose_name_plural': 'identifiers',
+            },
+        ),
+        migrations.CreateModel(
+            name='WriteKey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('prefix', models.CharField(max_length=12, verbose_name='prefix')),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+                ('revoked_at', identity.fields.InstantField(blank=True, null=True, verbose_name='revoked')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='write_keys', to='identity.source', verbose_name='source')),
+            ],
+            options={
+                'verbose_name': 'write key',
+                'verbose_name_plural': 'write keys',
+            },
+        ),
+        migrations.CreateModel(
+            name='Refusal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.CharField(max_length=100, verbose_name='reason')),
+                ('detail', models.CharField(blank=True, max_length=500, verbose_name='last detail')),
+                ('count', models.BigIntegerField(default=0, verbose_name='count')),
+                ('first_at', identity.fields.InstantField(verbose_name='first')),
+                ('last_at', identity.fields.InstantField(verbose_name='last')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='identity.source', verbose_name='source')),
+            ],
+            options={
+                'verbose_name': 'refusal',
+                'verbose_name_plural': 'refusals',
+                'constraints': [models.UniqueConstraint(fields=('source', 'reason'), name='refusal_once')],
+            },
+        ),
+    ]

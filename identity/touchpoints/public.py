@@ -1,0 +1,49 @@
+"""How a floor offers an address on the collector's public port, without knowing the server.
+
+dmp_site.public composes the routes of all floors into one ASGI application.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from identity.clock import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. `headers` are sent as they are; Content-Length is added."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose body is read (and decompressed) within the limits.
+
+    `record` stores internal touchpoints durably: Segment-style track payloads whose `context.filrouge.identifiers` lists the
+    keys ("namespace:value", normalised already) they belong to. It returns when they are committed; raises InboxAway.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    now: Instant
+    record: Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
+
+
+class InboxAway(Exception):
+    """The inbox cannot store just now; answer 503 with Retry-After."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`path` is exact, or a prefix when it ends in "/"."""
+
+    methods: frozenset[str]
+    path: str
+    handle: Callable[[Call], Awaitable[Reply]]

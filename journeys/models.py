@@ -1,0 +1,1 @@
+"""The list of tables: the models of this floor's rooms."""
