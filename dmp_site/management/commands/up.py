@@ -1,0 +1,60 @@
+"""Runs the whole product under one supervisor."""
+
+import logging
+import time
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from dmp_site import setup
+from dmp_site.processes import lifeline
+from dmp_site.processes.children import children
+from dmp_site.processes.supervisor import Supervisor
+from identity.clock import now
+from identity.privacy.keys import KeysMissing
+from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.installation import Foreign
+
+_PATIENCE = 60  # seconds until the addresses are given up on
+
+
+class Command(BaseCommand):
+    help = (
+        "Start everything (collector, lane, sender, jobs, console), watch it, start again what dies; Ctrl-C ends all of it.\n"
+        "The first start sets the installation up: keys, tables, roles, the first login (printed once).\n\n"
+        "Example: manage.py up"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        lifeline.hold()
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        try:
+            for line in setup.ensure(now()):
+                self.stdout.write(line)
+        except (Foreign, ForeignInbox, KeysMissing) as error:
+            raise CommandError(str(error)) from error
+        Supervisor(children()).run(ready=self._announce)
+
+    def _announce(self) -> None:
+        """Print the addresses once both ports answer."""
+        for _ in range(_PATIENCE * 4):
+            if _answers(settings.COLLECTOR_URL) and _answers(settings.CONSOLE_URL):
+                self.stdout.write(f"Console    {settings.CONSOLE_URL}/admin/")
+                self.stdout.write(f"Collector  {settings.COLLECTOR_URL}/v1/batch")
+                return
+            time.sleep(0.25)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=1).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

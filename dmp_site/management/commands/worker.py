@@ -1,0 +1,47 @@
+"""Runs one process of the product."""
+
+import logging
+import signal
+import threading
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from dmp_site.processes import lifeline, roles
+from identity.graph.port import LaneSuperseded
+from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.installation import Foreign
+
+
+class Command(BaseCommand):
+    help = (
+        "Run one process of the product until it is told to stop (SIGTERM). `up` runs and watches all of them; use this one"
+        " under another supervisor, or to add standing-by lanes on other hosts.\n\n"
+        "  collector  receives touchpoints (public port and loopback door)\n"
+        "  lane       takes them through the stages; several may run, one works, the others stand by\n"
+        "  send       hands messages over to the channels\n"
+        "  all        lane and send in one process\n"
+        "  jobs       schedules and long jobs\n"
+        "  console    admin, REST API\n\n"
+        "Example: manage.py worker --role lane"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--role", choices=sorted(roles.ROLES), default="all")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        lifeline.hold()
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        logging.getLogger().setLevel(logging.INFO)
+        try:
+            roles.ROLES[options["role"]](stop)
+        except (Foreign, ForeignInbox, LaneSuperseded) as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,94 @@
+"""The road of one touchpoint, stages 1 to 6, on one screen.
+
+Stage 1 talks to the graph store; stages 2 to 6 run in the one transaction of the Django database in which the inbox position
+advances too. A stage is a function that takes what an earlier one returned; none knows another.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from activation.audiences import refresh
+from activation.deliveries import queue, receipts
+from activation.pressure import ledger
+from identity.errors import NotFound
+from identity.graph.port import GraphStore
+from identity.privacy import services as privacy
+from identity.profiles import facts, fold, resolve
+from identity.stages import reach
+from identity.touchpoints import decode, lane, refusals
+from identity.touchpoints.types import BatchContext, InboxRow
+from journeys.enrolments import react
+from journeys.enrolments.react import Steps
+
+DUE = 500  # wake-ups and clock changes in one transaction
+
+EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
+    "consent.set": privacy.set_consent,
+    "suppression.set": privacy.set_suppression,
+}
+
+
+def process(
+    rows: Sequence[InboxRow],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    settle: Callable[[], None],
+) -> None:
+    """Take inbox rows of one mode through all stages; `settle` advances the inbox in the same transaction."""
+    touchpoints = decode.decode(rows)
+    contested = resolve.contested(touchpoints)
+    reach("1 record")
+    recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
+    with transaction.atomic():
+        lane.compare_epoch(context.epoch)
+        reach("2 resolve")
+        resolved = resolve.resolve(touchpoints, recorded, context)
+        reach("3 fold")
+        fold.fold(resolved, context)
+        receipts.apply(resolved.arrivals, context)
+        ledger.report(resolved.arrivals, context)
+        people = facts.load(resolved.people)
+        reach("4 refresh")
+        changes = refresh.refresh(resolved, people, context)
+        reach("5 react")
+        _send(react.react(resolved.arrivals, changes, people, context), context)
+        refusals.fold(rows, context)
+        lane.remember(
+            epoch=context.epoch,
+            now=context.now,
+            mode=context.mode,
+            numbers=tuple(row.number for row in rows),
+            versions={},
+        )
+        settle()
+
+
+def tick(context: BatchContext) -> bool:
+    """Run what the clock made due up to the horizon; return whether there was anything."""
+    with transaction.atomic():
+        lane.compare_epoch(context.epoch)
+        building = refresh.populate(context, DUE)
+        changes = refresh.due(context, DUE)
+        steps = react.wake(context, DUE)
+        _send(steps, context)
+    return building or bool(changes) or bool(steps.requests)
+
+
+def execute(kind: str, payload: Mapping[str, Any], context: BatchContext) -> None:
+    """Do what a person or the API asked the lane for. Raises DomainError when it cannot be done."""
+    executor = EXECUTORS.get(kind)
+    if executor is None:
+        raise NotFound("unknown_command", f"the lane knows no command {kind!r}")
+    with transaction.atomic():
+        lane.compare_epoch(context.epoch)
+        executor(payload, context)
+
+
+def _send(steps: Steps, context: BatchContext) -> None:
+    """Stage 6, until no step wants to send: a capped or unreachable send lets its journey go on at once."""
+    while steps.requests:
+        reach("6 reserve")
+        steps = react.resume(queue.dispatch(steps.requests, context), context)

@@ -1,0 +1,89 @@
+"""What each role of `manage.py worker` does until it is told to stop."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from activation.deliveries import send
+from dmp_site import jobs, public
+from dmp_site.processes import lane as lane_process
+from dmp_site.processes.console import serve_console
+from dmp_site.processes.lock import FileLock
+from identity import graph
+from identity.clock import now
+from identity.privacy.keys import require_keys
+from identity.touchpoints import collector, inbox, installation, lane
+
+log = logging.getLogger(__name__)
+
+
+def run_collector(stop: threading.Event) -> None:
+    """Receive touchpoints on the public port and on the loopback door."""
+    require_keys(settings.KEYS_FILE)
+    collector.serve(public.routes(), stop)
+
+
+def run_lane(stop: threading.Event) -> None:
+    """Stand by until this is the lane, then work. Raises Foreign, ForeignInbox or LaneSuperseded."""
+    keys = require_keys(settings.KEYS_FILE)
+    store, reader = graph.store(), inbox.reader()
+    installation.verify(inbox=reader.uuid(), graph=store.uuid(), keys=keys)
+    lock = FileLock(settings.DATA_DIR / "lane.lock")
+    if not lane_process.stand_by(lock, stop):
+        return
+    reader.check()
+    epoch = lane.take_over(f"{socket.gethostname()} process {os.getpid()}", now())
+    store.raise_epoch(epoch)
+    log.info("This is the lane now, epoch %d", epoch)
+    lane_process.LaneLoop(
+        graph=store,
+        inbox=reader,
+        lock=lock,
+        attempts=lane_process.attempts_at(settings.DATA_DIR),
+        epoch=epoch,
+    ).run(stop)
+
+
+def run_send(stop: threading.Event) -> None:
+    """Hand due deliveries over to their channels."""
+    require_keys(settings.KEYS_FILE)
+    send.run(stop)
+
+
+def run_all(stop: threading.Event) -> None:
+    """Do the lane's and the sender's work in one process; when one of them ends, so does the other."""
+    sender = threading.Thread(target=_guarded, args=(run_send, stop), name="send")
+    sender.start()
+    try:
+        run_lane(stop)
+    finally:
+        stop.set()
+        sender.join()
+
+
+def _guarded(role: Callable[[threading.Event], None], stop: threading.Event) -> None:
+    try:
+        role(stop)
+    finally:
+        stop.set()
+        close_old_connections()
+
+
+def run_jobs(stop: threading.Event) -> None:
+    """Run schedules and long jobs."""
+    jobs.serve(stop)
+
+
+ROLES: Mapping[str, Callable[[threading.Event], None]] = {
+    "collector": run_collector,
+    "lane": run_lane,
+    "send": run_send,
+    "all": run_all,
+    "jobs": run_jobs,
+    "console": serve_console,
+}

@@ -1,0 +1,117 @@
+"""Starts everything as child processes, starts again what dies, kills a lane that hangs, and ends all of it together."""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dmp_site.processes.lifeline import VARIABLE
+from identity.clock import SECOND, Instant, now
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = 10.0  # seconds a child may take to end after SIGTERM
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 30.0
+_STEADY = 60 * SECOND  # a child that lived this long starts again at once
+
+
+@dataclass
+class Child:
+    """One process to keep alive. `hung(now, started_at)` says whether it has to be killed although it runs."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hung: Callable[[Instant, Instant], bool] = lambda *_: False
+    process: subprocess.Popen[bytes] | None = None
+    started_at: Instant = 0
+    start_after: Instant = 0
+    wait: float = _FIRST_WAIT
+    starts: int = 0
+
+
+class Supervisor:
+    """Keeps children alive until `stop` is set."""
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self.children = list(children)
+        self.stop = threading.Event()
+        self._read_end, self._write_end = os.pipe()
+
+    def run(self, *, ready: Callable[[], None] | None = None) -> None:
+        """Start all, watch until told to stop, then end all."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self.stop.set())
+        try:
+            for child in self.children:
+                self._start(child)
+            if ready:
+                threading.Thread(target=ready, daemon=True).start()
+            while not self.stop.wait(0.25):
+                for child in self.children:
+                    self._look_after(child)
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Ask every child to end, in reverse order of their start, and make sure that it does."""
+        for child in reversed(self.children):
+            _signal(child, signal.SIGTERM)
+        for child in self.children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                log.warning("%s did not end within %.0f s; killed", child.name, STOP_WITHIN)
+            _signal(child, signal.SIGKILL)
+            child.process.wait()
+
+    def _start(self, child: Child) -> None:
+        child.process = subprocess.Popen(  # noqa: S603 - our own commands
+            child.command,
+            env={**os.environ, **child.environment, VARIABLE: str(self._read_end)},
+            pass_fds=[self._read_end],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
+        child.started_at = now()
+        child.starts += 1
+        log.info("%s started, process %d", child.name, child.process.pid)
+
+    def _look_after(self, child: Child) -> None:
+        moment = now()
+        if child.process is None:
+            if moment >= child.start_after:
+                self._start(child)
+        elif (code := child.process.poll()) is not None:
+            _signal(child, signal.SIGKILL)  # what it may have left in its group
+            self._plan_restart(child, code, moment)
+        elif child.hung(moment, child.started_at):
+            log.error("%s hangs; killed", child.name)
+            _signal(child, signal.SIGKILL)
+
+    @staticmethod
+    def _plan_restart(child: Child, code: int, moment: Instant) -> None:
+        steady = moment - child.started_at >= _STEADY
+        child.wait = _FIRST_WAIT if steady else min(_LONGEST_WAIT, child.wait * 2)
+        child.start_after = moment if child.starts == 1 or steady else moment + int(child.wait * SECOND)
+        child.process = None
+        log.error("%s ended with status %d; starting it again", child.name, code)
+
+
+def _signal(child: Child, number: int) -> None:
+    if child.process is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, number)
+
+
+def manage(*arguments: str) -> list[str]:
+    """Return the command line that runs `manage.py` with these arguments."""
+    return [sys.executable, "-m", "django", *arguments]

@@ -1,0 +1,69 @@
+"""Rows that fail alone: their tries, and setting them aside until somebody says "try again"."""
+
+from django.db import transaction
+
+from identity.clock import Instant, from_datetime
+from identity.errors import NotFound
+from identity.touchpoints import commands
+from identity.touchpoints.models import SetAside
+from identity.touchpoints.types import InboxRow, Mode
+
+RETRY = "set_aside.retry"
+TRIES = 3
+
+
+def trying(row: InboxRow, now: Instant) -> int:
+    """Write that one more attempt on this row alone begins; return how many there were before."""
+    with transaction.atomic():
+        entry, _ = SetAside.objects.get_or_create(
+            number=row.number,
+            defaults={
+                "source": row.source,
+                "mode": row.mode,
+                "received_at": row.received_at,
+                "payload": row.payload,
+                "changed_at": now,
+            },
+        )
+        tries = entry.tries
+        entry.tries += 1
+        entry.changed_at = now
+        entry.save(update_fields=["tries", "changed_at"])
+    return tries
+
+
+def set_aside(number: int, touchpoint: str, error: str, now: Instant) -> None:
+    """Keep the row, with the reason, out of the road. Called in the transaction that settles it."""
+    SetAside.objects.filter(number=number).update(
+        state="aside", touchpoint=touchpoint, error=error[:500], changed_at=now
+    )
+
+
+def done(number: int) -> None:
+    """Forget the tries of a row that went through."""
+    SetAside.objects.filter(number=number).delete()
+
+
+def retry(number: int, actor: str, now: Instant) -> int:
+    """Ask the lane to take the row once more, under its original number. Raises NotFound."""
+    with transaction.atomic():
+        found = SetAside.objects.filter(number=number, state="aside").update(
+            state="again", tries=0, changed_at=now
+        )
+        if not found:
+            raise NotFound("not_set_aside", f"no set-aside touchpoint has the number {number}")
+        return commands.enqueue(RETRY, {"number": number}, actor, now)
+
+
+def row(number: int) -> InboxRow:
+    """Return the set-aside row as it was in the inbox. Raises NotFound."""
+    entry = SetAside.objects.filter(number=number).first()
+    if entry is None:
+        raise NotFound("not_set_aside", f"no set-aside touchpoint has the number {number}")
+    return InboxRow(
+        number=entry.number,
+        source=entry.source,
+        mode=Mode(entry.mode),
+        received_at=from_datetime(entry.received_at),
+        payload=bytes(entry.payload),
+    )

@@ -1,0 +1,28 @@
+"""Asking the lane for what only the lane may do (one writer per person: no races by construction)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from identity.clock import Instant
+from identity.touchpoints.models import LaneCommand
+
+
+def enqueue(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> int:
+    """Store a command; the lane executes commands in the order of their ids. The payload holds no clear PII."""
+    with transaction.atomic():
+        row = LaneCommand.objects.create(
+            kind=kind, payload=dict(payload), actor=actor, created_at=now
+        )
+    return row.pk
+
+
+def waiting(limit: int) -> list[LaneCommand]:
+    """Return the oldest commands that were not executed yet."""
+    return list(LaneCommand.objects.filter(done_at=None).order_by("pk")[:limit])
+
+
+def finish(command: int, now: Instant, error: str = "") -> None:
+    """Mark a command as executed, or as refused with the reason."""
+    LaneCommand.objects.filter(pk=command).update(done_at=now, error=error[:500])

@@ -1,0 +1,49 @@
+"""One installation, one set of stores and keys: anything else is refused with a message."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from identity.clock import Instant
+from identity.privacy.keys import Keys
+from identity.touchpoints.models import Installation
+
+ROW = 1
+
+
+class Foreign(Exception):
+    """A store or a key that belongs to another installation."""
+
+
+def register(*, inbox: UUID, graph: UUID, keys: Keys, now: Instant) -> None:
+    """Record which stores and keys belong together, once; afterwards the same as `verify`. Raises Foreign."""
+    with transaction.atomic():
+        Installation.objects.get_or_create(
+            pk=ROW,
+            defaults={
+                "inbox": inbox,
+                "graph": graph,
+                "identifier_key": keys.fingerprint("identifier"),
+                "vault_key": keys.fingerprint("vault"),
+                "created_at": now,
+            },
+        )
+    verify(inbox=inbox, graph=graph, keys=keys)
+
+
+def verify(*, inbox: UUID, graph: UUID, keys: Keys) -> None:
+    """Raise Foreign when a store or key is not the recorded one, naming it and what to do."""
+    row = Installation.objects.filter(pk=ROW).first()
+    if row is None:
+        raise Foreign("the Django database knows no installation: run `manage.py setup`")
+    for name, found, recorded in (
+        ("inbox", inbox, row.inbox),
+        ("graph store", graph, row.graph),
+        ("identifier key", keys.fingerprint("identifier"), row.identifier_key),
+        ("vault key", keys.fingerprint("vault"), row.vault_key),
+    ):
+        if found != recorded:
+            raise Foreign(
+                f"the {name} {found} is not this installation's ({recorded}):"
+                " restore the one that belongs to this database, or restore all from one backup"
+            )
