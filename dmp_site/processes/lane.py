@@ -77,9 +77,7 @@ class LaneLoop:
         except (LaneSuperseded, *OUTAGES):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is: find the row that does it
-            log.warning(
-                "A batch of %d failed (%s); looking for the row", len(claim.rows), error
-            )
+            log.warning("A batch of %d failed (%s); looking for the row", len(claim.rows), error)
             self._cautious_until = claim.rows[-1].number
             for half in _halves(claim.rows):
                 self._take(replace(claim, rows=half))
@@ -101,9 +99,7 @@ class LaneLoop:
         self._set_aside(claim, error)
 
     def _attempt(self, claim: Claim) -> None:
-        self.attempts.begin(
-            Attempt(claim.rows[0].number, claim.rows[-1].number, len(claim.rows))
-        )
+        self.attempts.begin(Attempt(claim.rows[0].number, claim.rows[-1].number, len(claim.rows)))
         pipeline.process(
             claim.rows,
             self._context(claim.mode, claim.horizon),

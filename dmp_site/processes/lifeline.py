@@ -11,7 +11,9 @@ import threading
 import time
 
 VARIABLE = "FILROUGE_LIFELINE"
-_GRACE = 3.0  # seconds between the request and the end; together with the system's own it stays under 5
+_GRACE = (
+    3.0  # seconds between the request and the end; together with the system's own it stays under 5
+)
 
 
 def hold() -> None:

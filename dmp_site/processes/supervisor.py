@@ -101,7 +101,9 @@ class Supervisor:
     def _plan_restart(child: Child, code: int, moment: Instant) -> None:
         steady = moment - child.started_at >= _STEADY
         child.wait = _FIRST_WAIT if steady else min(_LONGEST_WAIT, child.wait * 2)
-        child.start_after = moment if child.starts == 1 or steady else moment + int(child.wait * SECOND)
+        child.start_after = (
+            moment if child.starts == 1 or steady else moment + int(child.wait * SECOND)
+        )
         child.process = None
         log.error("%s ended with status %d; starting it again", child.name, code)
 

@@ -1,0 +1,162 @@
+"""A whole installation in a directory of its own, run by real processes, for tests through public doors."""
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Installation:
+    """Knows the ports and the environment; starts and stops processes; speaks to them as a client would."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self.directory = directory
+        self.console = f"127.0.0.1:{free_port()}"
+        self.collector = f"127.0.0.1:{free_port()}"
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("FILROUGE_")
+        }
+        self.environment = {
+            **inherited,
+            "DJANGO_SETTINGS_MODULE": "dmp_site.settings",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "FILROUGE_DATA_DIR": str(directory),
+            "FILROUGE_CONSOLE_BIND": self.console,
+            "FILROUGE_COLLECTOR_BIND": self.collector,
+            "FILROUGE_COLLECTOR_INNER_BIND": f"127.0.0.1:{free_port()}",
+            **{f"FILROUGE_{name}": value for name, value in settings.items()},
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start `manage.py ARGUMENTS` in a group of its own; its output goes to a file named after it."""
+        log = self.directory / f"{'-'.join(arguments).replace('/', '_')[:60]}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), *arguments],
+                env={**self.environment, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def manage(
+        self, *arguments: str, check: bool = True, timeout: float = 120, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py ARGUMENTS` to its end; its output is captured."""
+        result = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and result.returncode:
+            raise AssertionError(
+                f"manage.py {' '.join(arguments)}:\n{result.stdout}{result.stderr}"
+            )
+        return result
+
+    def shell(self, code: str) -> str:
+        """Run Python code inside the installation; return what it printed."""
+        return self.manage("shell", "--verbosity", "0", "-c", code).stdout
+
+    def wait_for(self, condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+        """Poll until the condition is true; fail with the processes' last words when it never is."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if result := condition():
+                    return result
+            time.sleep(0.05)
+        raise AssertionError(f"never came: {what}\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        logs = sorted(self.directory.glob("*.log"))
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs
+        )
+
+    def answers(self, address: str) -> bool:
+        return httpx.get(f"http://{address}/health", timeout=2).status_code == 200
+
+    def up(self) -> subprocess.Popen[bytes]:
+        """Start everything and wait until both ports answer."""
+        process = self.start("up")
+        self.wait_for(lambda: self.answers(self.collector), "the collector")
+        self.wait_for(lambda: self.answers(self.console), "the console")
+        return process
+
+    def write_key(self, name: str = "site", kind: str = "site") -> str:
+        """Make a source and return a write key for it."""
+        return self.manage("createkey", "--source", name, "--kind", kind, "--quiet").stdout.strip()
+
+    def api_key(self, *scopes: str, channel: str = "") -> str:
+        arguments = [argument for scope in scopes for argument in ("--scope", scope)]
+        if channel:
+            arguments += ["--channel", channel]
+        return self.manage("createkey", "--api", "tests", *arguments, "--quiet").stdout.strip()
+
+    def post(self, write_key: str, *events: Mapping[str, Any]) -> None:
+        """Send events as a batch, as any Segment library does."""
+        token = base64.b64encode(f"{write_key}:".encode()).decode()
+        answer = httpx.post(
+            f"http://{self.collector}/v1/batch",
+            headers={"Authorization": f"Basic {token}"},
+            content=json.dumps({"batch": list(events)}),
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+
+    def api(self, key: str, method: str, path: str, **options: Any) -> httpx.Response:
+        return httpx.request(
+            method,
+            f"http://{self.console}/api/v1/{path}",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=30,
+            **options,
+        )
+
+    def end(self) -> None:
+        """End what was started here, group by group."""
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextlib.contextmanager
+def installation(directory: Path, **settings: str) -> Iterator[Installation]:
+    """Yield an installation; end all of its processes afterwards."""
+    made = Installation(directory, **settings)
+    try:
+        yield made
+    finally:
+        made.end()
