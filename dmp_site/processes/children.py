@@ -26,7 +26,7 @@ def children() -> list[Child]:
 
 
 def environment() -> Mapping[str, str]:
-    """What every child needs to know beside the supervisor's own environment."""
+    """Return what every child needs to know beside the supervisor's own environment."""
     paths = [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
     return {
         "DJANGO_SETTINGS_MODULE": "dmp_site.settings",
@@ -40,7 +40,7 @@ def _child(role: str, hung: Callable[[Instant, Instant], bool] = lambda *_: Fals
 
 
 def _lane_hangs(moment: Instant, started_at: Instant) -> bool:
-    """A lane that had time to start and has not said for 30 s that it lives."""
+    """Tell whether a lane that had time to start has not said for 30 s that it lives."""
     _, beaten_at = _heartbeat()
     return moment - max(beaten_at or 0, started_at) > HEARTBEAT_LIMIT
 
