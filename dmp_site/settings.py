@@ -153,9 +153,15 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "dmp_site.api.schema.Schema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "dmp_site.api.authentication.KeyAuthentication",
+        "dmp_site.api.authentication.ConsoleAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["dmp_site.api.authentication.HasScope"],
+    "EXCEPTION_HANDLER": "dmp_site.api.errors.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["dmp_site.api.parsing.JSONParser"],
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Filrouge",
@@ -163,6 +169,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 Q_CLUSTER = {
     "name": "filrouge",

@@ -1,5 +1,6 @@
 """The list of tables of this floor."""
 
+from identity.privacy.models import AuditEntry
 from identity.profiles.models import Identifier, Profile
 from identity.touchpoints.models import (
     Batch,
@@ -13,6 +14,7 @@ from identity.touchpoints.models import (
 )
 
 __all__ = [
+    "AuditEntry",
     "Batch",
     "Identifier",
     "Installation",

@@ -12,6 +12,21 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AuditEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', identity.fields.InstantField(db_index=True, verbose_name='at')),
+                ('actor', models.CharField(max_length=200, verbose_name='by')),
+                ('action', models.CharField(max_length=100, verbose_name='action')),
+                ('object', models.CharField(db_index=True, max_length=200, verbose_name='object')),
+                ('detail', models.JSONField(default=dict, verbose_name='detail')),
+            ],
+            options={
+                'verbose_name': 'audit entry',
+                'verbose_name_plural': 'audit log',
+            },
+        ),
+        migrations.CreateModel(
             name='Batch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

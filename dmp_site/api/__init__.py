@@ -1,0 +1,1 @@
+"""The root of the REST API: who may call, how errors read, which addresses there are, and its OpenAPI document."""

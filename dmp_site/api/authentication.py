@@ -1,0 +1,85 @@
+"""Who calls, and whether they may: API keys (Bearer) and sessions of the console."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from dmp_site import apikeys, roles
+from identity import clock
+from identity.access import Caller
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer frk_…`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        scheme, _, key = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        caller = apikeys.recognise(key.strip(), clock.now())
+        if caller is None:
+            raise exceptions.AuthenticationFailed("This API key is unknown or revoked.")
+        return AnonymousUser(), caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class ConsoleAuthentication(SessionAuthentication):
+    """The console's own session, with Django's CSRF token for what writes."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = found[0]
+        return user, Caller(f"user:{user.pk}", roles.scopes_of(user))
+
+
+class HasScope(BasePermission):
+    """Reads `required_scope` of the view: one scope, or a dict from method to scope. A view without it is closed."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Caller):
+            raise exceptions.NotAuthenticated
+        scope = required_scope(view, request.method or "")
+        if scope is None:
+            # OPTIONS and unknown methods: whoever is known may ask.
+            return request.method not in {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+        if not request.auth.may(scope):
+            raise exceptions.PermissionDenied(f"This needs the scope {scope}.")
+        return True
+
+
+def required_scope(view: Any, method: str) -> str | None:
+    """Return the scope that a method of the view needs; HEAD needs what GET needs."""
+    needed = getattr(view, "required_scope", None)
+    if isinstance(needed, dict):
+        method = "GET" if method == "HEAD" else method
+        return needed.get(method)
+    return needed
+
+
+class _KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = KeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key made by `manage.py createkey`.",
+        }
+
+
+class _ConsoleScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = ConsoleAuthentication
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "session"}

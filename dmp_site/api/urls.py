@@ -1,0 +1,33 @@
+"""Addresses of the REST API, below /api/. None ends in a slash."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+v1 = [
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+]
+
+
+class Unknown(APIView):
+    """Answers every other address with a JSON 404, to whoever asks."""
+
+    schema = None
+    permission_classes = ()
+    authentication_classes = ()
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        raise NotFound("There is no such address.")
+
+    def get(self, request: Request) -> Response:
+        raise NotFound
+
+
+urlpatterns = [
+    path("v1/", include(v1)),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    re_path("", Unknown.as_view()),
+]

@@ -1,0 +1,24 @@
+"""The audit log: who changed what, and when."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from identity.clock import Instant
+from identity.privacy.models import AuditEntry
+
+
+def record(
+    actor: str,
+    action: str,
+    object: str,  # noqa: A002 - the word of the log
+    detail: Mapping[str, Any],
+    now: Instant,
+) -> None:
+    """Write one entry, in the caller's transaction.
+
+    `actor`: "user:<row id>", "key:<prefix>" or "command:<name>". `action`: "source.change". `object`: "identity.source:3".
+    `detail`: JSON without personal data.
+    """
+    AuditEntry.objects.create(
+        at=now, actor=actor, action=action, object=object, detail=dict(detail)
+    )
