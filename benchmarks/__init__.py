@@ -1,0 +1,1 @@
+"""Figures of the product as ratios; `make bench` runs them."""
