@@ -9,6 +9,9 @@ migrations:  ## write each floor's one migration afresh (nothing is released yet
 	rm -f identity/migrations/0*.py activation/migrations/0*.py journeys/migrations/0*.py dmp_site/migrations/0*.py
 	$(PYTHON) manage.py makemigrations --no-header identity activation journeys dmp_site
 
+openapi:  ## write docs/openapi.yaml afresh from the code
+	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
 format:  ## format the Python code
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix-only -q .
@@ -18,4 +21,4 @@ lint:  ## ruff and mypy
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy .
 
-.PHONY: help migrations format lint
+.PHONY: help migrations openapi format lint

@@ -103,6 +103,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "dmp_site.middleware.content_policy",
+    "dmp_site.middleware.refuse_nul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -138,7 +140,7 @@ USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 LOCALE_PATHS = [BASE_DIR / "dmp_site" / "locale"]
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # served from where they are installed: nothing to collect
 STATICFILES_DIRS = [
     path for path in [BASE_DIR / "dmp_site" / "frontend" / "dist"] if path.exists()
 ]

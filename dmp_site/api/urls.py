@@ -1,19 +1,15 @@
 """Addresses of the REST API, below /api/. None ends in a slash."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-v1 = [
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
-]
-
 
 class Unknown(APIView):
-    """Answers every other address with a JSON 404, to whoever asks."""
+    """Answers every other address with a JSON 404, to whoever asks and by whatever method."""
 
     schema = None
     permission_classes = ()
@@ -26,8 +22,11 @@ class Unknown(APIView):
         raise NotFound
 
 
+rooms: list[URLPattern | URLResolver] = []
+documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
+
 urlpatterns = [
-    path("v1/", include(v1)),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("v1/", include([*rooms, *documents])),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     re_path("", Unknown.as_view()),
 ]
