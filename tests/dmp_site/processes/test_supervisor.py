@@ -1,0 +1,90 @@
+"""The supervisor and its children as real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.process
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return status != "Z"
+
+
+class Supervised:
+    """The supervisor under test, and who it started."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.dmp_site.processes.supervised", str(directory)]
+        )
+        wait_until(lambda: len(self.starts("one")) == len(self.starts("two")) == 1)
+
+    def starts(self, name: str) -> list[list[int]]:
+        """Return the process ids of each start of a child, and of what it forked."""
+        file = self.directory / name
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [[int(pid) for pid in line.split()] for line in lines]
+
+    def everyone(self) -> list[int]:
+        return [pid for name in ("one", "two") for start in self.starts(name) for pid in start]
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    made = Supervised(tmp_path)
+    yield made
+    made.process.kill()
+    made.process.wait()
+    wait_until(lambda: not any(alive(pid) for pid in made.everyone()))
+
+
+def test_a_child_that_dies_is_started_again_and_what_it_forked_is_ended(
+    supervised: Supervised,
+) -> None:
+    pid, forked = supervised.starts("one")[0]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(supervised.starts("one")) == 2)
+    wait_until(lambda: not alive(forked))
+    assert len(supervised.starts("two")) == 1
+
+
+def test_a_child_that_hangs_is_killed_and_started_again(supervised: Supervised) -> None:
+    pid, _ = supervised.starts("two")[0]
+    flag = supervised.directory / "hung-two"
+    flag.touch()
+    wait_until(lambda: not alive(pid))
+    flag.unlink()
+    wait_until(lambda: len(supervised.starts("two")) >= 2)
+
+
+def test_sigterm_ends_all_of_it(supervised: Supervised) -> None:
+    supervised.process.send_signal(signal.SIGTERM)
+    assert supervised.process.wait(20) == 0
+    assert not any(alive(pid) for pid in supervised.everyone())
+
+
+def test_after_the_supervisors_sudden_death_its_children_end_within_five_seconds(
+    supervised: Supervised,
+) -> None:
+    supervised.process.kill()
+    supervised.process.wait()
+    wait_until(lambda: not any(alive(pid) for pid in supervised.everyone()), seconds=5)

@@ -1,0 +1,65 @@
+"""A writer gets its turn although another one writes transaction after transaction."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.process
+
+GREEDY = """
+import os, sys, time
+os.environ["FILROUGE_DATA_DIR"] = sys.argv[1]
+os.environ["DJANGO_SETTINGS_MODULE"] = "dmp_site.settings"
+import django
+django.setup()
+from django.db import connection, transaction
+count = 0
+print("ready", flush=True)
+end = time.monotonic() + float(sys.argv[2])
+waits = []
+while time.monotonic() < end:
+    began = time.monotonic()
+    with transaction.atomic(), connection.cursor() as cursor:
+        waits.append(time.monotonic() - began)
+        cursor.execute("UPDATE turns SET n = n + 1")
+        time.sleep(float(sys.argv[3]))
+    time.sleep(float(sys.argv[4]))
+print(len(waits), max(waits), flush=True)
+"""
+
+
+def writer(directory: Path, seconds: float, hold: float, rest: float) -> subprocess.Popen[str]:
+    arguments = [str(value) for value in (directory, seconds, hold, rest)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", GREEDY, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def turns(process: subprocess.Popen[str]) -> tuple[int, float]:
+    output, _ = process.communicate(timeout=60)
+    count, longest = output.split()
+    return int(count), float(longest)
+
+
+def test_a_console_save_waits_for_a_few_lane_transactions_only(tmp_path: Path) -> None:
+    setup = (
+        "import os,sys,django;os.environ['FILROUGE_DATA_DIR']=sys.argv[1];"
+        "os.environ['DJANGO_SETTINGS_MODULE']='dmp_site.settings';django.setup();"
+        "from django.db import connection;c=connection.cursor();"
+        "c.execute('CREATE TABLE turns (n integer)');c.execute('INSERT INTO turns VALUES (0)')"
+    )
+    subprocess.run([sys.executable, "-c", setup, str(tmp_path)], check=True)
+    lane = writer(tmp_path, 6, 0.04, 0)
+    time.sleep(0.2)
+    console = writer(tmp_path, 4, 0.001, 0.02)
+    saves, longest = turns(console)
+    batches, _ = turns(lane)
+    # Unfairly, the console gets a turn every few seconds; in turns, about one for each of the lane's.
+    assert saves > batches / 5
+    assert longest < 2
