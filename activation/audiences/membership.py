@@ -1,0 +1,211 @@
+"""Who is in, compared with who should be: the one place that writes memberships."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from activation.audiences.compiling import Matches, next_change
+from activation.audiences.live import Live, LiveAudience
+from activation.audiences.types import MembershipChange
+from identity.clock import Instant
+from identity.profiles.types import Cause, Facts
+from identity.sql import Rows, execute, fetch
+
+_NO_MATCHES: Matches = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One profile looked at: what is known of it, what its predicates count, and the instant it is looked at."""
+
+    facts: Facts
+    moment: Instant
+    matches: Matches = field(default_factory=dict)
+    by_hand: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What is stored of the profiles looked at: their audiences, and when the clock was to come back to them."""
+
+    inside: Mapping[int, set[int]]
+    rechecks: Mapping[int, Instant]
+
+
+WhyOf = Callable[[int, LiveAudience | None], tuple[Instant, Cause]]
+
+
+def settle(
+    looks: Mapping[int, Look], live: Live, why: WhyOf, gone: Collection[int] = ()
+) -> list[MembershipChange]:
+    """Make the stored memberships what the rules say, set the rechecks, and return the changes, sorted by profile.
+
+    `why(profile, audience)` gives time and cause of a change; audience None: one whose members are put in by hand, or a
+    profile that is `gone` (it has no identifiers left: every membership ends).
+    """
+    profiles = [*looks, *gone]
+    standing = _read(profiles)
+    changes: list[MembershipChange] = []
+    for profile, look in looks.items():
+        changes += _compare(profile, look, standing.inside.get(profile, set()), live, why)
+    changes += [
+        _change(audience, profile, why(profile, None), entered=False)
+        for profile in gone
+        for audience in sorted(standing.inside.get(profile, ()))
+    ]
+    _write(changes)
+    _write_rechecks({one: next_look(look, live) for one, look in looks.items()}, standing, gone)
+    return changes
+
+
+def _compare(
+    profile: int, look: Look, inside: set[int], live: Live, why: WhyOf
+) -> list[MembershipChange]:
+    facts, moment, matches = look.facts, look.moment, look.matches
+    traits = facts.traits
+    changed = [
+        (audience.id, audience)
+        for audience in live.ruled
+        if audience.rule.holds(traits, facts, matches, moment) is not (audience.id in inside)
+    ]
+    by_hand = [(one, None) for one in live.manual if (one in look.by_hand) is not (one in inside)]
+    return [
+        _change(audience, profile, why(profile, known), entered=audience not in inside)
+        for audience, known in (*changed, *by_hand)
+    ]
+
+
+def _change(
+    audience: int, profile: int, reason: tuple[Instant, Cause], *, entered: bool
+) -> MembershipChange:
+    at, cause = reason
+    return MembershipChange(audience, profile, entered, at, cause)
+
+
+def next_look(look: Look, live: Live) -> Instant | None:
+    """Return when the clock alone will first change an audience of this profile."""
+    if not look.matches and not live.relative:
+        return None
+    edges = [
+        next_change(audience.rule, look.facts, look.matches, look.moment)
+        for audience in live.temporal
+    ]
+    return min((edge for edge in edges if edge is not None), default=None)
+
+
+def _read(profiles: Collection[int]) -> _Standing:
+    rows = Rows("people", profile="bigint")
+    parameters = rows.of((profile,) for profile in profiles)
+    inside: dict[int, set[int]] = {}
+    for profile, audience in fetch(
+        f"SELECT m.profile_id, m.audience_id FROM {rows}"
+        " JOIN activation_membership AS m ON m.profile_id = people.profile",
+        parameters,
+    ):
+        inside.setdefault(profile, set()).add(audience)
+    rechecks = fetch(
+        f"SELECT r.profile_id, r.due_at FROM {rows}"
+        " JOIN activation_recheck AS r ON r.profile_id = people.profile",
+        parameters,
+    )
+    return _Standing(inside, dict(rechecks))
+
+
+def _write(changes: Sequence[MembershipChange]) -> None:
+    """Store the changes: memberships, sizes, the log."""
+    entered = [one for one in changes if one.entered]
+    left = [one for one in changes if not one.entered]
+    if entered:
+        _enter(entered)
+    if left:
+        leave((one.audience, one.profile) for one in left)
+    if changes:
+        log(changes)
+        resize(_difference(changes))
+
+
+def _enter(changes: Sequence[MembershipChange]) -> None:
+    rows = Rows("entered", audience="bigint", profile="bigint", since="bigint", cause="text")
+    execute(
+        "INSERT INTO activation_membership (audience_id, profile_id, since, cause)"
+        f" SELECT audience, profile, since, cause FROM {rows}",
+        rows.of((one.audience, one.profile, one.at, one.cause.value) for one in changes),
+    )
+
+
+def leave(pairs: Iterable[tuple[int, int]]) -> None:
+    """Delete memberships, given as (audience, profile)."""
+    rows = Rows("gone", audience="bigint", profile="bigint")
+    execute(
+        "DELETE FROM activation_membership"
+        f" WHERE (audience_id, profile_id) IN (SELECT audience, profile FROM {rows})",
+        rows.of(pairs),
+    )
+
+
+def log(changes: Sequence[MembershipChange]) -> None:
+    """Append the changes to the log."""
+    rows = Rows(
+        "changes",
+        audience="bigint",
+        profile="bigint",
+        entered="boolean",
+        at="bigint",
+        cause="text",
+    )
+    execute(
+        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, cause)"
+        f" SELECT audience, profile, entered, at, cause FROM {rows}",
+        rows.of(
+            (one.audience, one.profile, one.entered, one.at, one.cause.value) for one in changes
+        ),
+    )
+
+
+def _difference(changes: Iterable[MembershipChange]) -> dict[int, int]:
+    difference: dict[int, int] = {}
+    for one in changes:
+        difference[one.audience] = difference.get(one.audience, 0) + (1 if one.entered else -1)
+    return {audience: change for audience, change in difference.items() if change}
+
+
+def resize(difference: Mapping[int, int]) -> None:
+    """Add to the sizes of audiences."""
+    if not difference:
+        return
+    rows = Rows("difference", audience="bigint", change="bigint")
+    execute(
+        "UPDATE activation_build SET size = size + difference.change"
+        f" FROM {rows} WHERE audience_id = difference.audience",
+        rows.of(difference.items()),
+    )
+
+
+def _write_rechecks(
+    wanted: Mapping[int, Instant | None], standing: _Standing, gone: Collection[int]
+) -> None:
+    stored = standing.rechecks
+    later = {
+        profile: due
+        for profile, due in wanted.items()
+        if due is not None and stored.get(profile) != due
+    }
+    if later:
+        set_rechecks(later)
+    idle = [one for one in stored if one in gone or (one in wanted and wanted[one] is None)]
+    if idle:
+        rows = Rows("idle", profile="bigint")
+        execute(
+            f"DELETE FROM activation_recheck WHERE profile_id IN (SELECT profile FROM {rows})",
+            rows.of((one,) for one in idle),
+        )
+
+
+def set_rechecks(due: Mapping[int, Instant]) -> None:
+    """Set when the clock comes to these profiles, whatever was set before."""
+    rows = Rows("due", profile="bigint", due_at="bigint")
+    execute(
+        "INSERT INTO activation_recheck (profile_id, due_at)"
+        f" SELECT profile, due_at FROM {rows} WHERE true"
+        " ON CONFLICT (profile_id) DO UPDATE SET due_at = excluded.due_at",
+        rows.of(due.items()),
+    )

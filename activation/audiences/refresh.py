@@ -1,0 +1,151 @@
+"""Stage 4: who entered or left which audience, because of touchpoints, of identity, or of the clock.
+
+Everything is seen at the end of a batch, as of the batch's *horizon*: the clock never runs ahead of touchpoints that were
+received but not processed yet. The number of statements does not depend on the size of the batch.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from activation.audiences import live as lives
+from activation.audiences import matching, membership
+from activation.audiences.live import Live, LiveAudience
+from activation.audiences.matching import Found, Spot
+from activation.audiences.membership import Look
+from activation.audiences.types import MembershipChange
+from identity.clock import Instant
+from identity.profiles import facts
+from identity.profiles.types import Arrival, Cause, Facts, Resolved
+from identity.sql import Rows, fetch
+from identity.touchpoints.types import BatchContext
+
+
+def refresh(
+    resolved: Resolved, people: Mapping[int, Facts], context: BatchContext
+) -> list[MembershipChange]:
+    """Bring the audiences of everybody in the batch up to date; return what changed."""
+    live = lives.load()
+    moment = moment_of(context)
+    found = matching.find(resolved.arrivals, live.predicates)
+    looks = look_at(people, dict.fromkeys(people, moment), live, found)
+    reasons = _Reasons(resolved, live, found, context.now)
+    return membership.settle(looks, live, reasons.why, resolved.moved - people.keys())
+
+
+def due(context: BatchContext, limit: int) -> list[MembershipChange]:
+    """Look again at up to `limit` profiles whose time has come, each as of the very instant that was set for it."""
+    rows = fetch(
+        "SELECT profile_id, due_at FROM activation_recheck"
+        " WHERE due_at <= %s ORDER BY due_at, profile_id LIMIT %s",
+        [context.horizon, limit],
+    )
+    if not rows:
+        return []
+    moments: dict[int, Instant] = dict(rows)
+    live = lives.load()
+    people = facts.of(moments)
+    looks = look_at(people, moments, live, {})
+
+    def why(profile: int, audience: LiveAudience | None) -> tuple[Instant, Cause]:
+        if profile not in people:
+            return moments[profile], Cause.IDENTITY
+        return moments[profile], Cause.HAND if audience is None else Cause.CLOCK
+
+    return membership.settle(looks, live, why, moments.keys() - people.keys())
+
+
+def moment_of(context: BatchContext) -> Instant:
+    """Return the instant as of which a batch sees its people; a single row tried again has no horizon of its own."""
+    return context.horizon or context.now
+
+
+def look_at(
+    people: Mapping[int, Facts],
+    moments: Mapping[int, Instant],
+    live: Live,
+    found: Mapping[Spot, Sequence[Found]],
+) -> dict[int, Look]:
+    """Gather what rules read of these people, and store the matches found."""
+    owners = {owner: moments[one] for one, person in people.items() for owner in person.owners}
+    mine = {spot: matches for spot, matches in found.items() if spot[0] in owners}
+    kept = (
+        matching.by_owner(matching.keep(owners, mine, live.predicates)) if live.predicates else {}
+    )
+    hands = by_hand(owners) if live.manual else {}
+    return {
+        profile: Look(
+            person,
+            moments[profile],
+            matching.counted(person.owners, kept, live.predicates) if kept else {},
+            frozenset().union(*(hands.get(owner, ()) for owner in person.owners))
+            if hands
+            else frozenset(),
+        )
+        for profile, person in people.items()
+    }
+
+
+def by_hand(owners: Collection[int]) -> dict[int, set[int]]:
+    """Return the audiences that these owners were put into by hand."""
+    rows = Rows("owners", owner="bigint")
+    hands: dict[int, set[int]] = {}
+    for owner, audience in fetch(
+        f"SELECT m.owner_id, m.audience_id FROM {rows}"
+        " JOIN activation_manualmember AS m ON m.owner_id = owners.owner",
+        rows.of((owner,) for owner in owners),
+    ):
+        hands.setdefault(owner, set()).add(audience)
+    return hands
+
+
+class _Reasons:
+    """Why a membership changed in a batch.
+
+    A touchpoint is the cause when it brought something that the rule reads. Otherwise the profile itself changed (a merge, a
+    split), or a window ended before the clock's own turn came. Who was inside before a rule was put in force, but not looked at
+    yet, is in by rule.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        live: Live,
+        found: Mapping[Spot, Sequence[Found]],
+        now: Instant,
+    ) -> None:
+        self._moved = resolved.moved
+        self._now = now
+        self._live = live
+        self._arrivals = _by_profile(resolved.arrivals)
+        self._found: dict[int, set[int]] = defaultdict(set)
+        for owner, predicate in found:
+            self._found[owner].add(predicate)
+
+    def why(self, profile: int, audience: LiveAudience | None) -> tuple[Instant, Cause]:
+        return self._now, self._cause(profile, audience)
+
+    def _cause(self, profile: int, audience: LiveAudience | None) -> Cause:
+        if audience is None:
+            return Cause.IDENTITY if profile in self._moved else Cause.HAND
+        if audience.awaits(profile):
+            return Cause.RULE
+        if any(self._touches(arrival, audience) for arrival in self._arrivals.get(profile, ())):
+            return Cause.TOUCHPOINT
+        return Cause.IDENTITY if profile in self._moved else Cause.CLOCK
+
+    def _touches(self, arrival: Arrival, audience: LiveAudience) -> bool:
+        rule = audience.rule
+        if rule.counts or not rule.traits.isdisjoint(arrival.touchpoint.traits):
+            return True
+        keys = {did.key for did in rule.dids}
+        return any(
+            self._live.predicates[predicate].key in keys
+            for predicate in self._found[arrival.owner]
+        )
+
+
+def _by_profile(arrivals: Iterable[Arrival]) -> dict[int, list[Arrival]]:
+    sorted_out: dict[int, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        sorted_out[arrival.profile].append(arrival)
+    return sorted_out
