@@ -76,7 +76,7 @@ else:
 DATABASE_ROUTERS = ["dmp_site.router.QueueRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-INBOX = {
+INBOX: dict[str, Any] = {
     "BACKEND": "identity.touchpoints.inbox.sqlite.SqliteInbox",
     "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
 }

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from identity.clock import Instant
+from identity.touchpoints.inbox.port import InboxAway
+
+__all__ = ["Call", "InboxAway", "Reply", "Route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,6 @@ class Call:
     body: bytes
     now: Instant
     record: Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
-
-
-class InboxAway(Exception):
-    """The inbox cannot store just now; answer 503 with Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The port of the inbox: rows that were acknowledged and wait for the lane."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -19,7 +20,15 @@ class NewRow(NamedTuple):
 
 
 class ForeignInbox(Exception):
-    """The inbox belongs to another installation, or was replaced by an older or emptied copy."""
+    """The inbox is missing, belongs to another installation, or was replaced by an older or emptied copy."""
+
+
+class InboxAway(Exception):
+    """The inbox cannot store just now (a full disk, a lost connection); nothing of the append was kept."""
+
+
+class InboxTaken(Exception):
+    """Another process writes this inbox already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +56,22 @@ class Claim:
 
 
 class InboxWriter(ABC):
-    """The collector's side. One writer process per inbox; a second one is refused at `open`."""
+    """The collector's side. One writer process per inbox; a second one is refused with InboxTaken."""
+
+    @abstractmethod
+    def uuid(self) -> UUID:
+        """Return the uuid that the inbox was given when it was made."""
 
     @abstractmethod
     def append(self, rows: Sequence[NewRow], now: Instant) -> int:
         """Store the rows durably in one commit, all received at `now` or later; return the number of the first.
 
-        Numbers are consecutive; times of receipt never fall as numbers rise.
+        Numbers are consecutive; times of receipt never fall as numbers rise. Raises InboxAway; then nothing was stored.
         """
 
     @abstractmethod
     def prune(self, *, keep_from_live: int, keep_from_history: int) -> int:
-        """Delete rows of each mode whose number is lower; return how many."""
+        """Delete rows of each mode whose number is lower, a slice at a time; return how many. Nothing while pruning rests."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -84,4 +97,24 @@ class InboxReader(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise ForeignInbox when the first kept row is beyond position + 1, or the sequence is below the position."""
+        """Raise ForeignInbox when rows beyond the position were dropped, or the sequence is below the position."""
+
+
+class Inbox(ABC):
+    """One inbox, wherever it lives; made from settings.INBOX as Django makes its caches."""
+
+    @abstractmethod
+    def make(self) -> UUID:
+        """Make the inbox unless it exists; return its uuid. Only an installation's set-up calls this."""
+
+    @abstractmethod
+    def writer(self, clock: Callable[[], Instant]) -> InboxWriter:
+        """Open for writing; `clock` stamps what is received. Raises ForeignInbox (none was made) or InboxTaken."""
+
+    @abstractmethod
+    def reader(self) -> InboxReader:
+        """Open for reading; fails at first use, with ForeignInbox, when there is none."""
+
+    @abstractmethod
+    def rest(self) -> AbstractContextManager[None]:
+        """Keep every row while the context lasts: a backup needs those behind the position that it has copied."""
