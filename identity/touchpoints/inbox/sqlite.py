@@ -112,7 +112,7 @@ class SqliteWriter(InboxWriter):
         return _uuid(self._database)
 
     def append(self, rows: Sequence[NewRow], now: Instant) -> int:
-        first = self._next
+        first: int = self._next
         ordinals = dict(self._ordinals)
         try:
             with _locked(self._stamp_lock, fcntl.LOCK_EX), _transaction(self._database):
@@ -164,9 +164,8 @@ class SqliteWriter(InboxWriter):
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 [f"kept_from_{mode}", str(found + 1)],
             )
-            return self._database.execute(
-                f"DELETE FROM {mode} WHERE number <= ?", [found]
-            ).rowcount
+            deleted = self._database.execute(f"DELETE FROM {mode} WHERE number <= ?", [found])
+        return int(deleted.rowcount)
 
     def close(self) -> None:
         self._database.close()
