@@ -1,0 +1,274 @@
+"""The definition of a journey: one JSON document, parsed into frozen values. Pure.
+
+    {"schema_version": 1, "settings": {…}, "nodes": {id: {"type", "config", "ports", "name"}},
+     "edges": [{"from", "port", "to"}], "layout": {id: {"x", "y"}}}
+
+`ports` of a node follow from its type and configuration; they are written out for readers and checked when given. Layout is apart
+from the logic: moving a box makes no new version. The JSON Schema is generated from the same values.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from journeys.matching import Match, Path
+from journeys.nodes import KINDS
+from journeys.nodes.kind import Config, Kind
+from journeys.rules import Settings
+
+SCHEMA_VERSION = 1
+NodeId = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
+MOST_NODES = 500
+
+
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the designer draws a node."""
+
+    x: float
+    y: float
+
+
+class Edge(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"source": "from", "target": "to"},
+):
+    """From a port of a node to the next node."""
+
+    source: NodeId
+    port: str
+    target: NodeId
+
+
+class _RawNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type: str
+    config: dict[str, Any] = {}
+    ports: tuple[str, ...] | None = None
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    nodes: dict[str, Any]
+    schema_version: Literal[1] = 1
+    settings: Settings = Settings()
+    edges: tuple[Edge, ...] = ()
+    layout: dict[str, Point] = {}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that is wrong with a definition; `node` and `field` say where ("" = the whole document)."""
+
+    node: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.node and f"node {self.node}", self.field) if part)
+        return f"{where}: {self.message}" if where else self.message
+
+
+class Invalid(Exception):
+    """The document is no definition; every problem is named."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node with its configuration; `kind` knows what it does."""
+
+    id: str
+    kind: Kind
+    config: Config
+    name: str = ""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        return self.kind.ports(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A journey as a graph. `targets`: (node, port) -> the next node."""
+
+    nodes: Mapping[str, Node]
+    settings: Settings = field(default_factory=Settings)
+    edges: tuple[Edge, ...] = ()
+    layout: Mapping[str, Point] = field(default_factory=dict)
+    targets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def entries(self) -> Iterator[Node]:
+        return (node for node in self.nodes.values() if node.kind.starts)
+
+    def watched(self) -> dict[str, frozenset[Path]]:
+        """Return the events that exits, goal and nodes look at, with the properties that they ask for."""
+        events: dict[str, frozenset[Path]] = {}
+        for match in self._matches():
+            events[match.event] = events.get(match.event, frozenset()) | match.paths()
+        return events
+
+    def audiences(self) -> frozenset[int]:
+        """Return the audiences whose membership is asked about on the way."""
+        asked = (node.kind.audiences(node.config) for node in self.nodes.values())
+        return frozenset(self.settings.audiences().union(*asked))
+
+    def _matches(self) -> Iterator[Match]:
+        yield from self.settings.matches()
+        for node in self.nodes.values():
+            yield from node.kind.matches(node.config)
+
+
+def parse(document: Any) -> Definition:
+    """Turn a JSON document (as Python values) into a definition. Raises Invalid with every problem that was found."""
+    try:
+        raw = msgspec.convert(document, _Document)
+    except msgspec.ValidationError as error:
+        raise Invalid([_located("", error)]) from error
+    nodes, problems = _nodes(raw)
+    targets: dict[tuple[str, str], str] = {}
+    for edge in raw.edges:
+        problems.extend(_edge_problems(edge, raw, nodes, targets))
+        targets[edge.source, edge.port] = edge.target
+    problems += [
+        Problem(id_, "layout", "no such node") for id_ in raw.layout if id_ not in raw.nodes
+    ]
+    if problems:
+        raise Invalid(problems)
+    return Definition(nodes, raw.settings, raw.edges, raw.layout, targets)
+
+
+def _nodes(raw: _Document) -> tuple[dict[str, Node], list[Problem]]:
+    nodes: dict[str, Node] = {}
+    problems: list[Problem] = []
+    if len(raw.nodes) > MOST_NODES:
+        return nodes, [Problem("", "nodes", f"a journey has at most {MOST_NODES} nodes")]
+    for id_, value in raw.nodes.items():
+        try:
+            msgspec.convert(id_, NodeId)
+            nodes[id_] = _node(id_, msgspec.convert(value, _RawNode))
+        except msgspec.ValidationError as error:
+            problems.append(_located(id_, error))
+        except Invalid as invalid:
+            problems.extend(invalid.problems)
+    return nodes, problems
+
+
+def _node(id_: str, raw: _RawNode) -> Node:
+    kind = KINDS.get(raw.type)
+    if kind is None:
+        known = ", ".join(KINDS)
+        raise Invalid([Problem(id_, "type", f"unknown type {raw.type!r}; there are {known}")])
+    try:
+        config = msgspec.convert(raw.config, kind.config)
+    except msgspec.ValidationError as error:
+        raise Invalid([_located(id_, error, inside="config")]) from error
+    node = Node(id_, kind, config, raw.name)
+    if raw.ports is not None and set(raw.ports) != set(node.ports):
+        raise Invalid([Problem(id_, "ports", f"its ports are {', '.join(node.ports) or 'none'}")])
+    return node
+
+
+def _edge_problems(
+    edge: Edge,
+    raw: _Document,
+    nodes: Mapping[str, Node],
+    taken: Mapping[tuple[str, str], str],
+) -> Iterator[Problem]:
+    if edge.source not in raw.nodes or edge.target not in raw.nodes:
+        missing = edge.source if edge.source not in raw.nodes else edge.target
+        yield Problem(
+            edge.source, "edges", f"an edge leads from or to {missing!r}, which is no node"
+        )
+        return
+    source = nodes.get(edge.source)
+    if source is not None and edge.port not in source.ports:
+        yield Problem(edge.source, "edges", f"it has no port {edge.port!r}")
+    if (edge.source, edge.port) in taken:
+        yield Problem(edge.source, "edges", f"two edges leave port {edge.port!r}")
+
+
+def _located(node: str, error: msgspec.ValidationError, *, inside: str = "") -> Problem:
+    """Turn "… - at `$.a.b`" into a problem with its field."""
+    message, _, path = str(error).partition(" - at `$")
+    place = path.rstrip("`").lstrip(".")
+    return Problem(node, ".".join(part for part in (inside, place) if part), message)
+
+
+def document(definition: Definition) -> dict[str, Any]:
+    """Return the definition as JSON values, everything written out; `parse` gives the same definition again."""
+    nodes = {
+        node.id: {
+            "type": node.kind.name,
+            "config": msgspec.to_builtins(node.config),
+            "ports": list(node.ports),
+            "name": node.name,
+        }
+        for node in definition.nodes.values()
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "settings": msgspec.to_builtins(definition.settings),
+        "nodes": nodes,
+        "edges": [msgspec.to_builtins(edge) for edge in definition.edges],
+        "layout": {id_: msgspec.to_builtins(point) for id_, point in definition.layout.items()},
+    }
+
+
+def digest(definition: Definition) -> str:
+    """Return a fingerprint of the logic; the layout, the names and the order of nodes and edges take no part."""
+    logic = document(definition)
+    del logic["layout"]
+    for node in logic["nodes"].values():
+        del node["name"]
+    logic["edges"].sort(key=lambda edge: (edge["from"], edge["port"]))
+    return hashlib.sha256(msgspec.json.encode(logic, order="deterministic")).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the document; the designer and the API validate with it."""
+    kinds = list(KINDS.values())
+    (settings, edge, point, *configs), components = msgspec.json.schema_components(
+        [Settings, Edge, Point, *(kind.config for kind in kinds)], ref_template="#/$defs/{name}"
+    )
+    nodes = [_node_schema(kind, config) for kind, config in zip(kinds, configs, strict=True)]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Journey",
+        "type": "object",
+        "required": ["nodes"],
+        "additionalProperties": False,
+        "properties": {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "settings": settings,
+            "nodes": {
+                "type": "object",
+                "maxProperties": MOST_NODES,
+                "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}$"},
+                "additionalProperties": {"oneOf": nodes},
+            },
+            "edges": {"type": "array", "items": edge},
+            "layout": {"type": "object", "additionalProperties": point},
+        },
+        "$defs": components,
+    }
+
+
+def _node_schema(kind: Kind, config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": kind.name,
+        "type": "object",
+        "required": ["type"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"const": kind.name},
+            "config": config,
+            "ports": {"type": "array", "items": {"type": "string"}},
+            "name": {"type": "string", "maxLength": 200},
+        },
+    }

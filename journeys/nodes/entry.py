@@ -1,0 +1,46 @@
+"""Entry: where people come in, by a touchpoint or by entering an audience."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from journeys.matching import Filter
+from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit, unknown_audience
+
+
+class EntryConfig(Config, frozen=True):
+    """`on` touchpoint: `event`, `where`, and `key`, the path of a property of which each value has an enrolment of its own.
+
+    `on` audience: the person enters `audience`.
+    """
+
+    on: Literal["touchpoint", "audience"]
+    event: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    where: tuple[Filter, ...] = ()
+    key: str = ""
+    audience: int | None = None
+
+
+class Entry(Kind):
+    """The first node of an enrolment; passed at once."""
+
+    name = "entry"
+    config = EntryConfig
+    starts = True
+
+    def ports(self, config: EntryConfig) -> tuple[str, ...]:
+        return ("next",)
+
+    def step(self, config: EntryConfig, visit: Visit) -> Move:
+        what = config.event if config.on == "touchpoint" else f"audience {config.audience}"
+        return Go("next", f"entered by {what}")
+
+    def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
+        if config.on == "touchpoint" and not config.event:
+            yield "event", "say which touchpoint lets people in"
+        if config.on == "audience":
+            if config.audience is None:
+                yield "audience", "say which audience lets people in"
+            else:
+                yield from unknown_audience(config.audience, known)
