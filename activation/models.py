@@ -11,11 +11,13 @@ from activation.audiences.models import (
     Predicate,
     Recheck,
 )
+from activation.channels.models import ChannelConfig
 
 __all__ = [
     "Audience",
     "AudienceVersion",
     "Build",
+    "ChannelConfig",
     "ManualMember",
     "Match",
     "Membership",

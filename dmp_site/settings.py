@@ -82,6 +82,31 @@ INBOX: dict[str, Any] = {
 }
 GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 
+# --- Channels: how people are reached ------------------------------------------------------------------------------------
+
+# Made as Django makes its caches. Channels that are not built in are rows, added in the console: fetched (pull) or called (webhook).
+SMTP_FROM = env.text("SMTP_FROM", "Filrouge <filrouge@localhost>")
+CHANNELS: dict[str, Any] = {
+    "email": {
+        "BACKEND": "activation.channels.email.EmailChannel",
+        "OPTIONS": {
+            "host": env.text("SMTP_HOST", "127.0.0.1"),
+            "port": env.integer("SMTP_PORT", 25),
+            "user": env.text("SMTP_USER"),
+            "password": env.secret("SMTP_PASSWORD"),
+            "security": env.text("SMTP_SECURITY", "none"),
+            "sender": SMTP_FROM,
+            "timeout": float(env.integer("SMTP_TIMEOUT", 20)),
+        },
+    },
+    "site": {"BACKEND": "activation.channels.pull.PullChannel"},
+    "display": {"BACKEND": "activation.channels.pull.PullChannel"},
+}
+# Webhooks call no address of a private network unless this says so.
+WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", default=False)
+# An open or click this many seconds after the hand-over is taken for a machine's (a scanner, a prefetch).
+MACHINE_SECONDS = env.integer("MACHINE_SECONDS", 2)
+
 # --- Django ------------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -12,18 +12,33 @@ class ChannelError(Exception):
     """The channel did not take the message.
 
     `permanent`: trying again cannot help. `uncertain`: it may have taken it (a time-out after the hand-over): the delivery
-    becomes `unknown` and is never sent again by itself.
+    becomes `unknown` and is never sent again by itself. `away`: the channel itself cannot be reached or is set up wrongly, which
+    says nothing about this message: it waits, and no try is counted. `gone`: the receiver wants no more messages at all.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False, uncertain: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        uncertain: bool = False,
+        away: bool = False,
+        gone: bool = False,
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.uncertain = uncertain
+        self.away = away
+        self.gone = gone
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered message on its way to one person. `key` is its idempotency key for every provider."""
+    """A rendered message on its way to one person. `key` is its idempotency key for every provider.
+
+    `address` is the clear value the channel reaches the person by, "" for a channel that needs none. `data` is what a channel
+    without subject and text hands over: JSON values.
+    """
 
     key: str
     address: str
@@ -35,10 +50,16 @@ class Message:
 
 
 class Channel(ABC):
-    """A way to hand a message over. `pull` channels hand nothing over: their deliveries wait until they are fetched."""
+    """A way to hand a message over. `pull` channels hand nothing over: their deliveries wait until they are fetched.
 
-    name: ClassVar[str]
+    `addressed_by`: the entry of a profile's addresses that the channel needs ("email", "sms", ...); "" = none.
+    """
+
     pull: ClassVar[bool] = False
+    addressed_by: str = ""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     @abstractmethod
     def send(self, message: Message, now: Instant) -> str:

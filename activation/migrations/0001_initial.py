@@ -31,6 +31,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ChannelConfig',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=60, unique=True, verbose_name='name')),
+                ('kind', models.CharField(choices=[('pull', 'fetches its deliveries over the REST API'), ('webhook', 'is called with a signed request')], default='pull', max_length=10, verbose_name='kind')),
+                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
+                ('addressed_by', models.CharField(blank=True, max_length=60, verbose_name='addressed by')),
+                ('url', models.URLField(blank=True, max_length=500, verbose_name='address')),
+                ('secret_number', models.PositiveIntegerField(default=1, verbose_name='number of the secret')),
+                ('rotating', models.BooleanField(default=False, verbose_name='also sign with the previous secret')),
+                ('ack_within', models.PositiveIntegerField(default=300, verbose_name='seconds to acknowledge')),
+                ('trouble', models.CharField(blank=True, editable=False, max_length=200, verbose_name='trouble')),
+                ('created_at', identity.fields.InstantField(editable=False, verbose_name='created')),
+            ],
+            options={
+                'verbose_name': 'channel',
+                'verbose_name_plural': 'channels',
+            },
+        ),
+        migrations.CreateModel(
             name='Predicate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
