@@ -55,7 +55,7 @@ def process(
         changes = refresh.refresh(resolved, people, context)
         reach("5 react")
         _send(react.react(resolved.arrivals, changes, people, context), context)
-        refusals.fold(rows, context)
+        refusals.fold(rows, context, touchpoints)
         lane.remember(
             epoch=context.epoch,
             now=context.now,

@@ -50,7 +50,10 @@ class Touchpoint:
     `owner` is the strongest identifier of a person, device or cookie; None when `refusal` says why the identifiers are no
     evidence (the touchpoint is kept, listed, and counts for no profile).
     `same` holds pairs that an alias call declares to be one.
-    `pii` maps the owner's vault fields to clear values; the lane moves them to the vault, and nothing else stores them.
+    `pii` maps PII identifiers to their cleaned values, `pii_fields` the owner's other vault fields (email, phone, first_name,
+    last_name, name, address, birthday, ip, or a dotted path) to theirs; the lane moves both to the vault, and nothing else
+    stores them.
+    `dropped`: why values were not taken as identifiers ("blocked:user_id"); counted, shown by the source's page.
     """
 
     number: int
@@ -74,6 +77,7 @@ class Touchpoint:
     pii: Mapping[Identifier, str] = field(default_factory=dict)
     pii_fields: Mapping[str, str] = field(default_factory=dict)
     clock_corrected: bool = False
+    dropped: tuple[str, ...] = ()
 
 
 def touchpoint_id(source: uuid.UUID, message_id: str) -> str:

@@ -1,0 +1,73 @@
+"""Who turned to whom in an event, over which channel: the events that are contacts by their name."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from identity.touchpoints.types import Direction
+
+_IN, _OUT, _NONE = Direction.INBOUND, Direction.OUTBOUND, Direction.NONE
+
+
+class Contact(NamedTuple):
+    """`channel` and `message_class` are "" where nobody says."""
+
+    direction: Direction
+    channel: str = ""
+    message_class: str = ""
+
+
+# Segment's names for e-mail, mobile and advertising; those of the product's own channels; calls, letters and shops.
+KNOWN: Mapping[str, Contact] = {
+    "Email Sent": Contact(_OUT, "email"),
+    "Email Delivered": Contact(_NONE, "email"),
+    "Email Opened": Contact(_IN, "email"),
+    "Email Link Clicked": Contact(_IN, "email"),
+    "Email Bounced": Contact(_NONE, "email"),
+    "Email Marked as Spam": Contact(_IN, "email"),
+    "Unsubscribed": Contact(_IN, "email"),
+    "Message Delivered": Contact(_NONE),
+    "Message Failed": Contact(_NONE),
+    "Message Clicked": Contact(_IN),
+    "SMS Sent": Contact(_OUT, "sms"),
+    "SMS Received": Contact(_IN, "sms"),
+    "Push Notification Sent": Contact(_OUT, "push"),
+    "Push Notification Received": Contact(_NONE, "push"),
+    "Push Notification Tapped": Contact(_IN, "push"),
+    "Ad Impression": Contact(_OUT, "display"),
+    "Ad Clicked": Contact(_IN, "display"),
+    "Call Made": Contact(_OUT, "call"),
+    "Call Received": Contact(_IN, "call"),
+    "Letter Sent": Contact(_OUT, "mail"),
+    "Campaign Contacted": Contact(_OUT),
+}
+_BY_TYPE = {"page": "site", "screen": "app"}
+_BY_SOURCE = {"site": "site", "app": "app", "ads": "display", "crm": "crm"}
+_LONGEST = 60
+
+
+def contact(type_: str, event: str, properties: Mapping[str, Any], source_kind: str) -> Contact:
+    """Say what kind of contact an event is. Its properties (direction, channel, message_class) outrank its name.
+
+    identify, group and alias are facts, not contacts; an open that a proxy or a machine made is none either.
+    """
+    if type_ not in {"track", "page", "screen"}:
+        return Contact(_NONE)
+    known = KNOWN.get(event) if type_ == "track" else None
+    if known is None:
+        known = Contact(_IN, _BY_TYPE.get(type_) or _BY_SOURCE.get(source_kind, ""))
+    return Contact(
+        _direction(event, properties, known.direction),
+        _word(properties.get("channel")) or known.channel,
+        _word(properties.get("message_class")),
+    )
+
+
+def _direction(event: str, properties: Mapping[str, Any], known: Direction) -> Direction:
+    if event == "Email Opened" and properties.get("open_kind", "human") != "human":
+        return _NONE
+    said = properties.get("direction")
+    return Direction(said) if said in {"inbound", "outbound"} else known
+
+
+def _word(value: Any) -> str:
+    return value.strip().lower()[:_LONGEST] if isinstance(value, str) else ""

@@ -1,0 +1,137 @@
+"""Which identifiers an event carries, by the policy."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from identity.graph import policy
+from identity.graph.policy import DEFAULT, Refused
+from identity.touchpoints.types import Identifier
+
+_SILENT = {"unknown_namespace"}  # ids that other products add to every event; nobody has to act
+
+
+@dataclass(slots=True)
+class Evidence:
+    """`same`: pairs that an alias call declares to be one. `pii`: cleaned values of PII identifiers."""
+
+    identifiers: tuple[Identifier, ...] = ()
+    same: tuple[tuple[Identifier, Identifier], ...] = ()
+    owner: Identifier | None = None
+    refusal: str = ""
+    pii: dict[Identifier, str] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+
+
+def of_event(event: Mapping[str, Any], *, key: bytes, region: str, household: bool) -> Evidence:
+    """Collect the identifiers of an event. `household`: the source says that its groups are households."""
+    evidence = Evidence()
+    found = [
+        _identifier(*each, key, region, evidence) for each in _values(event, household=household)
+    ]
+    evidence.same = _same(event, key, region, evidence)
+    pairs = [identifier for pair in evidence.same for identifier in pair]
+    return _conclude(evidence, [each for each in found if each is not None] + pairs)
+
+
+def of_keys(keys: list[str]) -> Evidence:
+    """Take identifiers that the product itself names; they were normalised before."""
+    known = [Identifier.of(key) for key in keys]
+    return _conclude(Evidence(), [each for each in known if DEFAULT.find(each.namespace)])
+
+
+def _conclude(evidence: Evidence, identifiers: list[Identifier]) -> Evidence:
+    evidence.refusal = DEFAULT.refusal(identifiers, evidence.same)
+    evidence.identifiers = DEFAULT.strongest_first(identifiers)[: policy.MAX_IDENTIFIERS]
+    if not evidence.refusal:
+        evidence.owner = DEFAULT.owner(evidence.identifiers)
+        evidence.refusal = "" if evidence.owner else "no_identifier"
+    return evidence
+
+
+def _identifier(
+    namespace: str, clear: Any, key: bytes, region: str, evidence: Evidence
+) -> Identifier | None:
+    text = _text(clear)
+    if text is None:
+        return None
+    try:
+        identifier, value = _normalised(namespace, text, key, region)
+    except Refused as refused:
+        if refused.reason not in _SILENT:
+            evidence.dropped.append(f"{refused.reason}:{namespace}")
+        return None
+    if identifier.value != value:
+        evidence.pii[identifier] = value
+    return identifier
+
+
+@lru_cache(maxsize=20_000)
+def _normalised(namespace: str, clear: str, key: bytes, region: str) -> tuple[Identifier, str]:
+    """Return the identifier and the cleaned value it was made of; the two differ for PII alone. Raises Refused."""
+    value = policy.clean(namespace, clear, region=region)
+    return policy.identify(namespace, value, key=key), value
+
+
+def _text(value: Any) -> str | None:
+    """Turn a number into text, as servers send ids; None, "" and whatever else has no text are no value."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def _values(event: Mapping[str, Any], *, household: bool) -> Iterator[tuple[str, Any]]:
+    """Yield (namespace, clear value) in the order of the policy table."""
+    yield "user_id", event.get("userId")
+    yield "anonymous_id", event.get("anonymousId")
+    context = _object(event.get("context"))
+    traits = _object(event.get("traits")) if event.get("type") == "identify" else {}
+    for part in (traits, _object(context.get("traits"))):
+        yield "email", part.get("email")
+        yield "phone", part.get("phone")
+    yield "email", _object(event.get("properties")).get("email")
+    device = _object(context.get("device"))
+    yield "maid", device.get("advertisingId")
+    yield "device_id", device.get("id")
+    yield "push_token", device.get("token")
+    yield from _external(context)
+    if household and event.get("type") == "group":
+        yield "household_id", event.get("groupId")
+
+
+def _external(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield context.externalIds (Segment) and context.externalId (RudderStack)."""
+    for name in ("externalIds", "externalId"):
+        listed = context.get(name)
+        for each in listed if isinstance(listed, list) else []:
+            if isinstance(each, dict) and isinstance(each.get("type"), str):
+                yield each["type"], each.get("id")
+
+
+def _same(
+    event: Mapping[str, Any], key: bytes, region: str, evidence: Evidence
+) -> tuple[tuple[Identifier, Identifier], ...]:
+    """Read what an alias call (previousId) or RudderStack's merge call (mergeProperties) declares to be one."""
+    if event.get("type") == "alias":
+        anonymous = event.get("previousId") == event.get("anonymousId")
+        declared = [
+            ("anonymous_id" if anonymous else "user_id", event.get("previousId")),
+            ("user_id", event.get("userId")),
+        ]
+    elif event.get("type") == "merge" and isinstance(event.get("mergeProperties"), list):
+        listed = [_object(each) for each in event["mergeProperties"]]
+        declared = [(str(each.get("type")), each.get("value")) for each in listed]
+    else:
+        return ()
+    found = [_identifier(*each, key, region, evidence) for each in declared]
+    first, *others = found or [None]
+    return tuple((first, other) for other in others if first and other and first != other)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
