@@ -1,37 +1,45 @@
-"""Which touchpoints a journey looks at: filters over properties, and matches of an event. Pure."""
+"""Which touchpoints a journey looks at: filters over properties, and matches of an event. Pure.
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+Filters speak the language of audience rules (`activation.audiences.rules.Filter`) and are evaluated by the same code.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Any
 
 import msgspec
 
+from activation.audiences import reading
+from activation.audiences.compiling import compile_filters
+from activation.audiences.rules import Did, Operator, values
 from identity.clock import Instant
+from identity.errors import DomainError
 
-Value = str | float | int | bool
-Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "contains", "in", "exists", "absent"]
-Path = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Scalar = str | int | float | bool
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 EventName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Test = Callable[[Mapping[str, Any]], bool]
 
-# A touchpoint is remembered with the values that some journey asks for, and no more of it than this.
+# A touchpoint is remembered with the properties that some journey asks for, and no more of each than this.
 MOST_VALUES = 100
-LONGEST_VALUE = 500
+LONGEST_VALUE = 512
 
 # An open that no person made is no reaction.
 NOT_HUMAN = frozenset({"machine_suspected", "proxy"})
 
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A comparison of one property with `value` (a list for `in`, nothing for `exists` and `absent`).
+    """A comparison of one property with a value (a list for `in`, true or false for `exists`).
 
-    `field` is a path with dots ("cart.total"); on the way through a list every element counts, and one that agrees is enough.
+    `property` is a path with dots ("cart.total"); on the way through a list every element counts, and one that agrees is enough.
     """
 
-    field: Path
-    op: Operator = "eq"
-    value: Value | tuple[Value, ...] | None = None
+    property: Path
+    op: Operator
+    value: Scalar | tuple[Scalar, ...]
 
 
-class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A kind of touchpoint: its event, and filters that must all agree.
 
     `key`: the path of a property that must equal the key of the enrolment (the cart of an abandoned cart).
@@ -43,102 +51,72 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str = ""
     of: str = ""
 
+    def __post_init__(self) -> None:
+        compiled(self.event, self.where)
+
+    @cached_property
+    def agrees(self) -> Test:
+        """The filters as one function of the properties."""
+        return compiled(self.event, self.where)
+
     def paths(self) -> frozenset[str]:
         """Return the properties that must be remembered to decide this match."""
-        return frozenset(filter_.field for filter_ in self.where) | (
-            {self.key} if self.key else set()
-        )
+        return frozenset(one.property for one in self.where) | ({self.key} if self.key else set())
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Seen(msgspec.Struct, frozen=True):
     """A touchpoint as journeys remember it. `delivery` is the key of the message that it reacts to, or ""."""
 
     number: int
     event: str
     at: Instant
     delivery: str = ""
-    values: Mapping[str, Sequence[Value]] = {}
+    properties: Mapping[str, Any] = {}
 
 
-def values_at(properties: Mapping[str, Any], path: str) -> list[Value]:
-    """Return the plain values at a path, in order; none when it leads nowhere."""
-    found: list[Any] = [properties]
-    for name in path.split("."):
-        found = [
-            item[name]
-            for item in _flat(found)
-            if isinstance(item, Mapping) and item.get(name) is not None
-        ]
-    return [
-        item[:LONGEST_VALUE] if isinstance(item, str) else item
-        for item in _flat(found)
-        if isinstance(item, str | int | float)
-    ][:MOST_VALUES]
+def compiled(event: str, where: tuple[Filter, ...]) -> Test:
+    """Return the filters as one function. Raises ValueError when one of them makes no sense."""
+    form = [msgspec.to_builtins(one) for one in where]
+    for one in form:
+        if isinstance(one["value"], tuple):
+            one["value"] = list(one["value"])
+    try:
+        rule = reading.parse({"did": event or "any", "within_days": 1, "where": form})
+    except DomainError as error:
+        raise ValueError(error.message.removeprefix("rule.")) from error
+    return compile_filters(rule.where if isinstance(rule, Did) else ())
 
 
-def _flat(items: Iterable[Any]) -> Iterable[Any]:
-    for item in items:
-        if isinstance(item, list | tuple):
-            yield from item
-        else:
-            yield item
+def digest(properties: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Return what of the properties is remembered: what lies at these paths, in its place."""
+    tree: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
+    for path in sorted(paths):
+        if path in properties:
+            whole[path] = _leaf(properties[path])
+            continue
+        branch = tree
+        for name in path.split("."):
+            branch = branch.setdefault(name, {})
+    return {**_pruned(properties, tree), **whole}
 
 
-def digest(properties: Mapping[str, Any], paths: Iterable[str]) -> dict[str, list[Value]]:
-    """Return what of the properties is remembered: the values at these paths."""
-    return {path: values for path in sorted(paths) if (values := values_at(properties, path))}
+def _pruned(value: Any, tree: Mapping[str, Any]) -> Any:
+    if not tree:
+        return _leaf(value)
+    if isinstance(value, list):
+        return [_pruned(one, tree) for one in value[:MOST_VALUES] if isinstance(one, dict)]
+    if not isinstance(value, Mapping):
+        return None
+    return {name: _pruned(value[name], branch) for name, branch in tree.items() if name in value}
 
 
-def agrees(filter_: Filter, values: Sequence[Value]) -> bool:
-    """Tell whether the values of the filter's field satisfy it; values of another type than asked for never do."""
-    match filter_.op:
-        case "exists":
-            return bool(values)
-        case "absent":
-            return not values
-        case "ne":
-            return not any(_equal(value, filter_.value) for value in values)
-        case _:
-            return any(_compare(filter_.op, value, filter_.value) for value in values)
-
-
-def _compare(operator: str, value: Value, wanted: Any) -> bool:
-    match operator:
-        case "eq":
-            return _equal(value, wanted)
-        case "in":
-            return isinstance(wanted, tuple) and any(_equal(value, one) for one in wanted)
-        case "contains":
-            return isinstance(value, str) and isinstance(wanted, str) and wanted in value
-        case _:
-            return _ordered(operator, value, wanted)
-
-
-def _equal(value: Value, wanted: Any) -> bool:
-    return _sort(value) == _sort(wanted) and bool(value == wanted)
-
-
-def _ordered(operator: str, value: Any, wanted: Any) -> bool:
-    if _sort(value) != _sort(wanted) or _sort(value) not in {"number", "text"}:
-        return False
-    match operator:
-        case "gt":
-            return bool(value > wanted)
-        case "ge":
-            return bool(value >= wanted)
-        case "lt":
-            return bool(value < wanted)
-        case _:
-            return bool(value <= wanted)
-
-
-def _sort(value: Any) -> str:
-    """Return what a value compares with; a flag is no number here, though Python takes True for 1."""
-    if isinstance(value, bool):
-        return "flag"
-    if isinstance(value, int | float):
-        return "number"
-    return "text" if isinstance(value, str) else "nothing"
+def _leaf(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:LONGEST_VALUE]
+    if isinstance(value, list):
+        return [_leaf(one) for one in value[:MOST_VALUES] if not isinstance(one, list | dict)]
+    return {} if isinstance(value, dict) else value
 
 
 def meets(match: Match, seen: Seen, *, enrolment: int, key: str) -> bool:
@@ -147,16 +125,19 @@ def meets(match: Match, seen: Seen, *, enrolment: int, key: str) -> bool:
         return False
     if match.of and not seen.delivery.startswith(f"{enrolment}:{match.of}:"):
         return False
-    if match.key and key not in map(as_key, seen.values.get(match.key, ())):
+    if match.key and key != key_at(seen.properties, match.key):
         return False
-    return all(agrees(filter_, seen.values.get(filter_.field, ())) for filter_ in match.where)
+    return match.agrees(seen.properties)
 
 
-def as_key(value: Value) -> str:
-    """Return a property's value as the key of an enrolment; 42 and 42.0 and "42" are one cart."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)[:200]
+def key_at(properties: Mapping[str, Any], path: str) -> str:
+    """Return the key that a touchpoint carries at a path, "" when there is none; 42, 42.0 and "42" are one cart."""
+    for value in values(properties, path):
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return str(value)[:200]
+    return ""
 
 
 def is_human(event: str, properties: Mapping[str, Any]) -> bool:

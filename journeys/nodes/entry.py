@@ -1,15 +1,16 @@
 """Entry: where people come in, by a touchpoint or by entering an audience."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from journeys.matching import Filter
+from journeys.matching import Filter, Test, compiled
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit, unknown_audience
 
 
-class EntryConfig(Config, frozen=True):
+class EntryConfig(Config, frozen=True, dict=True):
     """`on` touchpoint: `event`, `where`, and `key`, the path of a property of which each value has an enrolment of its own.
 
     `on` audience: the person enters `audience`.
@@ -20,6 +21,14 @@ class EntryConfig(Config, frozen=True):
     where: tuple[Filter, ...] = ()
     key: str = ""
     audience: int | None = None
+
+    def __post_init__(self) -> None:
+        compiled(self.event, self.where)
+
+    @cached_property
+    def agrees(self) -> Test:
+        """The filters as one function of the properties."""
+        return compiled(self.event, self.where)
 
 
 class Entry(Kind):

@@ -1,11 +1,15 @@
-"""If / else: on traits, audiences, reactions to a message of this journey, consent."""
+"""If / else: on traits and counters, audiences, reactions to a message of this journey, consent."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from journeys.matching import Filter, Match, agrees, meets, values_at
+from activation.audiences import reading
+from activation.audiences.compiling import Compiled, compile_rule
+from identity.errors import DomainError
+from journeys.matching import Match, meets
 from journeys.nodes.kind import (
     Config,
     Go,
@@ -16,18 +20,33 @@ from journeys.nodes.kind import (
     unknown_audience,
     unknown_sends,
 )
-from journeys.types import Situation
 
 
-class TraitCondition(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="on", tag="trait"
+class RuleCondition(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True, tag_field="on", tag="rule"
 ):
-    """A comparison of a trait of the profile."""
+    """A rule over traits and counters in the language of audiences: {"trait", "op", "value"}, "counter", "and", "or", "not".
 
-    where: Filter
+    What somebody did is asked through an audience, which counts it.
+    """
 
-    def holds(self, situation: Situation) -> bool:
-        return agrees(self.where, values_at(situation.person.traits, self.where.field))
+    rule: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.compiled.dids:
+            raise ValueError("what somebody did is asked through an audience")
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The rule as a function. Raises ValueError when it makes no sense."""
+        try:
+            return compile_rule(reading.parse(self.rule))
+        except DomainError as error:
+            raise ValueError(error.message) from error
+
+    def holds(self, visit: Visit) -> bool:
+        person = visit.situation.person
+        return self.compiled.holds(person.traits, person, {}, visit.now)
 
 
 class AudienceCondition(
@@ -38,8 +57,8 @@ class AudienceCondition(
     audience: int
     inside: bool = True
 
-    def holds(self, situation: Situation) -> bool:
-        return (self.audience in situation.audiences) is self.inside
+    def holds(self, visit: Visit) -> bool:
+        return (self.audience in visit.situation.audiences) is self.inside
 
 
 class ReactionCondition(
@@ -50,7 +69,8 @@ class ReactionCondition(
     match: Match
     happened: bool = True
 
-    def holds(self, situation: Situation) -> bool:
+    def holds(self, visit: Visit) -> bool:
+        situation = visit.situation
         found = any(
             meets(self.match, seen, enrolment=situation.enrolment, key=situation.key)
             for seen in situation.touchpoints
@@ -67,12 +87,12 @@ class ConsentCondition(
     channel: str
     state: Literal["given", "refused", "unsaid"] = "given"
 
-    def holds(self, situation: Situation) -> bool:
-        said = situation.person.consent.get((self.purpose, self.channel))
+    def holds(self, visit: Visit) -> bool:
+        said = visit.situation.person.consent.get((self.purpose, self.channel))
         return said is {"given": True, "refused": False, "unsaid": None}[self.state]
 
 
-Condition = TraitCondition | AudienceCondition | ReactionCondition | ConsentCondition
+Condition = RuleCondition | AudienceCondition | ReactionCondition | ConsentCondition
 
 
 class IfElseConfig(Config, frozen=True):
@@ -88,7 +108,7 @@ class IfElse(Kind):
         return ("yes", "no")
 
     def step(self, config: IfElseConfig, visit: Visit) -> Move:
-        held = [condition.holds(visit.situation) for condition in config.conditions]
+        held = [condition.holds(visit) for condition in config.conditions]
         met = all(held) if config.combine == "all" else any(held)
         return Go("yes" if met else "no", f"{sum(held)} of {len(held)} conditions hold")
 
