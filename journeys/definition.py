@@ -10,6 +10,7 @@ from the logic: moving a box makes no new version. The JSON Schema is generated 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -93,7 +94,7 @@ class Node:
         return self.kind.ports(self.config)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """A journey as a graph. `targets`: (node, port) -> the next node."""
 
@@ -113,8 +114,14 @@ class Definition:
             events[match.event] = events.get(match.event, frozenset()) | match.paths()
         return events
 
-    def audiences(self) -> frozenset[int]:
-        """Return the audiences whose membership is asked about on the way."""
+    @cached_property
+    def listens(self) -> bool:
+        """Whether any touchpoint matters to people inside."""
+        return bool(self.watched())
+
+    @cached_property
+    def asked(self) -> frozenset[int]:
+        """The audiences whose membership is asked about on the way."""
         asked = (node.kind.audiences(node.config) for node in self.nodes.values())
         return frozenset(self.settings.audiences().union(*asked))
 

@@ -17,9 +17,9 @@ from journeys.types import Command, Converted, Exit, Place, Situation, Stepped
 STEP_LIMIT = 1_000  # of one enrolment in its life: a loop that turns for ever ends, and says so
 
 
-def start(entry: str, draws: dict[str, float] | None = None) -> Place:
-    """Return the place of somebody who has just come in at an entry node."""
-    return Place(node=entry, draws=draws or {})
+def start(entry: str, draws: dict[str, float] | None = None, *, ended: str = "") -> Place:
+    """Return the place of somebody who has just come in at an entry node; `ended` when they are not to go on."""
+    return Place(node=entry, draws=draws or {}, ended=ended)
 
 
 def advance(

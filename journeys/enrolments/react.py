@@ -1,0 +1,88 @@
+"""Stage 5: journeys advance, by what happened (`react`), by the clock (`wake`), by what became of a send (`resume`).
+
+The number of statements does not depend on the size of the batch. Everything is written in the caller's transaction, so that a
+crash leaves either all of a step or nothing of it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from activation.audiences.types import MembershipChange
+from activation.deliveries.types import Outcome, SendResult
+from identity.profiles import facts
+from identity.profiles.types import Arrival, Facts
+from identity.sql import Rows, fetch
+from identity.touchpoints.types import BatchContext, Mode
+from journeys.enrolments import entering, leaving, merging, plans, sightings
+from journeys.enrolments import runs as store
+from journeys.enrolments.stepping import Steps, step
+from journeys.types import Answer
+
+__all__ = ["Steps", "react", "resume", "wake"]
+
+
+def react(
+    arrivals: Sequence[Arrival],
+    changes: Iterable[MembershipChange],
+    people: Mapping[int, Facts],
+    context: BatchContext,
+) -> Steps:
+    """Let people in and move on those to whom something happened. History is remembered, but starts and moves nobody.
+
+    `people`: everybody in the batch, also those who only were merged or split.
+    """
+    plan = plans.current()
+    if not plan.versions:
+        return Steps()
+    sightings.remember(arrivals, plan)
+    inside = store.of_people(people)
+    touched, lines = merging.settle(inside)
+    if context.mode is Mode.HISTORY:
+        return step((), people, plan, context, touched=touched, lines=lines)
+    found = entering.triggers(arrivals, changes, people, plan)
+    entered, held = entering.enter(found, inside, people, context.now)
+    return step(
+        [*inside, *entered], people, plan, context, touched=touched, lines=[*lines, *held]
+    )
+
+
+def wake(context: BatchContext, limit: int) -> Steps:
+    """Move on up to `limit` people whose time has come by the horizon, and those who are to be moved or let out."""
+    plan = plans.current()
+    if not plan.versions:
+        return Steps()
+    if moved := leaving.leave(plan, context, limit):
+        return Steps(moved=moved)
+    due = store.by_id(_due(plan, context, limit))
+    if not due:
+        return Steps()
+    people = facts.of({run.profile for run in due})
+    return step(due, people, plan, context)
+
+
+def _due(plan: plans.Plan, context: BatchContext, limit: int) -> list[int]:
+    """Return who is due, the earliest of each journey: one walk over the index per journey that goes on."""
+    journeys = Rows("j", journey="bigint")
+    rows = fetch(
+        f"SELECT e.id FROM {journeys} JOIN journeys_enrolment AS e ON e.id IN ("
+        "SELECT d.id FROM journeys_enrolment AS d WHERE d.journey_id = j.journey AND d.state = 'active'"
+        " AND d.wake_at IS NOT NULL AND d.wake_at <= %s ORDER BY d.wake_at, d.id LIMIT %s)"
+        " ORDER BY e.wake_at, e.id LIMIT %s",
+        [*journeys.of((journey,) for journey in plan.going()), context.horizon, limit, limit],
+    )
+    return [row[0] for row in rows]
+
+
+def resume(results: Sequence[SendResult], context: BatchContext) -> Steps:
+    """Go on with what became of sends; a capped or unreachable one leads on at once, in the same transaction."""
+    if not results:
+        return Steps()
+    plan = plans.current()
+    answers = {int(result.key.partition(":")[0]): _answer(result) for result in results}
+    runs = store.by_id(answers)
+    people = facts.of({run.profile for run in runs})
+    return step(runs, people, plan, context, answers=answers)
+
+
+def _answer(result: SendResult) -> Answer:
+    port = "" if result.outcome is Outcome.DEFERRED else result.outcome.value
+    return Answer(result.key, port, result.retry_at, result.reason)
