@@ -53,8 +53,10 @@ def triggers(
     for change in changes:
         if change.entered and change.cause in _STARTING and change.profile in people:
             owner = people[change.profile].strongest
-            for entrance in plan.audiences.get(change.audience, ()):
-                found.append(Trigger(entrance, change.profile, owner, change.at))
+            found += [
+                Trigger(entrance, change.profile, owner, change.at)
+                for entrance in plan.audiences.get(change.audience, ())
+            ]
     return [one for one in found if one.profile in people]
 
 

@@ -78,7 +78,11 @@ class Step(models.Model):
     """A line of an enrolment's timeline: what happened at a node, and why. `port` "" = the person stays, or leaves the journey."""
 
     enrolment = models.ForeignKey(
-        Enrolment, models.CASCADE, db_index=False, related_name="steps", verbose_name=_("enrolment")
+        Enrolment,
+        models.CASCADE,
+        db_index=False,
+        related_name="steps",
+        verbose_name=_("enrolment"),
     )
     at = InstantField(_("at"))
     node = models.CharField(_("node"), max_length=40)

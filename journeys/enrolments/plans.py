@@ -1,7 +1,7 @@
 """Which journeys are in force, and what they listen to: read once per batch, built once per set of versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 

@@ -40,9 +40,7 @@ def react(
         return step((), people, plan, context, touched=touched, lines=lines)
     found = entering.triggers(arrivals, changes, people, plan)
     entered, held = entering.enter(found, inside, people, context.now)
-    return step(
-        [*inside, *entered], people, plan, context, touched=touched, lines=[*lines, *held]
-    )
+    return step([*inside, *entered], people, plan, context, touched=touched, lines=[*lines, *held])
 
 
 def wake(context: BatchContext, limit: int) -> Steps:

@@ -228,7 +228,15 @@ def write(lines: Collection[Line], now: Instant) -> None:
         "INSERT INTO journeys_step (enrolment_id, at, node, visit, port, reason)"
         f" SELECT enrolment, at, node, visit, port, reason FROM {rows} ORDER BY position",
         rows.of(
-            (position, line.enrolment, now, line.node, line.visit, line.port, line.reason[:_REASON])
+            (
+                position,
+                line.enrolment,
+                now,
+                line.node,
+                line.visit,
+                line.port,
+                line.reason[:_REASON],
+            )
             for position, line in enumerate(lines)
         ),
     )

@@ -8,8 +8,8 @@ import msgspec
 from identity.clock import DAY, Instant
 from identity.profiles.types import Arrival, Facts
 from identity.sql import Rows, execute, fetch
-from journeys.matching import Seen, digest, is_human
 from journeys.enrolments.plans import Plan
+from journeys.matching import Seen, digest, is_human
 
 # Longer than any trigger may be late (journeys.validation), so that who comes in late finds what happened since.
 KEPT = 7 * DAY
@@ -69,9 +69,7 @@ def since(moments: Mapping[int, Instant], people: Mapping[int, Facts]) -> dict[i
         f" FROM {rows} JOIN journeys_sighting AS s ON s.owner_id = p.owner AND s.at >= p.since"
         " ORDER BY s.at, s.number",
         rows.of(
-            (owner, profile, moment)
-            for profile, moment in moments.items()
-            for owner in people[profile].owners
+            (owner, one, moment) for one, moment in moments.items() for owner in people[one].owners
         ),
     ):
         seen = Seen(number, event, at, delivery, _decode(properties))

@@ -18,7 +18,7 @@ from journeys.enrolments.plans import Plan
 from journeys.enrolments.runs import Line, Run
 from journeys.hours import zone_of
 from journeys.matching import Seen
-from journeys.types import Answer, Command, Converted, Exit, Place, Send, Situation, Stepped
+from journeys.types import Answer, Command, Converted, Exit, Send, Situation, Stepped
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ def step(
             plan.versions[run.version], run.place, situation, context.now
         )
         if commands or place != run.place or place.wake_at != run.wake_at:
-            _take(run, place, commands, people[run.profile], plan, work)
+            run.place, run.wake_at = place, place.wake_at
+            work.changed[run.id] = run
+            priority = plan.versions[run.version].settings.priority
+            _sort(run, commands, situation.person, priority, work)
     _hold(runs, plan, context.now, work)
     store.save(work.changed.values(), context.now)
     store.write(work.lines, context.now)
@@ -82,10 +85,10 @@ def _may_move(run: Run, plan: Plan) -> bool:
 def _hold(runs: Iterable[Run], plan: Plan, now: Instant, work: _Work) -> None:
     """Mark people of paused journeys to whom something happened: they are looked at again as soon as it goes on."""
     for run in runs:
-        if run.state == State.ACTIVE and plan.states.get(run.journey) == "paused":
-            if run.wake_at is None or run.wake_at > now:
-                run.wake_at = now
-                work.changed[run.id] = run
+        held = run.state == State.ACTIVE and plan.states.get(run.journey) == "paused"
+        if held and (run.wake_at is None or run.wake_at > now):
+            run.wake_at = now
+            work.changed[run.id] = run
 
 
 def _views(
@@ -146,18 +149,10 @@ def _memberships(asked: Mapping[int, frozenset[int]]) -> dict[int, frozenset[int
     return found
 
 
-def _take(
-    run: Run,
-    place: Place,
-    commands: Sequence[Command],
-    person: Facts,
-    plan: Plan,
-    work: _Work,
+def _sort(
+    run: Run, commands: Sequence[Command], person: Facts, priority: int, work: _Work
 ) -> None:
-    """Take over the new place; sort what is to be done."""
-    run.place, run.wake_at = place, place.wake_at
-    work.changed[run.id] = run
-    priority = plan.versions[run.version].settings.priority
+    """Put each command where it is carried out."""
     for command in commands:
         match command:
             case Stepped(node, visit, port, reason):

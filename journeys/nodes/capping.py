@@ -41,5 +41,3 @@ class Capping(Kind):
             yield "lasts", "a cap lasts at least a minute"
         if config.window < timedelta(minutes=1):
             yield "window", "a window is at least a minute long"
-        if known.channels is not None and config.channel not in known.channels:
-            yield "channel", f"there is no channel {config.channel!r}"

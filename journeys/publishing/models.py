@@ -87,4 +87,4 @@ class Relocation(models.Model):
         verbose_name_plural = _("relocations")
 
     def __str__(self) -> str:
-        return f"{self.version_id} {self.node} → {self.to_node or '×'}"
+        return f"{self.version_id} {self.node} → {self.to_node or 'out'}"

@@ -1,0 +1,40 @@
+"""Reads of journeys: what exists for validation, and how a draft stands."""
+
+from typing import Any
+
+import msgspec
+
+from activation.audiences.models import Audience
+from activation.channels import registry
+from identity.errors import NotFound
+from journeys.definition import Definition, Invalid, Problem, parse
+from journeys.nodes.kind import Known
+from journeys.publishing.models import Journey, JourneyVersion
+from journeys.validation import validate
+
+
+def journey(id_: int) -> Journey:
+    """Return a journey. Raises NotFound."""
+    found = Journey.objects.select_related("version").filter(pk=id_).first()
+    if found is None:
+        raise NotFound("no_journey", f"there is no journey {id_}")
+    return found
+
+
+def definition_of(version: JourneyVersion) -> Definition:
+    """Return the definition that was published."""
+    return parse(msgspec.json.decode(version.definition))
+
+
+def known() -> Known:
+    """Return what exists outside of journeys."""
+    audiences = Audience.objects.exclude(state="archived").values_list("pk", flat=True)
+    return Known(audiences=frozenset(audiences), channels=frozenset(registry.descriptions()))
+
+
+def problems(document: Any) -> list[Problem]:
+    """Return everything that keeps a document from being published."""
+    try:
+        return validate(parse(document), known())
+    except Invalid as invalid:
+        return invalid.problems
