@@ -129,8 +129,7 @@ def _event(encoded: bytes, envelope: Envelope) -> dict[str, Any]:
     if envelope.type:
         event["type"] = envelope.type
     if envelope.context:
-        context = event.get("context")
-        event["context"] = _any.decode(envelope.context) | (context or {})
+        event["context"] = envelope.context | (event.get("context") or {})
     return event  # type: ignore[no-any-return]
 
 

@@ -8,6 +8,7 @@ Encrypted form: AES-256-GCM under a key of its own for each run of the collector
 import itertools
 import os
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -28,7 +29,7 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     type: str | None = None
     sent_at: str | int | float | None = None
     timestamp: str | int | float | None = None
-    context: msgspec.Raw | None = None
+    context: dict[str, Any] | None = None
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -173,7 +172,7 @@ def test_the_batch_says_what_its_events_leave_open(source: Source) -> None:
         event,
         sent_at=NOW - MINUTE,
         timestamp=NOW - 3 * MINUTE,
-        context=msgspec.Raw(b'{"locale":"en","app":{"name":"a"}}'),
+        context={"locale": "en", "app": {"name": "a"}},
         type="screen",
     )
     (touchpoint,) = decode([found])
