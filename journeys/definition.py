@@ -212,19 +212,21 @@ def document(definition: Definition) -> dict[str, Any]:
     nodes = {
         node.id: {
             "type": node.kind.name,
-            "config": msgspec.to_builtins(node.config),
-            "ports": list(node.ports),
+            "config": node.config,
+            "ports": node.ports,
             "name": node.name,
         }
         for node in definition.nodes.values()
     }
-    return {
+    values = {
         "schema_version": SCHEMA_VERSION,
-        "settings": msgspec.to_builtins(definition.settings),
+        "settings": definition.settings,
         "nodes": nodes,
-        "edges": [msgspec.to_builtins(edge) for edge in definition.edges],
-        "layout": {id_: msgspec.to_builtins(point) for id_, point in definition.layout.items()},
+        "edges": definition.edges,
+        "layout": definition.layout,
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(values))
+    return plain
 
 
 def digest(definition: Definition) -> str:

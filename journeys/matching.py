@@ -76,10 +76,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 def compiled(event: str, where: tuple[Filter, ...]) -> Test:
     """Return the filters as one function. Raises ValueError when one of them makes no sense."""
-    form = [msgspec.to_builtins(one) for one in where]
-    for one in form:
-        if isinstance(one["value"], tuple):
-            one["value"] = list(one["value"])
+    form = msgspec.json.decode(msgspec.json.encode(where))
     try:
         rule = reading.parse({"did": event or "any", "within_days": 1, "where": form})
     except DomainError as error:

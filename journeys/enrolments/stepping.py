@@ -11,8 +11,9 @@ from identity.profiles.types import Facts
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import BatchContext
 from journeys import engine
-from journeys.enrolments import effects, sightings
 from journeys.enrolments import runs as store
+from journeys.enrolments import sightings
+from journeys.enrolments.effects import Effect, carry_out
 from journeys.enrolments.models import State
 from journeys.enrolments.plans import Plan
 from journeys.enrolments.runs import Line, Run
@@ -36,7 +37,7 @@ class _Work:
     changed: dict[int, Run] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     requests: list[SendRequest] = field(default_factory=list)
-    effects: list[effects.Effect] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
 
 
 def step(
@@ -69,7 +70,7 @@ def step(
     _hold(runs, plan, context.now, work)
     store.save(work.changed.values(), context.now)
     store.write(work.lines, context.now)
-    effects.carry_out(work.effects, context)
+    carry_out(work.effects, context)
     return Steps(work.requests, len(work.changed))
 
 
@@ -164,7 +165,7 @@ def _sort(
             case Send():
                 work.requests.append(_request(run, command, person, priority))
             case _:
-                work.effects.append(effects.Effect(run, person, priority, command))
+                work.effects.append(Effect(run, person, priority, command))
 
 
 def _request(run: Run, send: Send, person: Facts, priority: int) -> SendRequest:
