@@ -69,11 +69,11 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 _DATABASE_URL = env.secret("DATABASE_URL")
 if _DATABASE_URL:
-    DATABASES = {"default": _postgresql(_DATABASE_URL), "queue": _postgresql(_DATABASE_URL)}
-    DATABASES["queue"]["TEST"] = {"MIRROR": "default"}
+    DATABASES = {"default": _postgresql(_DATABASE_URL)}
+    DATABASE_ROUTERS: list[str] = []
 else:
     DATABASES = {"default": _sqlite("filrouge.sqlite3"), "queue": _sqlite("queue.sqlite3")}
-DATABASE_ROUTERS = ["dmp_site.router.QueueRouter"]
+    DATABASE_ROUTERS = ["dmp_site.router.QueueRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INBOX: dict[str, Any] = {
@@ -203,9 +203,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
+# --- Jobs and retention -----------------------------------------------------------------------------------------------
+
+KEEP_RECORDS_DAYS = env.integer(
+    "KEEP_RECORDS_DAYS", 90
+)  # batches, executed commands, refusals, finished jobs
 Q_CLUSTER = {
     "name": "filrouge",
-    "orm": "queue",
+    "orm": "default" if _DATABASE_URL else "queue",
     "workers": env.integer("JOB_WORKERS", 1),
     "timeout": 60,
     "retry": 120,

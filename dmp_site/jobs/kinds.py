@@ -1,0 +1,70 @@
+"""What long jobs there are, and what one step of each does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from dmp_site.models import Job
+from identity.clock import DAY, Instant
+from identity.touchpoints.models import Batch, LaneCommand, Refusal
+
+STEP = 1_000  # rows deleted in one transaction, few enough not to hold up the lane
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did: rows more than before, where the next goes on, whether that was the last."""
+
+    processed: int
+    done: bool
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stepper(Protocol):
+    """Does one step, in a transaction of some milliseconds that also stores the checkpoint it returns."""
+
+    def __call__(
+        self, payload: Mapping[str, Any], checkpoint: Mapping[str, Any], now: Instant, /
+    ) -> Step: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job. `every` minutes it starts by itself; 0 = only when asked."""
+
+    title: str | Promise
+    step: Stepper
+    every: int = 0
+
+
+def prune(_payload: Mapping[str, Any], _checkpoint: Mapping[str, Any], now: Instant) -> Step:
+    """Delete records of the machinery older than the retention: batches, executed commands, refusals, jobs that are over."""
+    before = now - settings.KEEP_RECORDS_DAYS * DAY
+    for old in _old_records(before):
+        deleted = _delete(old)
+        if deleted:
+            return Step(deleted, done=False)
+    return Step(0, done=True)
+
+
+def _old_records(before: Instant) -> list[QuerySet[Any]]:
+    return [
+        Batch.objects.filter(now__lt=before),
+        LaneCommand.objects.filter(done_at__lt=before),
+        Refusal.objects.filter(last_at__lt=before),
+        Job.objects.filter(changed_at__lt=before).exclude(state__in=Job.OPEN),
+    ]
+
+
+def _delete(rows: QuerySet[Model]) -> int:
+    model: Any = rows.model
+    oldest = list(rows.order_by("pk").values_list("pk", flat=True)[:STEP])
+    return int(model.objects.filter(pk__in=oldest).delete()[0]) if oldest else 0
+
+
+KINDS: Mapping[str, Kind] = {"prune": Kind(_("Delete old records"), prune, every=60)}

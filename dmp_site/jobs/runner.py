@@ -1,0 +1,136 @@
+"""Runs jobs in slices: one lease per slice, one transaction per step, exactly once each."""
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django_q.tasks import async_task
+
+from dmp_site.jobs.kinds import KINDS, Step
+from dmp_site.models import Job
+from identity import clock
+from identity.clock import SECOND, Instant
+from identity.errors import DomainError, NotFound
+
+log = logging.getLogger(__name__)
+
+SLICE = (
+    8.0  # seconds: the worker ends within the supervisor's patience, and heartbeats are never late
+)
+LEASE = 60 * SECOND
+
+
+class LeaseLost(Exception):
+    """Another worker has this job now."""
+
+
+def start(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> Job:
+    """Store a job and queue its first slice. An open job of the same kind and payload is returned instead."""
+    if kind not in KINDS:
+        raise NotFound("unknown_job", f"there is no job of kind {kind!r}")
+    with transaction.atomic():
+        job = Job.objects.filter(kind=kind, payload=dict(payload), state__in=Job.OPEN).first()
+        if job is not None:
+            return job
+        job = Job.objects.create(
+            kind=kind, payload=dict(payload), actor=actor, created_at=now, changed_at=now
+        )
+    _queue(job.pk)
+    return job
+
+
+def cancel(job: int, now: Instant) -> None:
+    """Ask a job to stop after its present step; one that waits stops at once. Raises DomainError when it is over."""
+    with transaction.atomic():
+        asked = Job.objects.filter(pk=job, state__in=Job.OPEN).update(cancel=True, changed_at=now)
+        if not asked:
+            raise DomainError("job_over", f"job {job} is not there or is over already")
+        Job.objects.filter(pk=job, token="").update(state=Job.State.CANCELLED)
+
+
+def requeue_lapsed(now: Instant) -> int:
+    """Queue every open job that nobody works on; return how many."""
+    lapsed = Job.objects.filter(
+        state__in=Job.OPEN, lease_until__lt=now, changed_at__lt=now - LEASE
+    ).values_list("pk", flat=True)
+    for job in lapsed:
+        Job.objects.filter(pk=job).update(changed_at=now)
+        _queue(job)
+    return len(lapsed)
+
+
+def run(job: int) -> None:
+    """Run one slice of a job; a task of the cluster."""
+    lease = _lease(job, clock.now())
+    if lease is None:
+        return
+    try:
+        over = _steps(lease)
+    except LeaseLost:
+        log.warning("Job %d was taken over", job)
+        return
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the lease lapses and the job goes on from its checkpoint
+    except Exception as error:
+        _release(lease, state=Job.State.FAILED, error=f"{type(error).__name__}: {error}"[:500])
+        raise
+    if not over:
+        _queue(job)
+
+
+def _queue(job: int) -> None:
+    async_task(run, job, task_name=f"job {job}", save=False)
+
+
+def _lease(pk: int, now: Instant) -> Job | None:
+    """Take the job unless somebody works on it or it is over."""
+    taken = Job.objects.filter(pk=pk, state__in=Job.OPEN, lease_until__lt=now).update(
+        state=Job.State.RUNNING,
+        token=uuid.uuid4().hex,
+        lease_until=now + LEASE,
+        changed_at=now,
+    )
+    return Job.objects.get(pk=pk) if taken else None
+
+
+def _steps(job: Job) -> bool:
+    """Do steps until the job is over or the slice is; return whether it is over."""
+    end = time.monotonic() + SLICE
+    while True:
+        if Job.objects.filter(pk=job.pk, cancel=True).exists():
+            _release(job, state=Job.State.CANCELLED)
+            return True
+        if _step(job).done:
+            _release(job, state=Job.State.DONE)
+            return True
+        if time.monotonic() >= end:
+            _release(job, state=Job.State.WAITING)
+            return False
+
+
+def _step(job: Job) -> Step:
+    now = clock.now()
+    with transaction.atomic():
+        step = KINDS[job.kind].step(job.payload, job.checkpoint, now)
+        _write(
+            job,
+            checkpoint=dict(step.checkpoint),
+            processed=F("processed") + step.processed,
+            lease_until=now + LEASE,
+            changed_at=now,
+        )
+    job.checkpoint = dict(step.checkpoint)
+    return step
+
+
+def _release(job: Job, **changes: Any) -> None:
+    _write(job, token="", lease_until=0, changed_at=clock.now(), **changes)
+
+
+def _write(job: Job, **changes: Any) -> None:
+    if not Job.objects.filter(pk=job.pk, token=job.token).update(**changes):
+        raise LeaseLost
