@@ -39,6 +39,7 @@ def _sqlite(name: str) -> dict[str, Any]:
     return {
         "ENGINE": "dmp_site.sqlite",
         "NAME": DATA_DIR / name,
+        "TEST": {"NAME": ":memory:"},
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
