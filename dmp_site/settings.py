@@ -108,6 +108,11 @@ WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", default=False)
 # An open or click this many seconds after the hand-over is taken for a machine's (a scanner, a prefetch).
 MACHINE_SECONDS = env.integer("MACHINE_SECONDS", 2)
 
+# --- The first login, made once --------------------------------------------------------------------------------------------
+
+ADMIN_USER = env.text("ADMIN_USER", "admin")
+ADMIN_PASSWORD = env.secret("ADMIN_PASSWORD")
+
 # --- Django ------------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

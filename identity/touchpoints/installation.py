@@ -33,17 +33,33 @@ def register(*, inbox: UUID, graph: UUID, keys: Keys, now: Instant) -> None:
 
 def verify(*, inbox: UUID, graph: UUID, keys: Keys) -> None:
     """Raise Foreign when a store or key is not the recorded one, naming it and what to do."""
+    verify_keys(keys)
+    verify_inbox(inbox)
+    _compare("graph store", graph, _row().graph)
+
+
+def verify_keys(keys: Keys) -> None:
+    """Raise Foreign when a key is not the one that this database's data were written with."""
+    row = _row()
+    _compare("identifier key", keys.fingerprint("identifier"), row.identifier_key)
+    _compare("vault key", keys.fingerprint("vault"), row.vault_key)
+
+
+def verify_inbox(inbox: UUID) -> None:
+    """Raise Foreign when the inbox is not this database's."""
+    _compare("inbox", inbox, _row().inbox)
+
+
+def _row() -> Installation:
     row = Installation.objects.filter(pk=ROW).first()
     if row is None:
         raise Foreign("the Django database knows no installation: run `manage.py setup`")
-    for name, found, recorded in (
-        ("inbox", inbox, row.inbox),
-        ("graph store", graph, row.graph),
-        ("identifier key", keys.fingerprint("identifier"), row.identifier_key),
-        ("vault key", keys.fingerprint("vault"), row.vault_key),
-    ):
-        if found != recorded:
-            raise Foreign(
-                f"the {name} {found} is not this installation's ({recorded}):"
-                " restore the one that belongs to this database, or restore all from one backup"
-            )
+    return row
+
+
+def _compare(name: str, found: object, recorded: object) -> None:
+    if found != recorded:
+        raise Foreign(
+            f"the {name} {found} is not this installation's ({recorded}):"
+            " restore the one that belongs to this database, or restore all from one backup"
+        )

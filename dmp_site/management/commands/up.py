@@ -2,14 +2,14 @@
 
 import logging
 import time
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from dmp_site import setup
+from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline
 from dmp_site.processes.children import children
 from dmp_site.processes.supervisor import Supervisor
@@ -21,17 +21,12 @@ from identity.touchpoints.installation import Foreign
 _PATIENCE = 60  # seconds until the addresses are given up on
 
 
-class Command(BaseCommand):
+class Command(Documented):
     help = (
         "Start everything (collector, lane, sender, jobs, console), watch it, start again what dies; Ctrl-C ends all of it.\n"
         "The first start sets the installation up: keys, tables, roles, the first login (printed once).\n\n"
         "Example: manage.py up"
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def handle(self, *_: Any, **__: Any) -> None:
         lifeline.hold()

@@ -3,18 +3,18 @@
 import logging
 import signal
 import threading
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline, roles
 from identity.graph.port import LaneSuperseded
 from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.installation import Foreign
 
 
-class Command(BaseCommand):
+class Command(Documented):
     help = (
         "Run one process of the product until it is told to stop (SIGTERM). `up` runs and watches all of them; use this one"
         " under another supervisor, or to add standing-by lanes on other hosts.\n\n"
@@ -26,11 +26,6 @@ class Command(BaseCommand):
         "  console    admin, REST API\n\n"
         "Example: manage.py worker --role lane"
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--role", choices=sorted(roles.ROLES), default="all")

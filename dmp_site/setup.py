@@ -1,0 +1,85 @@
+"""Makes an installation, or finds that it is made: keys, tables, stores, roles, the first login. Safe to run again."""
+
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+
+from dmp_site import roles
+from identity import graph
+from identity.clock import Instant
+from identity.privacy.keys import Keys, KeysMissing, make_keys, require_keys
+from identity.touchpoints import inbox, installation, sources
+from identity.touchpoints.models import Installation
+
+
+def ensure(now: Instant) -> list[str]:
+    """Bring the installation into its working state; return what a person should read (the first login, once).
+
+    Raises KeysMissing when there is data without its key file, Foreign or ForeignInbox when a store or key is another's.
+    """
+    said = [] if settings.KEYS_FILE.exists() else [_make_keys()]
+    keys = require_keys(settings.KEYS_FILE)
+    _refuse_foreign(keys)
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, verbosity=0, interactive=False)
+    _join_stores(keys, now)
+    sources.internal(now)
+    roles.ensure()
+    return said + _first_login()
+
+
+def _make_keys() -> str:
+    """Make the key file, never beside data: their PII would be unreadable for ever."""
+    if _holds_data():
+        raise KeysMissing(
+            f"{settings.KEYS_FILE} is missing, but there is data that it belongs to: restore the key file from its backup"
+            " (FILROUGE_KEYS_FILE says where it lives)"
+        )
+    make_keys(settings.KEYS_FILE)
+    return f"Made the keys of this installation in {settings.KEYS_FILE}: keep a copy of the file, apart from the data."
+
+
+def _holds_data() -> bool:
+    inbox_file = settings.INBOX["OPTIONS"].get("path")
+    if inbox_file is not None and Path(inbox_file).exists():
+        return True
+    return _recorded() is not None
+
+
+def _recorded() -> Installation | None:
+    """Return the installation's row, None also when there are no tables yet."""
+    if Installation._meta.db_table not in connection.introspection.table_names():  # noqa: SLF001
+        return None
+    try:
+        return Installation.objects.filter(pk=installation.ROW).first()
+    except DatabaseError:  # a table of an older schema
+        return None
+
+
+def _refuse_foreign(keys: Keys) -> None:
+    """Refuse before anything is migrated or made."""
+    if _recorded() is not None:
+        installation.verify_keys(keys)
+        installation.verify_inbox(inbox.reader().uuid())
+
+
+def _join_stores(keys: Keys, now: Instant) -> None:
+    made = inbox.make() if _recorded() is None else inbox.reader().uuid()
+    installation.register(inbox=made, graph=graph.store().uuid(), keys=keys, now=now)
+
+
+def _first_login() -> list[str]:
+    """Make the first person who may sign in, unless there is somebody."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return []
+        name = settings.ADMIN_USER
+        password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+        user = User.objects.create_superuser(name, password=password)
+        user.groups.add(Group.objects.get(name="admin"))
+    shown = "the password of FILROUGE_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else password
+    return [f"Login      {name} / {shown}"]
