@@ -27,7 +27,9 @@ _CODES = {
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Answer an exception of a view; None (a 500) for what no rule foresees."""
     if isinstance(error, DomainError):
-        return Response({"code": error.code, "message": error.message}, error.status)
+        return Response(
+            {"code": error.code, "message": error.message, **error.detail}, error.status
+        )
     if isinstance(error, exceptions.ValidationError):
         return Response(_invalid(error.detail), 400)
     # DRF's own handler sets Retry-After, WWW-Authenticate and turns Django's Http404 and PermissionDenied into its own.

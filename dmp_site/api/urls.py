@@ -7,6 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from journeys import api as journeys
+
 
 class Unknown(APIView):
     """Answers every other address with a JSON 404, to whoever asks and by whatever method."""
@@ -22,7 +24,7 @@ class Unknown(APIView):
         raise NotFound
 
 
-rooms: list[URLPattern | URLResolver] = []
+rooms: list[URLPattern | URLResolver] = [*journeys.urlpatterns]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 
 urlpatterns = [

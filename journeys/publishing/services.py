@@ -25,6 +25,7 @@ class InvalidDefinition(DomainError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("invalid_definition", "; ".join(map(str, problems)))
         self.problems = problems
+        self.detail = {"problems": msgspec.to_builtins(problems)}
 
 
 def create(name: str, draft: Mapping[str, Any], actor: str, now: Instant) -> Journey:

@@ -1,5 +1,6 @@
 """Definitions that several tests use, as the designer would write them."""
 
+import json
 from typing import Any
 
 
@@ -60,3 +61,7 @@ def abandoned_cart(**settings: Any) -> dict[str, Any]:
         re_entry={"mode": "always"},
         **settings,
     )
+
+
+def as_json(document: Any) -> bytes:
+    return json.dumps(document).encode()

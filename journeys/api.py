@@ -1,0 +1,361 @@
+"""REST: journeys, their versions and states, and the people in them."""
+
+from typing import Any
+
+import msgspec
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from identity import clock, pages
+from identity.access import caller
+from journeys import definition
+from journeys.enrolments import selectors as enrolments
+from journeys.enrolments.models import Enrolment, Step
+from journeys.publishing import selectors, services
+from journeys.publishing.models import Journey, JourneyVersion
+
+READ, WRITE = "journeys:read", "journeys:write"
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read; a save by somebody else in between is answered with 409.",
+)
+
+
+# --- Shapes ---
+
+
+class _Draft(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=200, required=False)
+    draft = serializers.DictField(
+        help_text="The definition; its JSON Schema is at /journeys/schema."
+    )
+
+
+class _NewJourney(_Draft):
+    name = serializers.CharField(max_length=200)
+    draft = serializers.DictField(required=False, default=dict)
+
+
+class _Publish(serializers.Serializer[Any]):
+    migration = serializers.DictField(
+        child=serializers.CharField(max_length=40, allow_null=True),
+        required=False,
+        default=dict,
+        help_text="Node of older versions -> node of the new one, null = leave. Others stay.",
+    )
+
+
+class _Stop(serializers.Serializer[Any]):
+    mode = serializers.ChoiceField(["drain", "eject"])
+
+
+class _JourneyShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    state = serializers.CharField()
+    version = serializers.IntegerField(
+        allow_null=True, help_text="Number of the published version."
+    )
+    revision = serializers.IntegerField()
+    saved_by = serializers.CharField()
+    saved_at = serializers.DateTimeField()
+
+
+class _FullJourney(_JourneyShape):
+    draft = serializers.DictField()
+    problems = serializers.ListField(child=serializers.DictField())
+
+
+class _VersionShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    published_at = serializers.DateTimeField()
+    published_by = serializers.CharField()
+    definition = serializers.DictField()
+
+
+class _NodeCount(serializers.Serializer[Any]):
+    number = serializers.IntegerField(help_text="Number of the version.")
+    node = serializers.CharField()
+    people = serializers.IntegerField()
+    suspended = serializers.IntegerField()
+
+
+class _EnrolmentShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    journey = serializers.IntegerField()
+    version = serializers.IntegerField()
+    key = serializers.CharField()
+    node = serializers.CharField()
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    entered_at = serializers.DateTimeField()
+    wake_at = serializers.DateTimeField(allow_null=True)
+    converted_at = serializers.DateTimeField(allow_null=True)
+    holdout = serializers.BooleanField()
+
+
+class _StepShape(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    node = serializers.CharField()
+    visit = serializers.IntegerField()
+    port = serializers.CharField()
+    reason = serializers.CharField()
+
+
+def _journey(row: Journey) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "state": row.state,
+        "version": row.version.number if row.version else None,
+        "revision": row.revision,
+        "saved_by": row.saved_by,
+        "saved_at": row.saved_at,
+    }
+
+
+def _full(row: Journey) -> Response:
+    problems = msgspec.to_builtins(selectors.problems(row.draft))
+    body = {**_journey(row), "draft": row.draft, "problems": problems}
+    return Response(body, headers={"ETag": services.etag_of(row)})
+
+
+def _version(row: JourneyVersion) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "published_at": row.published_at,
+        "published_by": row.published_by,
+        "definition": msgspec.json.decode(row.definition),
+    }
+
+
+def _enrolment(row: Enrolment) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "journey": row.journey_id,
+        "version": row.version.number,
+        "key": row.key,
+        "node": row.node,
+        "state": row.state,
+        "reason": row.reason,
+        "entered_at": row.entered_at,
+        "wake_at": row.wake_at,
+        "converted_at": row.converted_at,
+        "holdout": row.holdout,
+    }
+
+
+def _step(row: Step) -> dict[str, Any]:
+    return {
+        "at": row.at,
+        "node": row.node,
+        "visit": row.visit,
+        "port": row.port,
+        "reason": row.reason,
+    }
+
+
+def _read(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    form = shape(data=request.data)
+    form.is_valid(raise_exception=True)
+    return dict(form.validated_data)
+
+
+def _who(request: Request) -> dict[str, Any]:
+    return {"actor": caller(request).actor, "now": clock.now()}
+
+
+# --- Views ---
+
+
+class Journeys(APIView):
+    required_scope = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="list_journeys",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("JourneyPage", _JourneyShape(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List journeys, newest first."""
+        rows = Journey.objects.select_related("version")
+        return Response(pages.page(rows, request.query_params, order=["-id"]).render(_journey))
+
+    @extend_schema(
+        operation_id="create_journey", request=_NewJourney, responses={201: _FullJourney}
+    )
+    def post(self, request: Request) -> Response:
+        """Make a journey; its draft need not be complete."""
+        form = _read(_NewJourney, request)
+        answer = _full(services.create(form["name"], form["draft"], **_who(request)))
+        answer.status_code = 201
+        return answer
+
+
+class OneJourney(APIView):
+    required_scope = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+
+    @extend_schema(operation_id="read_journey", responses=_FullJourney)
+    def get(self, request: Request, journey: int) -> Response:
+        """Read a journey with its draft, its ETag, and what keeps the draft from being published."""
+        return _full(selectors.journey(journey))
+
+    @extend_schema(
+        operation_id="save_journey",
+        request=_Draft,
+        responses=_FullJourney,
+        parameters=[_IF_MATCH],
+    )
+    def put(self, request: Request, journey: int) -> Response:
+        """Save the draft."""
+        form = _read(_Draft, request)
+        return _full(
+            services.save_draft(
+                journey,
+                form["draft"],
+                name=form.get("name"),
+                etag=request.headers.get("If-Match"),
+                **_who(request),
+            )
+        )
+
+    @extend_schema(operation_id="discard_journey", request=None, responses={204: None})
+    def delete(self, request: Request, journey: int) -> Response:
+        """Delete a journey that never was published."""
+        services.discard(journey, **_who(request))
+        return Response(status=204)
+
+
+class Publish(APIView):
+    required_scope = {"POST": WRITE}
+
+    @extend_schema(
+        operation_id="publish_journey",
+        request=_Publish,
+        responses=_VersionShape,
+        parameters=[_IF_MATCH],
+    )
+    def post(self, request: Request, journey: int) -> Response:
+        """Publish the draft; `migration` says where people in older versions go. Problems are answered with 422."""
+        form = _read(_Publish, request)
+        return Response(
+            _version(
+                services.publish(
+                    journey,
+                    etag=request.headers.get("If-Match"),
+                    migration=form["migration"],
+                    **_who(request),
+                )
+            )
+        )
+
+
+class Pause(APIView):
+    required_scope = {"POST": WRITE}
+
+    @extend_schema(operation_id="pause_journey", request=None, responses=_JourneyShape)
+    def post(self, request: Request, journey: int) -> Response:
+        """Hold people where they are; nobody enters."""
+        return Response(_journey(services.pause(journey, **_who(request))))
+
+
+class Resume(APIView):
+    required_scope = {"POST": WRITE}
+
+    @extend_schema(operation_id="resume_journey", request=None, responses=_JourneyShape)
+    def post(self, request: Request, journey: int) -> Response:
+        """Go on after a pause; what was due meanwhile is due now."""
+        return Response(_journey(services.resume(journey, **_who(request))))
+
+
+class Stop(APIView):
+    required_scope = {"POST": WRITE}
+
+    @extend_schema(operation_id="stop_journey", request=_Stop, responses=_JourneyShape)
+    def post(self, request: Request, journey: int) -> Response:
+        """Let nobody in; `drain` lets people inside go on to the end, `eject` lets them out where they stand."""
+        mode = _read(_Stop, request)["mode"]
+        stop = services.drain if mode == "drain" else services.eject
+        return Response(_journey(stop(journey, **_who(request))))
+
+
+class Versions(APIView):
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_journey_versions",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("JourneyVersionPage", _VersionShape(many=True)),
+    )
+    def get(self, request: Request, journey: int) -> Response:
+        """List what was published, newest first."""
+        rows = selectors.journey(journey).versions.all()
+        return Response(pages.page(rows, request.query_params, order=["-number"]).render(_version))
+
+
+class People(APIView):
+    required_scope = {"GET": READ}
+
+    @extend_schema(operation_id="count_journey_people", responses=_NodeCount(many=True))
+    def get(self, request: Request, journey: int) -> Response:
+        """Count who is inside, per version and node: what a migration map is written from."""
+        return Response(enrolments.people_per_node(selectors.journey(journey).pk))
+
+
+class Schema(APIView):
+    required_scope = {"GET": READ}
+
+    @extend_schema(operation_id="journey_schema", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Return the JSON Schema of a definition."""
+        return Response(definition.schema())
+
+
+class ProfileJourneys(APIView):
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_profile_journeys",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("EnrolmentPage", _EnrolmentShape(many=True)),
+    )
+    def get(self, request: Request, profile: Any) -> Response:
+        """List the runs of a profile through journeys, newest first."""
+        rows = enrolments.of_person(profile)
+        return Response(pages.page(rows, request.query_params, order=["-id"]).render(_enrolment))
+
+
+class Timeline(APIView):
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="read_enrolment_timeline",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("StepPage", _StepShape(many=True)),
+    )
+    def get(self, request: Request, enrolment: int) -> Response:
+        """List what happened to one person in one journey, in order, with the reason of every step."""
+        rows = enrolments.timeline(enrolment)
+        return Response(pages.page(rows, request.query_params, order=["id"]).render(_step))
+
+
+urlpatterns = [
+    path("journeys", Journeys.as_view()),
+    path("journeys/schema", Schema.as_view()),
+    path("journeys/<int:journey>", OneJourney.as_view()),
+    path("journeys/<int:journey>/publish", Publish.as_view()),
+    path("journeys/<int:journey>/pause", Pause.as_view()),
+    path("journeys/<int:journey>/resume", Resume.as_view()),
+    path("journeys/<int:journey>/stop", Stop.as_view()),
+    path("journeys/<int:journey>/versions", Versions.as_view()),
+    path("journeys/<int:journey>/people", People.as_view()),
+    path("profiles/<uuid:profile>/journeys", ProfileJourneys.as_view()),
+    path("enrolments/<int:enrolment>/steps", Timeline.as_view()),
+]

@@ -1,0 +1,59 @@
+"""What the page asks before it shows something: `GET /v1/decisions?anonymousId=…&slots=hero,banner`.
+
+Answered for an anonymousId only, from committed rows; the answer says what to show and nothing about who it is.
+"""
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, connection
+
+from identity.clock import Instant
+from identity.touchpoints.lookup import identifier_of
+from identity.touchpoints.public import Call, Reply, Route
+from journeys.enrolments import selectors
+
+_HEADERS = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "access-control-allow-origin": "*",
+}
+_PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, OPTIONS",
+    "access-control-allow-headers": "*",
+    "access-control-max-age": "900",
+}
+_MOST_SLOTS = 50
+
+
+async def decide(call: Call) -> Reply:
+    """Answer {"slots": {name: content}}; of somebody unknown it is empty."""
+    if call.method == "OPTIONS":
+        return Reply(204, b"", _PREFLIGHT)
+    anonymous_id = call.query.get("anonymousId", "")
+    if not anonymous_id:
+        return _json(400, {"code": "no_anonymous_id", "message": "anonymousId is missing"})
+    wanted = [name for name in call.query.get("slots", "").split(",") if name][:_MOST_SLOTS]
+    try:
+        return await sync_to_async(_decide)(anonymous_id, wanted, call.now)
+    except (OperationalError, InterfaceError):
+        return _json(
+            503, {"code": "away", "message": "The database is away."}, {"retry-after": "1"}
+        )
+
+
+def _decide(anonymous_id: str, wanted: list[str], now: Instant) -> Reply:
+    identifier = identifier_of("anonymous_id", anonymous_id)
+    try:
+        slots = selectors.slots(identifier.key, now, wanted) if identifier else {}
+    except (OperationalError, InterfaceError):
+        connection.close()  # the next call opens another
+        raise
+    return _json(200, {"slots": slots})
+
+
+def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, msgspec.json.encode(body), {**_HEADERS, **(headers or {})})
+
+
+ROUTES = [Route(frozenset({"GET", "OPTIONS"}), "/v1/decisions", decide)]
