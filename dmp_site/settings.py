@@ -81,6 +81,8 @@ INBOX: dict[str, Any] = {
     "BACKEND": "identity.touchpoints.inbox.sqlite.SqliteInbox",
     "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
 }
+# Rows that may wait for the lane before senders are told to come again (429).
+INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000)
 GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 
 # --- Channels: how people are reached ------------------------------------------------------------------------------------

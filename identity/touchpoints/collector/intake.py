@@ -1,0 +1,163 @@
+"""Takes events in: from a body to rows that are on the disk, and the answer that says which were not taken."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from identity.touchpoints.collector import events
+from identity.touchpoints.collector.commits import Committer, TooMuch
+from identity.touchpoints.collector.events import Id, Refused
+from identity.touchpoints.collector.http import Problem
+from identity.touchpoints.collector.keyring import Keyring, Origin
+from identity.touchpoints.inbox.port import InboxAway, NewRow
+from identity.touchpoints.payload import Envelope, pack
+from identity.touchpoints.types import Mode
+
+WAIT = 5  # seconds after which a sender who was told to wait may come again
+_BREATH = 200  # events of a large batch after which other requests get a turn
+
+
+class Batch(msgspec.Struct, rename="camel"):
+    """The body of a batch: its events as they came."""
+
+    batch: list[msgspec.Raw]
+    write_key: str | None = None
+    sent_at: Id = None
+    timestamp: Id = None
+    context: dict[str, Any] | None = None
+
+    def envelope(self) -> Envelope:
+        return Envelope(sent_at=self.sent_at, timestamp=self.timestamp, context=self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many events came, and which were not taken: (position, code, message)."""
+
+    received: int
+    errors: Sequence[tuple[int, str, str]]
+
+
+_decode_batch = msgspec.json.Decoder(Batch).decode
+
+
+def read_batch(body: bytes) -> Batch:
+    """Parse the body of a batch. Raises Problem."""
+    check_utf8(body)
+    try:
+        batch = _decode_batch(body)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "invalid_body", f"the body is no batch of events: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise malformed(error) from error
+    if len(batch.batch) > events.MOST:
+        raise Problem(
+            413,
+            "too_many_events",
+            f"a batch holds at most {events.MOST} events; send smaller ones",
+        )
+    return batch
+
+
+def check_utf8(body: bytes) -> None:
+    """Raise Problem unless the body is UTF-8. JSON decoders do not look into what they skip."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise Problem(400, "invalid_utf8", "the body is not UTF-8") from error
+
+
+def malformed(error: Exception) -> Problem:
+    if isinstance(error, RecursionError):
+        return Problem(400, "too_deep", "the body is nested too deep")
+    return Problem(400, "invalid_json", f"the body is not valid JSON: {error}")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Checks events, stores what is taken, counts what is not."""
+
+    committer: Committer
+    keyring: Keyring
+    own: int  # the product's own source
+
+    async def take(
+        self,
+        raw: Sequence[bytes | msgspec.Raw],
+        origin: Origin | None,
+        envelope: Envelope,
+        *,
+        mode: Mode = Mode.LIVE,
+        trusted: bool = False,
+    ) -> Taken:
+        """Store the events durably. Without an origin each event's own write key says whose it is. Raises Problem."""
+        header = msgspec.json.encode(envelope)
+        rows: list[NewRow] = []
+        errors: list[tuple[int, str, str]] = []
+        for position, each in enumerate(raw):
+            if position % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            whose = origin
+            try:
+                event = events.check(bytes(each), envelope.type, trusted=trusted)
+                whose = origin or await self._owner(event.write_key)
+            except Refused as refused:
+                errors.append((position, refused.code, refused.message))
+                if whose is not None:
+                    self.committer.refuse(whose.source, refused.code, refused.message)
+            else:
+                rows.append(NewRow(whose.source, mode, pack(header, event.raw, event.given)))
+        await self._store(rows)
+        return Taken(len(raw), errors)
+
+    async def record(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+        """Store touchpoints of the product's own (see public.Call.record). Raises InboxAway."""
+        header = msgspec.json.encode(Envelope())
+        rows = [
+            NewRow(
+                self.own,
+                Mode.LIVE,
+                pack(
+                    header,
+                    msgspec.json.encode(each),
+                    "" if each.get("messageId") else str(uuid4()),
+                ),
+            )
+            for each in payloads
+        ]
+        try:
+            await self.committer.submit(rows)
+        except TooMuch as error:
+            raise InboxAway("too many touchpoints wait") from error
+
+    async def _owner(self, write_key: str | None) -> Origin:
+        found = await self.keyring.find(write_key) if write_key else None
+        if found is None or not found.enabled:
+            raise Refused("write_key_invalid")
+        return found
+
+    async def _store(self, rows: Sequence[NewRow]) -> None:
+        try:
+            await self.committer.submit(rows)
+        except TooMuch as error:
+            raise Problem(
+                429,
+                "too_many_waiting",
+                "more touchpoints wait than this installation takes in; come again later",
+                {"Retry-After": str(WAIT), "X-RateLimit-Reset": str(WAIT)},
+            ) from error
+        except InboxAway as error:
+            raise away() from error
+
+
+def away() -> Problem:
+    return Problem(
+        503,
+        "inbox_away",
+        "touchpoints cannot be stored just now; nothing of this request was",
+        {"Retry-After": str(WAIT)},
+    )

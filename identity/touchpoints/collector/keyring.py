@@ -1,0 +1,80 @@
+"""Write keys and sources as the collector knows them: a copy of the database's, renewed every two seconds."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db import DatabaseError, connections
+
+from identity.clock import Instant
+from identity.touchpoints import sources
+from identity.touchpoints.models import Source, WriteKey
+
+log = logging.getLogger(__name__)
+
+_AGAIN = 250  # ms before another unknown key makes the copy be renewed out of turn
+
+
+class Origin(NamedTuple):
+    """A source, as far as the collector has to know it."""
+
+    source: int
+    name: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """`keys` are SHA-256 digests; `sources` the ids of sources that the loopback door may write for."""
+
+    keys: Mapping[str, Origin] = field(default_factory=dict)
+    sources: Mapping[int, Origin] = field(default_factory=dict)
+
+
+def load() -> Known:
+    """Read all sources and the keys in use."""
+    found = {
+        pk: Origin(pk, name, enabled)
+        for pk, name, enabled in Source.objects.values_list("pk", "name", "enabled")
+    }
+    keys = WriteKey.objects.filter(revoked_at=None).values_list("digest", "source_id")
+    return Known({digest: found[source] for digest, source in keys if source in found}, found)
+
+
+@dataclass
+class Keyring:
+    """Looks keys up in memory. `run` calls a function in the thread that may ask the database."""
+
+    run: Callable[[Callable[[], Known]], Awaitable[Known]]
+    clock: Callable[[], Instant]
+    known: Known = field(default_factory=Known)
+    _renewed_at: Instant = 0
+    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def renew(self) -> None:
+        """Read the database; while it does not answer, go on with what is known."""
+        async with self._renewing:
+            self._renewed_at = self.clock()
+            try:
+                self.known = await self.run(_load_or_reconnect)
+            except DatabaseError as error:
+                log.warning("Write keys could not be renewed: %s", error)
+
+    async def find(self, write_key: str) -> Origin | None:
+        """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt."""
+        digest = sources.digest(write_key)
+        found = self.known.keys.get(digest)
+        if found is None and self.clock() - self._renewed_at >= _AGAIN:
+            await self.renew()
+            found = self.known.keys.get(digest)
+        return found
+
+
+def _load_or_reconnect() -> Known:
+    try:
+        return load()
+    except DatabaseError:
+        connections["default"].close()
+        raise
