@@ -1,5 +1,12 @@
 """The list of tables of this floor."""
 
+from identity.graph.models import (
+    GraphCarries,
+    GraphIdentifier,
+    GraphLink,
+    GraphMark,
+    GraphTouchpoint,
+)
 from identity.privacy.models import AuditEntry
 from identity.profiles.models import Identifier, Profile
 from identity.touchpoints.models import (
@@ -16,6 +23,11 @@ from identity.touchpoints.models import (
 __all__ = [
     "AuditEntry",
     "Batch",
+    "GraphCarries",
+    "GraphIdentifier",
+    "GraphLink",
+    "GraphMark",
+    "GraphTouchpoint",
     "Identifier",
     "Installation",
     "Lane",

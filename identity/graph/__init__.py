@@ -1,0 +1,18 @@
+"""Touchpoints, identifiers and links: the evidence for who is who."""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from identity.graph.port import GraphStore
+
+
+@cache
+def store() -> GraphStore:
+    """Return the graph store that settings.GRAPH_STORE names, one per process."""
+    backend = import_string(settings.GRAPH_STORE["BACKEND"])
+    made = backend(**settings.GRAPH_STORE.get("OPTIONS", {}))
+    if not isinstance(made, GraphStore):
+        raise TypeError(f"{settings.GRAPH_STORE['BACKEND']} is no GraphStore")
+    return made

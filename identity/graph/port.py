@@ -51,11 +51,16 @@ class GraphStore(ABC):
 
     @abstractmethod
     def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
-        """Return the neighbourhoods that hold these identifiers, each once."""
+        """Return the neighbourhoods that hold these identifiers, each once. Unknown identifiers are passed over."""
 
     @abstractmethod
-    def set_aside(self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool) -> None:
-        """Take the touchpoints' evidence out (or back in) without forgetting them."""
+    def set_aside(
+        self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
+    ) -> Sequence[Neighbourhood]:
+        """Take the touchpoints' evidence out (or back in) without forgetting them; return what may have changed by it.
+
+        An identifier that no touchpoint vouches for any more comes as a neighbourhood of its own.
+        """
 
     @abstractmethod
     def timeline(
@@ -69,4 +74,7 @@ class GraphStore(ABC):
 
     @abstractmethod
     def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
-        """Yield every neighbourhood, in blocks of about `size` identifiers, memory bounded by the block."""
+        """Yield every neighbourhood once, in blocks of about `size` identifiers, memory bounded by the largest neighbourhood.
+
+        A hub is in each neighbourhood that it touches, and may come by itself too.
+        """

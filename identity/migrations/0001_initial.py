@@ -44,6 +44,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='GraphIdentifier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=600, unique=True)),
+                ('kind', models.CharField(max_length=10)),
+                ('first_number', models.BigIntegerField(null=True)),
+                ('degree', models.BigIntegerField(default=0)),
+                ('quarantined', models.BooleanField(default=False)),
+                ('turned', models.BigIntegerField(null=True)),
+            ],
+            options={
+                'verbose_name': 'node of the graph',
+            },
+        ),
+        migrations.CreateModel(
+            name='GraphMark',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField()),
+                ('epoch', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name': 'graph store',
+            },
+        ),
+        migrations.CreateModel(
             name='Installation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -119,6 +145,56 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'source',
                 'verbose_name_plural': 'sources',
+            },
+        ),
+        migrations.CreateModel(
+            name='GraphCarries',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('identifier', models.BigIntegerField()),
+                ('touchpoint', models.BigIntegerField()),
+            ],
+            options={
+                'verbose_name': 'carried identifier',
+                'constraints': [models.UniqueConstraint(fields=('identifier', 'touchpoint'), name='graph_carries')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GraphLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('a', models.BigIntegerField()),
+                ('b', models.BigIntegerField()),
+                ('source', models.BigIntegerField()),
+                ('first_seen', identity.fields.InstantField()),
+                ('last_seen', identity.fields.InstantField()),
+                ('count', models.BigIntegerField()),
+                ('same', models.BooleanField(default=False)),
+                ('strength', models.FloatField(default=1.0)),
+                ('conducts', models.BooleanField(default=True)),
+                ('first_number', models.BigIntegerField()),
+            ],
+            options={
+                'verbose_name': 'link',
+                'indexes': [models.Index(fields=['b'], name='graph_link_back')],
+                'constraints': [models.UniqueConstraint(fields=('a', 'b', 'source'), name='graph_link')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GraphTouchpoint',
+            fields=[
+                ('number', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('uid', models.CharField(max_length=36, unique=True)),
+                ('source', models.BigIntegerField()),
+                ('at', identity.fields.InstantField()),
+                ('received_at', identity.fields.InstantField()),
+                ('owner', models.BigIntegerField(null=True)),
+                ('aside', models.BooleanField(default=False)),
+                ('body', models.TextField()),
+            ],
+            options={
+                'verbose_name': 'recorded touchpoint',
+                'indexes': [models.Index(condition=models.Q(('aside', False)), fields=['owner', 'at', 'uid'], name='graph_timeline')],
             },
         ),
         migrations.CreateModel(

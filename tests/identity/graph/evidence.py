@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.partition import Partition, partition
 from identity.graph.policy import Kind, Namespace, Policy
 from identity.graph.types import Link, Node
-from identity.touchpoints.types import Identifier
+from identity.touchpoints.types import Identifier, Mode, Touchpoint, touchpoint_id
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[2] / "cases" / "identity.yaml").read_text()
@@ -173,3 +174,36 @@ def _alias(identifiers: Sequence[Identifier]) -> tuple[tuple[Identifier, Identif
 
 def renumbered(events: Iterable[Event]) -> list[Event]:
     return [replace(event, number=number) for number, event in enumerate(events, start=1)]
+
+
+# --- Touchpoints ----------------------------------------------------------------------------------------------------------
+
+
+def touchpoint(event: Event, policy: Policy, **more: Any) -> Touchpoint:
+    """Return the touchpoint that the collector would make of the event."""
+    refusal = policy.refusal(event.identifiers, event.same)
+    fields = {
+        "number": event.number,
+        "id": touchpoint_id(UUID(int=event.source), f"m{event.number}"),
+        "source": event.source,
+        "mode": Mode.LIVE,
+        "type": "track",
+        "event": "seen",
+        "at": event.at,
+        "received_at": 1_000 + event.number,
+        "identifiers": policy.strongest_first(event.identifiers),
+        "owner": None if refusal else policy.owner(event.identifiers),
+        "same": event.same,
+        "refusal": refusal,
+    }
+    made = Touchpoint(**{**fields, **more})
+    if "same" in more:
+        again = policy.refusal(made.identifiers, made.same)
+        return replace(
+            made, refusal=again, owner=None if again else policy.owner(made.identifiers)
+        )
+    return made
+
+
+def touchpoints(events: Iterable[Event], policy: Policy) -> list[Touchpoint]:
+    return [touchpoint(event, policy) for event in events]

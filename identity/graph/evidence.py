@@ -1,0 +1,61 @@
+"""What touchpoints say about identifiers and links, added up before a store sees it. No Django, no store."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+from identity.clock import Instant
+from identity.touchpoints.types import Identifier, Touchpoint
+
+Pair = tuple[Identifier, Identifier]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What some touchpoints of one source say about one pair; `first_number` is the lowest of their inbox numbers."""
+
+    first_seen: Instant
+    last_seen: Instant
+    first_number: int
+    count: int = 1
+    same: bool = False
+
+
+def carried(touchpoint: Touchpoint) -> tuple[Identifier, ...]:
+    """Return the identifiers that the touchpoint is evidence for: none when it was refused as evidence."""
+    return () if touchpoint.refusal else touchpoint.identifiers
+
+
+def first_numbers(touchpoints: Iterable[Touchpoint]) -> dict[Identifier, int]:
+    """Return each carried identifier with the lowest inbox number that brought it."""
+    found: dict[Identifier, int] = {}
+    for touchpoint in touchpoints:
+        for identifier in carried(touchpoint):
+            number = found.setdefault(identifier, touchpoint.number)
+            if touchpoint.number < number:
+                found[identifier] = touchpoint.number
+    return found
+
+
+def links(touchpoints: Iterable[Touchpoint]) -> dict[tuple[Identifier, Identifier, int], Evidence]:
+    """Return the evidence by (a, b, source) with a < b: every two identifiers of a touchpoint belong together."""
+    found: dict[tuple[Identifier, Identifier, int], Evidence] = {}
+    for touchpoint in touchpoints:
+        identifiers = carried(touchpoint)
+        if len(identifiers) < 2:  # noqa: PLR2004 - a link has two ends
+            continue
+        at, number = touchpoint.at, touchpoint.number
+        same = {(a, b) if a < b else (b, a) for a, b in touchpoint.same}
+        for a, b in combinations(sorted(identifiers), 2):
+            key = (a, b, touchpoint.source)
+            evidence = found.get(key)
+            if evidence is None:
+                evidence = found[key] = Evidence(at, at, number)
+            else:
+                evidence.first_seen = min(evidence.first_seen, at)
+                evidence.last_seen = max(evidence.last_seen, at)
+                evidence.first_number = min(evidence.first_number, number)
+                evidence.count += 1
+            if (a, b) in same:
+                evidence.same = True
+    return found

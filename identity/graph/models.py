@@ -1,0 +1,111 @@
+"""Tables of the graph store on SQL. Written and read through `identity.graph.sql_store` only.
+
+Row ids are joined without foreign keys: the data plane writes hundreds of rows per statement, and one writer keeps them whole.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from identity.fields import InstantField
+
+
+class GraphMark(models.Model):
+    """One row: the uuid that the store was given when it was made, and the lane's present epoch."""
+
+    uuid = models.UUIDField()
+    epoch = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("graph store")
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class GraphTouchpoint(models.Model):
+    """A touchpoint as it was recorded. `number` is the inbox number under which it was first received."""
+
+    number = models.BigIntegerField(primary_key=True)
+    uid = models.CharField(max_length=36, unique=True)
+    source = models.BigIntegerField()
+    at = InstantField()
+    received_at = InstantField()
+    owner = models.BigIntegerField(null=True)  # GraphIdentifier
+    aside = models.BooleanField(default=False)
+    body = models.TextField()  # see identity.graph.bodies
+
+    class Meta:
+        verbose_name = _("recorded touchpoint")
+        indexes = [
+            models.Index(
+                fields=["owner", "at", "uid"],
+                condition=models.Q(aside=False),
+                name="graph_timeline",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class GraphIdentifier(models.Model):
+    """A node of the graph.
+
+    `degree`: how many person identifiers it was seen with. `first_number` is null when no touchpoint vouches for it any more.
+    `turned`: the number of the touchpoint that made it a hub, or none again.
+    """
+
+    key = models.CharField(max_length=600, unique=True)
+    kind = models.CharField(max_length=10)
+    first_number = models.BigIntegerField(null=True)
+    degree = models.BigIntegerField(default=0)
+    quarantined = models.BooleanField(default=False)
+    turned = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = _("node of the graph")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class GraphCarries(models.Model):
+    """A touchpoint carries an identifier."""
+
+    identifier = models.BigIntegerField()
+    touchpoint = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("carried identifier")
+        constraints = [
+            models.UniqueConstraint(fields=["identifier", "touchpoint"], name="graph_carries")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.touchpoint}: {self.identifier}"
+
+
+class GraphLink(models.Model):
+    """All evidence of one source for one pair of identifiers.
+
+    `conducts` is false when an end is a household. `first_number`: of the touchpoint that brought it.
+    """
+
+    a = models.BigIntegerField()
+    b = models.BigIntegerField()
+    source = models.BigIntegerField()
+    first_seen = InstantField()
+    last_seen = InstantField()
+    count = models.BigIntegerField()
+    same = models.BooleanField(default=False)
+    strength = models.FloatField(default=1.0)
+    conducts = models.BooleanField(default=True)
+    first_number = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("link")
+        constraints = [models.UniqueConstraint(fields=["a", "b", "source"], name="graph_link")]
+        indexes = [models.Index(fields=["b"], name="graph_link_back")]
+
+    def __str__(self) -> str:
+        return f"{self.a}-{self.b}"

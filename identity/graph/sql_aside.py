@@ -1,0 +1,151 @@
+"""Taking touchpoints' evidence out of the graph on SQL, or back in: what they touched is added up again from the rest.
+
+Rare (a touchpoint that fails alone), so it may read every touchpoint that carries one of the pairs in question.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from identity.clock import Instant
+from identity.graph import bodies
+from identity.graph.evidence import carried, links
+from identity.graph.policy import Policy
+from identity.graph.sql_recording import Known, LinkKey, link_rows, link_values, neighbours
+from identity.graph.types import Node
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints.types import Identifier, Touchpoint
+
+_COLUMNS = "t.number, t.uid, t.source, t.at, t.received_at, t.body"
+
+
+def touchpoints(rows: Iterable[tuple[int, str, int, Instant, Instant, str]]) -> list[Touchpoint]:
+    """Decode rows of GraphTouchpoint."""
+    return [
+        bodies.decode(
+            number=number, uid=uid, source=source, at=at, received_at=received_at, body=body
+        )
+        for number, uid, source, at, received_at, body in rows
+    ]
+
+
+def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[int], list[Node]]:
+    """Mark the touchpoints and add up again.
+
+    Return the rows whose neighbourhoods may have changed, and the nodes that no touchpoint vouches for any more.
+
+    Runs inside the caller's transaction.
+    """
+    given = Rows("given", wanted="text")
+    marked = touchpoints(
+        fetch(
+            f"UPDATE identity_graphtouchpoint AS t SET aside = %s FROM {given}"
+            " WHERE t.uid = given.wanted AND t.aside <> %s"
+            " RETURNING number, uid, source, at, received_at, body",
+            [aside, *given.of([(each,) for each in ids]), aside],
+        )
+    )
+    wanted = links(marked)
+    rows = _rows({identifier for each in marked for identifier in carried(each)})
+    before = _numbers(rows.values())
+    _add_up_links(wanted, rows, policy)
+    _add_up_identifiers(rows, max((each.number for each in marked), default=0), policy)
+    after = _numbers(rows.values())
+    gone = [
+        Node(identifier, before[row])
+        for identifier, row in rows.items()
+        if row in before and row not in after
+    ]
+    return set(rows.values()) | neighbours(rows.values()), gone
+
+
+def _rows(identifiers: Collection[Identifier]) -> dict[Identifier, int]:
+    given = Rows("given", key="text")
+    rows = fetch(
+        f"SELECT node.key, node.id FROM {given}"
+        " JOIN identity_graphidentifier node ON node.key = given.key",
+        given.of([(identifier.key,) for identifier in identifiers]),
+    )
+    return {Identifier.of(key): row for key, row in rows}
+
+
+def _numbers(rows: Collection[int]) -> dict[int, int]:
+    """Return the first numbers of the rows that some touchpoint vouches for."""
+    given = Rows("given", id="bigint")
+    return dict(
+        fetch(
+            f"SELECT node.id, node.first_number FROM {given}"
+            " JOIN identity_graphidentifier node ON node.id = given.id"
+            " WHERE node.first_number IS NOT NULL",
+            given.of([(row,) for row in rows]),
+        )
+    )
+
+
+def _add_up_links(
+    wanted: Collection[LinkKey], rows: Mapping[Identifier, int], policy: Policy
+) -> None:
+    """Write these links afresh from every touchpoint that carries both ends and is not set aside."""
+    pairs = Rows("given", a="bigint", b="bigint", source="bigint")
+    values = pairs.of([(rows[a], rows[b], source) for a, b, source in wanted])
+    vouching = touchpoints(
+        fetch(
+            f"SELECT DISTINCT {_COLUMNS} FROM {pairs}"
+            " JOIN identity_graphcarries one ON one.identifier = given.a"
+            " JOIN identity_graphcarries two"
+            "   ON two.identifier = given.b AND two.touchpoint = one.touchpoint"
+            " JOIN identity_graphtouchpoint t"
+            "   ON t.number = one.touchpoint AND t.source = given.source AND NOT t.aside",
+            values,
+        )
+    )
+    execute(
+        "DELETE FROM identity_graphlink WHERE id IN (SELECT link.id"
+        f" FROM {pairs} JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b"
+        " AND link.source = given.source)",
+        values,
+    )
+    left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
+    fresh = link_rows()
+    known = {identifier: Known(row, None) for identifier, row in rows.items()}
+    execute(
+        "INSERT INTO identity_graphlink"
+        " (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)"
+        " SELECT a, b, source, first_seen, last_seen, count, same, 1.0, conducts, first_number"
+        f" FROM {fresh}",
+        fresh.of(link_values(left, known, policy)),
+    )
+
+
+def _add_up_identifiers(rows: Mapping[Identifier, int], number: int, policy: Policy) -> None:
+    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`."""
+    given = Rows("given", id="bigint", hub="bigint")
+    execute(
+        f"""
+        UPDATE identity_graphidentifier SET
+            first_number = sums.first_number,
+            degree = sums.degree,
+            quarantined = sums.hub,
+            turned = CASE WHEN identity_graphidentifier.quarantined <> sums.hub
+                THEN %s ELSE identity_graphidentifier.turned END
+        FROM (
+            SELECT counts.id, counts.first_number, counts.degree,
+                counts.degree > COALESCE(counts.hub, counts.degree) AS hub
+            FROM (
+                SELECT given.id, given.hub,
+                    (SELECT MIN(t.number) FROM identity_graphcarries one
+                        JOIN identity_graphtouchpoint t ON t.number = one.touchpoint
+                        WHERE one.identifier = given.id AND NOT t.aside) AS first_number,
+                    (SELECT COUNT(DISTINCT other.id) FROM identity_graphlink link
+                        JOIN identity_graphidentifier other
+                          ON other.id = CASE WHEN link.a = given.id THEN link.b ELSE link.a END
+                        WHERE (link.a = given.id OR link.b = given.id)
+                          AND other.kind = 'person') AS degree
+                FROM {given}
+            ) counts
+        ) sums
+        WHERE identity_graphidentifier.id = sums.id
+        """,
+        [
+            number,
+            *given.of([(row, policy[each.namespace].hub) for each, row in rows.items()]),
+        ],
+    )

@@ -1,0 +1,88 @@
+"""Reading neighbourhoods from the graph store on SQL: two statements, however many are asked for."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from identity.graph.neighbourhoods import neighbourhoods
+from identity.graph.policy import Policy
+from identity.graph.types import Link, Neighbourhood, Node
+from identity.sql import Rows, fetch
+from identity.touchpoints.types import Identifier
+
+
+class Reached(NamedTuple):
+    """The neighbourhoods around some nodes, and the row id of each of their identifiers."""
+
+    neighbourhoods: list[Neighbourhood]
+    ids: dict[Identifier, int]
+
+
+def reach(seeds: Collection[int], policy: Policy) -> Reached:
+    """Read the neighbourhoods that hold these rows of GraphIdentifier."""
+    if not seeds:
+        return Reached([], {})
+    rows = _nodes(seeds)
+    ids = {Identifier.of(key): row for row, key, _, _ in rows}
+    names = {row: identifier for identifier, row in ids.items()}
+    nodes = [Node(names[row], number, bool(hub)) for row, _, number, hub in rows]
+    hubs = [row for row, _, _, hub in rows if hub]
+    links = [
+        Link(names[a], names[b], source, first, last, count, bool(same), strength)
+        for a, b, source, first, last, count, same, strength in _links(
+            [row for row, _, _, hub in rows if not hub], hubs
+        )
+    ]
+    return Reached(neighbourhoods(nodes, links, policy), ids)
+
+
+def _nodes(seeds: Collection[int]) -> list[tuple[int, str, int, bool]]:
+    """Return (id, key, first number, quarantined) of everything that the seeds reach. A hub is reached and leads no further."""
+    given = Rows("given", id="bigint")
+    return fetch(
+        f"""
+        WITH RECURSIVE reached(id) AS (
+            SELECT id FROM {given}
+            UNION
+            SELECT CASE WHEN link.a = reached.id THEN link.b ELSE link.a END
+            FROM reached
+            JOIN identity_graphidentifier node ON node.id = reached.id AND NOT node.quarantined
+            JOIN identity_graphlink link
+              ON (link.a = reached.id OR link.b = reached.id) AND link.conducts
+        )
+        SELECT node.id, node.key, node.first_number, node.quarantined
+        FROM reached JOIN identity_graphidentifier node ON node.id = reached.id
+        WHERE node.first_number IS NOT NULL AND node.kind <> 'household'
+        """,
+        given.of([(seed,) for seed in seeds]),
+    )
+
+
+def _links(
+    inner: Collection[int], hubs: Collection[int]
+) -> list[tuple[int, int, int, int, int, int, bool, float]]:
+    """Return the links of the inner nodes, among themselves and with the hubs. A hub's other links are not looked at."""
+    columns = (
+        "link.a, link.b, link.source, link.first_seen, link.last_seen, link.count,"
+        " link.same, link.strength"
+    )
+    one, two, three = (
+        Rows("one", id="bigint"),
+        Rows("two", id="bigint"),
+        Rows("three", id="bigint"),
+    )
+    forth = (
+        f"SELECT {columns} FROM {one} JOIN identity_graphlink link"
+        " ON link.a = one.id AND link.conducts"
+    )
+    nodes = [(node,) for node in inner]
+    if not hubs:
+        return fetch(forth, one.of(nodes))
+    back = (
+        f"SELECT {columns} FROM {two} JOIN identity_graphlink link"
+        " ON link.b = two.id AND link.conducts"
+        f" WHERE link.a IN (SELECT id FROM {three})"
+    )
+    return fetch(
+        f"{forth} UNION ALL {back}",
+        [*one.of(nodes), *two.of(nodes), *three.of([(hub,) for hub in hubs])],
+    )

@@ -1,0 +1,325 @@
+"""Stage 1 on SQL: a batch of touchpoints in a constant number of statements.
+
+One writer at a time (the epoch's row is held), so what is read at the beginning of the transaction stays true until its end.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from identity.graph import bodies
+from identity.graph.evidence import Evidence, carried, first_numbers, links
+from identity.graph.policy import Kind, Policy
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints.types import Identifier, Touchpoint
+
+LinkKey = tuple[Identifier, Identifier, int]
+
+
+@dataclass(slots=True)
+class Known:
+    """A row of GraphIdentifier; `id` 0 until it is inserted."""
+
+    id: int
+    first_number: int | None
+    degree: int = 0
+    quarantined: bool = False
+    turned: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one call recorded: the first number of each touchpoint, and the rows whose neighbourhoods may have changed."""
+
+    first_numbers: Mapping[str, int]
+    seeds: Collection[int]
+
+
+def record(
+    touchpoints: Sequence[Touchpoint], contested: Collection[Identifier], policy: Policy
+) -> Batch:
+    """Store what is new of the touchpoints. Runs inside the caller's transaction."""
+    stored = _stored(touchpoints)
+    fresh = [touchpoint for touchpoint in touchpoints if touchpoint.id not in stored]
+    known = _known({identifier for each in touchpoints for identifier in carried(each)})
+    before = _links_before(links(touchpoints), known)
+    brought = links(fresh)
+    _write_identifiers(fresh, brought, before, known, policy)
+    _write_touchpoints(fresh, known)
+    _write_links(brought, known, policy)
+    numbers = {touchpoint.number for touchpoint in touchpoints}
+    seeds = {known[each].id for each in contested if each in known}
+    seeds |= _changed(numbers, known, before, brought, policy)
+    return Batch({each.id: stored.get(each.id, each.number) for each in touchpoints}, seeds - {0})
+
+
+# --- Reading what is there ----------------------------------------------------------------------------------------------
+
+
+def _stored(touchpoints: Sequence[Touchpoint]) -> dict[str, int]:
+    """Return the numbers under which these touchpoints were recorded before."""
+    given = Rows("given", uid="text")
+    rows = fetch(
+        f"SELECT known.uid, known.number FROM {given}"
+        " JOIN identity_graphtouchpoint known ON known.uid = given.uid",
+        given.of([(touchpoint.id,) for touchpoint in touchpoints]),
+    )
+    return dict(rows)
+
+
+def _known(identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
+    given = Rows("given", key="text")
+    rows = fetch(
+        "SELECT node.key, node.id, node.first_number, node.degree, node.quarantined, node.turned"
+        f" FROM {given} JOIN identity_graphidentifier node ON node.key = given.key",
+        given.of([(identifier.key,) for identifier in identifiers]),
+    )
+    return {
+        Identifier.of(key): Known(row, first, degree, bool(hub), turned)
+        for key, row, first, degree, hub, turned in rows
+    }
+
+
+def _links_before(
+    wanted: Iterable[LinkKey], known: Mapping[Identifier, Known]
+) -> dict[LinkKey, int]:
+    """Return the first number of each link, of whatever source, that the wanted pairs had before."""
+    pairs = {(a, b) for a, b, _ in wanted if a in known and b in known}
+    if not pairs:
+        return {}
+    names = {known[each].id: each for pair in pairs for each in pair}
+    given = Rows("given", a="bigint", b="bigint")
+    rows = fetch(
+        f"SELECT link.a, link.b, link.source, link.first_number FROM {given}"
+        " JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b",
+        given.of([(known[a].id, known[b].id) for a, b in pairs]),
+    )
+    return {(names[a], names[b], source): number for a, b, source, number in rows}
+
+
+# --- Writing what is new ------------------------------------------------------------------------------------------------
+
+
+def _write_identifiers(
+    fresh: Sequence[Touchpoint],
+    brought: Mapping[LinkKey, Evidence],
+    before: Mapping[LinkKey, int],
+    known: dict[Identifier, Known],
+    policy: Policy,
+) -> None:
+    """Insert new identifiers, lower first numbers, raise degrees, turn hubs; `known` is brought up to date."""
+    changed = set()
+    for identifier, number in first_numbers(fresh).items():
+        row = known.setdefault(identifier, Known(0, None))
+        if row.first_number is None or number < row.first_number:
+            row.first_number = number
+            changed.add(identifier)
+    for end, others in new_neighbours(brought, before, policy).items():
+        row = known[end]
+        row.degree += len(others)
+        changed.add(end)
+        limit = policy[end.namespace].hub
+        if limit is not None and not row.quarantined and row.degree > limit:
+            row.quarantined = True
+            row.turned = max(others.values())
+    write(changed, known, policy)
+
+
+def new_neighbours(
+    brought: Mapping[LinkKey, Evidence], before: Iterable[LinkKey], policy: Policy
+) -> dict[Identifier, dict[Identifier, int]]:
+    """Return, for each end of a pair that no source had linked, the new person identifiers around it, with their numbers."""
+    old = {(a, b) for a, b, _ in before}
+    found: dict[Identifier, dict[Identifier, int]] = {}
+    for (a, b, _), evidence in brought.items():
+        if (a, b) in old:
+            continue
+        for end, other in ((a, b), (b, a)):
+            if policy[other.namespace].kind is Kind.PERSON:
+                found.setdefault(end, {})[other] = evidence.first_number
+    return found
+
+
+def write(
+    changed: Collection[Identifier], known: Mapping[Identifier, Known], policy: Policy
+) -> None:
+    """Insert or update these rows; new ones get their ids in `known`."""
+    if not changed:
+        return
+    given = Rows(
+        "given",
+        key="text",
+        kind="text",
+        first_number="bigint",
+        degree="bigint",
+        quarantined="boolean",
+        turned="bigint",
+    )
+    rows = fetch(
+        f"""
+        INSERT INTO identity_graphidentifier (key, kind, first_number, degree, quarantined, turned)
+        SELECT key, kind, first_number, degree, quarantined, turned FROM {given} WHERE true
+        ON CONFLICT (key) DO UPDATE SET
+            first_number = excluded.first_number,
+            degree = excluded.degree,
+            quarantined = excluded.quarantined,
+            turned = excluded.turned
+        RETURNING key, id
+        """,
+        given.of(
+            [
+                (
+                    identifier.key,
+                    policy[identifier.namespace].kind.value,
+                    known[identifier].first_number,
+                    known[identifier].degree,
+                    known[identifier].quarantined,
+                    known[identifier].turned,
+                )
+                for identifier in sorted(changed)
+            ]
+        ),
+    )
+    for key, row in rows:
+        known[Identifier.of(key)].id = row
+
+
+def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
+    if not fresh:
+        return
+    given = Rows(
+        "given",
+        number="bigint",
+        uid="text",
+        source="bigint",
+        at="bigint",
+        received_at="bigint",
+        owner="bigint",
+        body="text",
+    )
+    execute(
+        "INSERT INTO identity_graphtouchpoint"
+        " (number, uid, source, at, received_at, owner, aside, body)"
+        f" SELECT number, uid, source, at, received_at, owner, false, body FROM {given}",
+        given.of(
+            [
+                (
+                    each.number,
+                    each.id,
+                    each.source,
+                    each.at,
+                    each.received_at,
+                    known[each.owner].id if each.owner else None,
+                    bodies.encode(each),
+                )
+                for each in fresh
+            ]
+        ),
+    )
+    carries = Rows("given", identifier="bigint", touchpoint="bigint")
+    execute(
+        "INSERT INTO identity_graphcarries (identifier, touchpoint)"
+        f" SELECT identifier, touchpoint FROM {carries}",
+        carries.of(
+            [(known[identifier].id, each.number) for each in fresh for identifier in carried(each)]
+        ),
+    )
+
+
+def _write_links(
+    brought: Mapping[LinkKey, Evidence], known: Mapping[Identifier, Known], policy: Policy
+) -> None:
+    """Insert the links, or add the evidence to those that are there."""
+    if not brought:
+        return
+    given = link_rows()
+    execute(
+        f"""
+        INSERT INTO identity_graphlink
+            (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)
+        SELECT a, b, source, first_seen, last_seen, count, same, 1.0, conducts, first_number
+        FROM {given} WHERE true
+        ON CONFLICT (a, b, source) DO UPDATE SET
+            count = identity_graphlink.count + excluded.count,
+            same = identity_graphlink.same OR excluded.same,
+            first_seen = CASE WHEN excluded.first_seen < identity_graphlink.first_seen
+                THEN excluded.first_seen ELSE identity_graphlink.first_seen END,
+            last_seen = CASE WHEN excluded.last_seen > identity_graphlink.last_seen
+                THEN excluded.last_seen ELSE identity_graphlink.last_seen END,
+            first_number = CASE WHEN excluded.first_number < identity_graphlink.first_number
+                THEN excluded.first_number ELSE identity_graphlink.first_number END
+        """,
+        given.of(link_values(brought, known, policy)),
+    )
+
+
+def link_rows() -> Rows:
+    return Rows(
+        "given",
+        a="bigint",
+        b="bigint",
+        source="bigint",
+        first_seen="bigint",
+        last_seen="bigint",
+        count="bigint",
+        same="boolean",
+        conducts="boolean",
+        first_number="bigint",
+    )
+
+
+def link_values(
+    brought: Mapping[LinkKey, Evidence], known: Mapping[Identifier, Known], policy: Policy
+) -> list[tuple[int | bool, ...]]:
+    return [
+        (
+            known[a].id,
+            known[b].id,
+            source,
+            evidence.first_seen,
+            evidence.last_seen,
+            evidence.count,
+            evidence.same,
+            not (policy.is_household(a) or policy.is_household(b)),
+            evidence.first_number,
+        )
+        for (a, b, source), evidence in brought.items()
+    ]
+
+
+# --- What may have changed ----------------------------------------------------------------------------------------------
+
+
+def _changed(
+    numbers: Collection[int],
+    known: Mapping[Identifier, Known],
+    before: Mapping[LinkKey, int],
+    brought: Mapping[LinkKey, Evidence],
+    policy: Policy,
+) -> set[int]:
+    """Return the rows that are new, got a new link or turned under one of these numbers.
+
+    It is read from what is stored, not from what this call inserted, so that a retry finds the same.
+    """
+    found = {row.id for row in known.values() if row.first_number in numbers}
+    first = dict(before)
+    for key, evidence in brought.items():
+        first[key] = min(evidence.first_number, first.get(key, evidence.first_number))
+    for (a, b, _), number in first.items():
+        if number in numbers and not (policy.is_household(a) or policy.is_household(b)):
+            found |= {known[a].id, known[b].id}
+    turned = {row.id for row in known.values() if row.turned in numbers}
+    return found | turned | neighbours(turned)
+
+
+def neighbours(rows: Collection[int]) -> set[int]:
+    """Return the rows that these are linked with: a node that turns changes the neighbourhoods of all of them."""
+    if not rows:
+        return set()
+    given = Rows("given", id="bigint")
+    found = fetch(
+        "SELECT CASE WHEN link.a = given.id THEN link.b ELSE link.a END"
+        f" FROM {given} JOIN identity_graphlink link"
+        " ON (link.a = given.id OR link.b = given.id) AND link.conducts",
+        given.of([(row,) for row in rows]),
+    )
+    return {row for (row,) in found}

@@ -1,0 +1,153 @@
+"""The graph store as tables of Django's own database."""
+
+import contextlib
+import uuid as uuids
+from collections.abc import Collection, Iterator, Sequence
+from uuid import UUID
+
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+
+from identity.clock import Instant
+from identity.graph import sql_aside, sql_recording
+from identity.graph.models import GraphMark
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.port import GraphStore, LaneSuperseded, StoreAway, StoreRefuses
+from identity.graph.sql_reading import reach
+from identity.graph.types import Neighbourhood, Node, Recorded
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints.types import Identifier, Touchpoint
+
+MARK = 1  # the one row of GraphMark
+
+
+class SqlStore(GraphStore):
+    """Touchpoints and links in SQLite or PostgreSQL."""
+
+    def __init__(self, *, policy: Policy = DEFAULT) -> None:
+        self._policy = policy
+
+    def uuid(self) -> UUID:
+        with _answers():
+            mark, _ = GraphMark.objects.get_or_create(pk=MARK, defaults={"uuid": uuids.uuid4()})
+        return mark.uuid
+
+    def raise_epoch(self, epoch: int) -> None:
+        self.uuid()
+        with _answers(), transaction.atomic():
+            raised = execute(
+                "UPDATE identity_graphmark SET epoch = %s WHERE id = %s AND epoch <= %s",
+                [epoch, MARK, epoch],
+            )
+            if not raised:
+                raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
+
+    def record(
+        self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
+    ) -> Recorded:
+        with _answers(), transaction.atomic():
+            _compare(epoch)
+            batch = sql_recording.record(touchpoints, contested, self._policy)
+            reached = reach(batch.seeds, self._policy)
+        return Recorded(batch.first_numbers, reached.neighbourhoods)
+
+    def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
+        given = Rows("given", key="text")
+        with _answers():
+            rows = fetch(
+                f"SELECT node.id FROM {given}"
+                " JOIN identity_graphidentifier node ON node.key = given.key",
+                given.of([(identifier.key,) for identifier in identifiers]),
+            )
+            return reach([row for (row,) in rows], self._policy).neighbourhoods
+
+    def set_aside(
+        self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
+    ) -> Sequence[Neighbourhood]:
+        with _answers(), transaction.atomic():
+            _compare(epoch)
+            seeds, gone = sql_aside.set_aside(touchpoint_ids, aside=aside, policy=self._policy)
+            left = reach(seeds, self._policy).neighbourhoods
+        return [*left, *(Neighbourhood((node,), ()) for node in gone)]
+
+    def timeline(
+        self,
+        identifiers: Collection[Identifier],
+        *,
+        before: tuple[Instant, str] | None,
+        limit: int,
+    ) -> Sequence[Touchpoint]:
+        given = Rows("given", key="text")
+        below = "" if before is None else "WHERE t.at <= %s AND (t.at < %s OR t.uid < %s)"
+        with _answers():
+            rows = fetch(
+                f"""
+                SELECT t.number, t.uid, t.source, t.at, t.received_at, t.body
+                FROM (
+                    SELECT t.number FROM {given}
+                    JOIN identity_graphidentifier node ON node.key = given.key
+                    JOIN identity_graphtouchpoint t ON t.owner = node.id AND NOT t.aside
+                    {below} ORDER BY t.at DESC, t.uid DESC LIMIT %s
+                ) page JOIN identity_graphtouchpoint t ON t.number = page.number
+                ORDER BY t.at DESC, t.uid DESC
+                """,
+                [
+                    *given.of([(each.key,) for each in identifiers]),
+                    *((before[0], *before) if before else ()),
+                    limit,
+                ],
+            )
+        return sql_aside.touchpoints(rows)
+
+    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
+        """Go through the rows in their order; a neighbourhood is yielded with the block of its first row."""
+        last = 0
+        while block := self._block(last, size):
+            with _answers():
+                reached = reach(block, self._policy)
+            yield [
+                each
+                for each in reached.neighbourhoods
+                if min(reached.ids[node.identifier] for node in _inner(each)) > last
+            ]
+            last = block[-1]
+
+    @staticmethod
+    def _block(last: int, size: int) -> list[int]:
+        with _answers():
+            rows = fetch(
+                "SELECT id FROM identity_graphidentifier WHERE id > %s"
+                " AND first_number IS NOT NULL AND kind <> 'household' ORDER BY id LIMIT %s",
+                [last, size],
+            )
+        return [row for (row,) in rows]
+
+
+def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
+    """Return the nodes that belong to this neighbourhood alone; a hub touches many."""
+    return [node for node in neighbourhood.nodes if not node.quarantined] or neighbourhood.nodes
+
+
+def _compare(epoch: int) -> None:
+    """Raise LaneSuperseded unless `epoch` is the present one; holds it for the rest of the transaction."""
+    lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+    rows = fetch(f"SELECT epoch FROM identity_graphmark WHERE id = %s{lock}", [MARK])
+    if not rows or rows[0][0] != epoch:
+        raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
+
+
+@contextlib.contextmanager
+def _answers() -> Iterator[None]:
+    """Say in the port's words what went wrong."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreAway(f"the graph store does not answer: {error}") from error
+    except (DataError, IntegrityError, UnicodeError, OverflowError, RecursionError) as error:
+        raise StoreRefuses(f"the graph store refuses a touchpoint: {error}") from error

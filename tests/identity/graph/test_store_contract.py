@@ -1,0 +1,358 @@
+"""What every graph store does. One suite, run on each through the fixture `graph_store`."""
+
+from dataclasses import replace
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from identity.graph.neighbourhoods import neighbourhoods
+from identity.graph.port import LaneSuperseded, StoreRefuses
+from identity.graph.types import Link, Neighbourhood, Node
+from identity.touchpoints.types import Direction, Identifier, Mode, Touchpoint, touchpoint_id
+from tests.identity.graph.conftest import EPOCH
+from tests.identity.graph.evidence import SMALL, Event, events, graph, touchpoint, touchpoints
+
+ALICE, BOB = Identifier("user_id", "alice"), Identifier("user_id", "bob")
+MAIL, OTHER_MAIL = Identifier("email", "m"), Identifier("email", "n")
+PHONE, TABLET = Identifier("anonymous_id", "phone"), Identifier("anonymous_id", "tablet")
+HOME = Identifier("household_id", "7")
+LAST = Identifier("email", "z")
+
+each_example = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+
+
+def seen(number: int, *identifiers: Identifier, at: int = 0, **more) -> Touchpoint:
+    return touchpoint(Event(at or number * 10, identifiers, number=number), SMALL, **more)
+
+
+def record(store, *batch: Touchpoint, contested=()):
+    return store.record(batch, epoch=EPOCH, contested=contested)
+
+
+def shape(found):
+    """Neighbourhoods without order."""
+    return {(frozenset(each.nodes), frozenset(each.links)) for each in found}
+
+
+def members(found):
+    return {frozenset(node.identifier for node in each.nodes) for each in found}
+
+
+def everything(store):
+    return shape(each for block in store.walk(size=3) for each in block)
+
+
+# --- Touchpoints, identifiers, links ------------------------------------------------------------------------------------
+
+
+def test_a_new_identifier_is_a_neighbourhood(graph_store):
+    recorded = record(graph_store, seen(5, PHONE))
+    assert recorded.neighbourhoods == [Neighbourhood((Node(PHONE, 5),), ())]
+    assert list(recorded.first_numbers.values()) == [5]
+
+
+def test_a_link_adds_up_per_source(graph_store):
+    record(graph_store, seen(1, ALICE, PHONE, at=50), seen(2, PHONE, ALICE, at=20))
+    record(graph_store, seen(3, ALICE, PHONE, at=70), seen(4, ALICE, PHONE, at=10, source=2))
+    [found] = graph_store.neighbourhoods([ALICE])
+    assert set(found.nodes) == {Node(ALICE, 1), Node(PHONE, 1)}
+    assert set(found.links) == {
+        Link(PHONE, ALICE, 1, first_seen=20, last_seen=70, count=3),
+        Link(PHONE, ALICE, 2, first_seen=10, last_seen=10, count=1),
+    }
+
+
+def test_every_two_identifiers_of_a_touchpoint_are_linked(graph_store):
+    [found] = record(graph_store, seen(1, ALICE, MAIL, PHONE)).neighbourhoods
+    assert {(link.a, link.b) for link in found.links} == {
+        (PHONE, MAIL),
+        (PHONE, ALICE),
+        (MAIL, ALICE),
+    }
+
+
+def test_an_alias_marks_the_link(graph_store):
+    record(graph_store, seen(1, ALICE, BOB, same=((BOB, ALICE),)))
+    [found] = graph_store.neighbourhoods([BOB])
+    assert [link.same for link in found.links] == [True]
+
+
+def test_a_touchpoint_refused_as_evidence_is_kept_and_says_nothing(graph_store):
+    refused = seen(1, ALICE, BOB)
+    assert refused.refusal
+    assert refused.owner is None
+    recorded = record(graph_store, refused)
+    assert recorded.first_numbers == {refused.id: 1}
+    assert recorded.neighbourhoods == []
+    assert graph_store.neighbourhoods([ALICE, BOB]) == []
+
+
+def test_a_household_is_nobodys_neighbour(graph_store):
+    found = record(graph_store, seen(1, ALICE, HOME), seen(2, BOB, HOME), seen(3, HOME))
+    assert members(found.neighbourhoods) == {frozenset({ALICE}), frozenset({BOB})}
+    assert members(each for block in graph_store.walk(size=1) for each in block) == {
+        frozenset({ALICE}),
+        frozenset({BOB}),
+    }
+
+
+def test_an_empty_batch(graph_store):
+    assert record(graph_store).neighbourhoods == []
+    assert graph_store.neighbourhoods([]) == []
+    assert graph_store.timeline([], before=None, limit=10) == []
+    assert list(graph_store.walk(size=10)) == []
+
+
+def test_a_long_chain_is_one_neighbourhood(graph_store):
+    chain = [Identifier("anonymous_id", f"{n:03}") for n in range(60)]
+    record(
+        graph_store,
+        *(seen(n + 1, a, b) for n, (a, b) in enumerate(pairwise(chain))),
+    )
+    [found] = graph_store.neighbourhoods([chain[30]])
+    assert len(found.nodes) == 60
+    assert shape(graph_store.neighbourhoods(chain)) == shape([found])
+
+
+# --- Exactly once -------------------------------------------------------------------------------------------------------
+
+
+def test_a_duplicate_keeps_its_first_number_and_counts_once(graph_store):
+    first = seen(1, ALICE, PHONE)
+    record(graph_store, first)
+    again = record(graph_store, replace(first, number=9))
+    assert again.first_numbers == {first.id: 1}
+    assert again.neighbourhoods == []
+    [found] = graph_store.neighbourhoods([ALICE])
+    assert [link.count for link in found.links] == [1]
+
+
+def test_a_retry_returns_the_same_neighbourhoods(graph_store):
+    record(graph_store, seen(1, BOB, TABLET))
+    batch = [seen(2, ALICE, PHONE), seen(3, BOB, TABLET), seen(4, BOB, MAIL), seen(5, PHONE)]
+    first = record(graph_store, *batch)
+    again = record(graph_store, *batch)
+    assert first.first_numbers == again.first_numbers
+    assert shape(first.neighbourhoods) == shape(again.neighbourhoods)
+    assert members(first.neighbourhoods) == {
+        frozenset({ALICE, PHONE}),
+        frozenset({BOB, TABLET, MAIL}),
+    }
+
+
+def test_the_halves_of_a_failed_batch_return_all_that_it_would_have(graph_store):
+    batch = [seen(1, ALICE, PHONE), seen(2, TABLET), seen(3, ALICE, MAIL), seen(4, BOB)]
+    whole = record(graph_store, *batch)
+    halves = [record(graph_store, *batch[:2]), record(graph_store, *batch[2:])]
+    assert shape(whole.neighbourhoods) == shape(
+        each for half in halves for each in half.neighbourhoods
+    )
+
+
+def test_what_changed_nothing_returns_nothing(graph_store):
+    record(graph_store, seen(1, ALICE, PHONE))
+    assert record(graph_store, seen(2, ALICE, PHONE), seen(3, PHONE)).neighbourhoods == []
+
+
+def test_what_is_contested_is_always_returned(graph_store):
+    record(graph_store, seen(1, ALICE, PHONE), seen(2, BOB, PHONE), seen(3, TABLET))
+    recorded = record(graph_store, seen(4, ALICE, PHONE), contested={PHONE, MAIL})
+    assert members(recorded.neighbourhoods) == {frozenset({ALICE, BOB, PHONE})}
+    newest = {link.b: link.last_seen for link in recorded.neighbourhoods[0].links}
+    assert newest == {ALICE: 40, BOB: 20}
+
+
+def test_a_lower_number_that_comes_later_is_the_first(graph_store):
+    record(graph_store, seen(9, ALICE, PHONE))
+    recorded = record(graph_store, seen(4, ALICE, PHONE))
+    assert {node.first_number for each in recorded.neighbourhoods for node in each.nodes} == {4}
+
+
+# --- Hubs ---------------------------------------------------------------------------------------------------------------
+
+
+def crowd(size: int) -> list[Identifier]:
+    return [Identifier("loyalty_id", str(number)) for number in range(size)]
+
+
+def test_a_hub_stops_conducting_and_its_neighbours_are_returned(graph_store):
+    people = crowd(4)  # an e-mail address is a hub beyond 3
+    record(graph_store, *(seen(n, MAIL, each) for n, each in enumerate(people[:3], 1)))
+    assert members(graph_store.neighbourhoods([MAIL])) == {frozenset({MAIL, *people[:3]})}
+    recorded = record(graph_store, seen(4, MAIL, people[3]))
+    assert members(recorded.neighbourhoods) == {frozenset({MAIL, each}) for each in people}
+    assert all(
+        node.quarantined == (node.identifier == MAIL)
+        for each in recorded.neighbourhoods
+        for node in each.nodes
+    )
+    assert shape(record(graph_store, seen(4, MAIL, people[3])).neighbourhoods) == shape(
+        recorded.neighbourhoods
+    )
+
+
+def test_a_hub_by_itself_leads_nowhere(graph_store):
+    people = crowd(5)
+    record(graph_store, *(seen(n, MAIL, each) for n, each in enumerate(people, 1)))
+    [found] = graph_store.neighbourhoods([MAIL])
+    assert found == Neighbourhood((Node(MAIL, 1, quarantined=True),), ())
+    [one] = graph_store.neighbourhoods([people[0]])
+    assert {node.identifier for node in one.nodes} == {MAIL, people[0]}
+    assert len(one.links) == 1
+
+
+def test_one_person_seen_often_makes_no_hub(graph_store):
+    batch = [seen(n, MAIL, ALICE, source=n % 3) for n in range(1, 9)]
+    record(graph_store, *batch[:4])
+    record(graph_store, *batch[4:])
+    [found] = graph_store.neighbourhoods([MAIL])
+    assert not any(node.quarantined for node in found.nodes)
+
+
+# --- Setting aside ------------------------------------------------------------------------------------------------------
+
+
+def test_setting_aside_takes_the_evidence_out_and_back_in(graph_store):
+    good, bad = seen(1, ALICE, PHONE, at=5), seen(2, ALICE, PHONE, LAST, at=9)
+    record(graph_store, good)
+    before = everything(graph_store)
+    record(graph_store, bad)
+    after = everything(graph_store)
+    changed = graph_store.set_aside([bad.id], epoch=EPOCH, aside=True)
+    assert everything(graph_store) == before
+    assert members(changed) == {frozenset({ALICE, PHONE}), frozenset({LAST})}
+    assert graph_store.set_aside([bad.id], epoch=EPOCH, aside=True) == []
+    back = graph_store.set_aside([bad.id], epoch=EPOCH, aside=False)
+    assert everything(graph_store) == after
+    assert shape(back) == after
+
+
+def test_a_touchpoint_set_aside_is_recorded_once_and_shown_never(graph_store):
+    bad = seen(1, ALICE)
+    record(graph_store, bad)
+    graph_store.set_aside([bad.id], epoch=EPOCH, aside=True)
+    assert graph_store.timeline([ALICE], before=None, limit=5) == []
+    assert record(graph_store, replace(bad, number=7)).first_numbers == {bad.id: 1}
+    assert graph_store.neighbourhoods([ALICE]) == []
+
+
+def test_setting_aside_what_was_never_recorded(graph_store):
+    unknown = touchpoint_id(UUID(int=1), "nobody")
+    assert graph_store.set_aside([unknown], epoch=EPOCH, aside=True) == []
+
+
+def test_setting_aside_dissolves_a_hub(graph_store):
+    people = crowd(4)
+    batch = [seen(n, MAIL, each) for n, each in enumerate(people, 1)]
+    record(graph_store, *batch)
+    graph_store.set_aside([batch[0].id], epoch=EPOCH, aside=True)
+    assert members(graph_store.neighbourhoods([MAIL])) == {frozenset({MAIL, *people[1:]})}
+
+
+# --- Epoch and identity -------------------------------------------------------------------------------------------------
+
+
+def test_a_superseded_lane_can_write_nothing(graph_store):
+    graph_store.raise_epoch(EPOCH + 1)
+    with pytest.raises(LaneSuperseded):
+        record(graph_store, seen(1, ALICE))
+    with pytest.raises(LaneSuperseded):
+        graph_store.set_aside([], epoch=EPOCH, aside=True)
+    with pytest.raises(LaneSuperseded):
+        graph_store.raise_epoch(EPOCH)
+    graph_store.raise_epoch(EPOCH + 1)
+    assert graph_store.neighbourhoods([ALICE]) == []
+
+
+def test_the_uuid_stays(graph_store):
+    assert graph_store.uuid() == graph_store.uuid()
+
+
+# --- Timeline -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_touchpoint_comes_back_as_it_was_without_clear_pii(graph_store):
+    stored = Touchpoint(
+        number=7,
+        id=touchpoint_id(UUID(int=7), "m"),
+        source=3,
+        mode=Mode.HISTORY,
+        type="track",
+        event="Order Completed",
+        at=1_000,
+        received_at=2_000,
+        identifiers=(ALICE, PHONE),
+        owner=ALICE,
+        same=((ALICE, PHONE),),
+        channel="email",
+        direction=Direction.INBOUND,
+        message_class="marketing",
+        traits={"city": "Lyon", "é": None},
+        properties={"total": 12.5, "lines": [{"sku": "\x00\u2028"}]},
+        context={"page": {"path": "/"}},
+        clock_corrected=True,
+    )
+    secret = replace(stored, pii={MAIL: "jane@example.com"}, pii_fields={"name": "Jane"})
+    record(graph_store, secret)
+    assert graph_store.timeline([ALICE], before=None, limit=1) == [stored]
+
+
+def test_the_timeline_is_of_the_owners_newest_first_in_pages(graph_store):
+    batch = [
+        seen(number, ALICE if number % 3 else BOB, at=100 + number // 4) for number in range(1, 25)
+    ]
+    record(graph_store, *batch)
+    record(graph_store, seen(30, PHONE, MAIL))
+    expected = sorted(batch, key=lambda each: (each.at, each.id), reverse=True)
+    assert graph_store.timeline([ALICE, BOB, PHONE], before=None, limit=99) == expected
+    pages, before = [], None
+    while page := graph_store.timeline([BOB, ALICE], before=before, limit=5):
+        assert len(page) <= 5
+        pages.extend(page)
+        before = (page[-1].at, page[-1].id)
+    assert pages == expected
+    assert [each.owner for each in graph_store.timeline([BOB], before=None, limit=99)] == [BOB] * 8
+
+
+def test_data_that_cannot_be_stored_is_refused_and_changes_nothing(graph_store):
+    bad = seen(2, ALICE, PHONE, properties={"name": "\ud800"})
+    with pytest.raises(StoreRefuses):
+        record(graph_store, seen(1, BOB), bad)
+    assert graph_store.neighbourhoods([ALICE, BOB]) == []
+
+
+# --- Any stream ---------------------------------------------------------------------------------------------------------
+
+
+def expected_graph(stream):
+    nodes, links = graph(stream, SMALL)
+    found = neighbourhoods(nodes, links, SMALL)
+    return shape(each for each in found if each.nodes[0].identifier.namespace != "household_id")
+
+
+@each_example
+@given(data=st.data(), stream=events())
+def test_the_graph_is_the_sum_of_the_evidence_however_it_arrived(graph_store, data, stream):
+    order = data.draw(st.permutations(touchpoints(stream, SMALL)))
+    cuts = data.draw(st.integers(1, 6))
+    with transaction.atomic():
+        for start in range(0, len(order), cuts):
+            record(graph_store, *order[start : start + cuts])
+        hubs_alone = {
+            (frozenset(each.nodes), frozenset(each.links))
+            for block in graph_store.walk(size=2)
+            for each in block
+            if all(node.quarantined for node in each.nodes)
+        }
+        assert everything(graph_store) - hubs_alone == {
+            each
+            for each in expected_graph(stream)
+            if not all(node.quarantined for node in each[0])
+        }
+        transaction.set_rollback(True)
