@@ -7,8 +7,17 @@ from identity.graph.models import (
     GraphMark,
     GraphTouchpoint,
 )
-from identity.privacy.models import AuditEntry
-from identity.profiles.models import Identifier, Profile
+from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
+from identity.profiles.models import (
+    ContactCount,
+    Identifier,
+    Order,
+    OrderTotal,
+    Profile,
+    Seen,
+    Trait,
+    Visit,
+)
 from identity.touchpoints.models import (
     Batch,
     Installation,
@@ -23,6 +32,8 @@ from identity.touchpoints.models import (
 __all__ = [
     "AuditEntry",
     "Batch",
+    "Consent",
+    "ContactCount",
     "GraphCarries",
     "GraphIdentifier",
     "GraphLink",
@@ -32,9 +43,17 @@ __all__ = [
     "Installation",
     "Lane",
     "LaneCommand",
+    "Order",
+    "OrderTotal",
     "Profile",
     "Refusal",
+    "Seen",
     "SetAside",
     "Source",
+    "Suppression",
+    "Trait",
+    "VaultAccess",
+    "VaultEntry",
+    "Visit",
     "WriteKey",
 ]

@@ -44,6 +44,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Consent',
+            fields=[
+                ('pk', models.CompositePrimaryKey('identifier', 'purpose', 'channel', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('identifier', models.CharField(max_length=600, verbose_name='identifier')),
+                ('purpose', models.CharField(max_length=100, verbose_name='purpose')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('granted', models.BooleanField(verbose_name='granted')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('said_by', models.CharField(max_length=200, verbose_name='said by')),
+            ],
+            options={
+                'verbose_name': 'consent',
+                'verbose_name_plural': 'consents',
+            },
+        ),
+        migrations.CreateModel(
             name='GraphIdentifier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -67,6 +85,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'graph store',
+            },
+        ),
+        migrations.CreateModel(
+            name='Identifier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=600, unique=True, verbose_name='key')),
+                ('namespace', models.CharField(max_length=60, verbose_name='namespace')),
+                ('kind', models.CharField(max_length=10, verbose_name='kind')),
+                ('priority', models.SmallIntegerField(verbose_name='priority')),
+                ('first_number', models.BigIntegerField(verbose_name='first inbox number')),
+                ('contested', models.BooleanField(default=False, verbose_name='contested')),
+            ],
+            options={
+                'verbose_name': 'identifier',
+                'verbose_name_plural': 'identifiers',
             },
         ),
         migrations.CreateModel(
@@ -148,6 +182,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='VaultAccess',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', identity.fields.InstantField(db_index=True, verbose_name='at')),
+                ('actor', models.CharField(max_length=200, verbose_name='by')),
+                ('why', models.CharField(max_length=200, verbose_name='why')),
+                ('identifier', models.CharField(db_index=True, max_length=600, verbose_name='identifier')),
+                ('field', models.CharField(max_length=200, verbose_name='field')),
+            ],
+            options={
+                'verbose_name': 'access to clear data',
+                'verbose_name_plural': 'access log',
+            },
+        ),
+        migrations.CreateModel(
+            name='VaultEntry',
+            fields=[
+                ('pk', models.CompositePrimaryKey('identifier', 'field', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('identifier', models.CharField(max_length=600)),
+                ('field', models.CharField(max_length=200)),
+                ('sealed', models.TextField()),
+                ('at', identity.fields.InstantField()),
+                ('received_at', identity.fields.InstantField()),
+                ('touchpoint', models.CharField(max_length=36)),
+            ],
+            options={
+                'verbose_name': 'vault entry',
+                'verbose_name_plural': 'vault',
+            },
+        ),
+        migrations.CreateModel(
             name='GraphCarries',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -198,6 +263,36 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Seen',
+            fields=[
+                ('owner', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='identity.identifier')),
+                ('first_at', identity.fields.InstantField(verbose_name='first seen')),
+                ('last_at', identity.fields.InstantField(null=True, verbose_name='last seen')),
+            ],
+            options={
+                'verbose_name': 'presence',
+                'verbose_name_plural': 'presences',
+            },
+        ),
+        migrations.CreateModel(
+            name='ContactCount',
+            fields=[
+                ('pk', models.CompositePrimaryKey('owner_id', 'direction', 'channel', 'message_class', 'event', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('direction', models.CharField(max_length=8, verbose_name='direction')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=60, verbose_name='class')),
+                ('event', models.CharField(max_length=200, verbose_name='event')),
+                ('count', models.BigIntegerField(verbose_name='count')),
+                ('first_at', identity.fields.InstantField(verbose_name='first')),
+                ('last_at', identity.fields.InstantField(verbose_name='last')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'contact counter',
+                'verbose_name_plural': 'contact counters',
+            },
+        ),
+        migrations.CreateModel(
             name='LaneCommand',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -215,20 +310,72 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Identifier',
+            name='OrderTotal',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=600, unique=True, verbose_name='key')),
-                ('namespace', models.CharField(max_length=60, verbose_name='namespace')),
-                ('kind', models.CharField(max_length=10, verbose_name='kind')),
-                ('priority', models.SmallIntegerField(verbose_name='priority')),
-                ('first_number', models.BigIntegerField(verbose_name='first inbox number')),
-                ('contested', models.BooleanField(default=False, verbose_name='contested')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='identity.profile', verbose_name='profile')),
+                ('pk', models.CompositePrimaryKey('owner_id', 'currency', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('currency', models.CharField(max_length=3, verbose_name='currency')),
+                ('orders', models.BigIntegerField(verbose_name='orders')),
+                ('revenue', models.BigIntegerField(verbose_name='revenue')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
             ],
             options={
-                'verbose_name': 'identifier',
-                'verbose_name_plural': 'identifiers',
+                'verbose_name': 'order total',
+                'verbose_name_plural': 'order totals',
+            },
+        ),
+        migrations.AddField(
+            model_name='identifier',
+            name='profile',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='identity.profile', verbose_name='profile'),
+        ),
+        migrations.CreateModel(
+            name='Suppression',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('identifier', models.CharField(max_length=600, verbose_name='identifier')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('reason', models.CharField(max_length=20, verbose_name='reason')),
+                ('active', models.BooleanField(verbose_name='active')),
+                ('at', identity.fields.InstantField(verbose_name='since')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('said_by', models.CharField(max_length=200, verbose_name='said by')),
+            ],
+            options={
+                'verbose_name': 'suppression',
+                'verbose_name_plural': 'suppressions',
+                'constraints': [models.UniqueConstraint(fields=('identifier', 'channel', 'reason'), name='suppression_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Trait',
+            fields=[
+                ('pk', models.CompositePrimaryKey('owner_id', 'name', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('value', models.TextField(verbose_name='value')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('touchpoint', models.CharField(max_length=36, verbose_name='touchpoint')),
+                ('source', models.BigIntegerField(verbose_name='source')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'trait',
+                'verbose_name_plural': 'traits',
+            },
+        ),
+        migrations.CreateModel(
+            name='Visit',
+            fields=[
+                ('pk', models.CompositePrimaryKey('owner_id', 'started_at', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('started_at', identity.fields.InstantField(verbose_name='started')),
+                ('ended_at', identity.fields.InstantField(verbose_name='ended')),
+                ('touchpoints', models.BigIntegerField(verbose_name='touchpoints')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'visit',
+                'verbose_name_plural': 'visits',
             },
         ),
         migrations.CreateModel(
@@ -244,6 +391,30 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'write key',
                 'verbose_name_plural': 'write keys',
+            },
+        ),
+        migrations.CreateModel(
+            name='Order',
+            fields=[
+                ('pk', models.CompositePrimaryKey('owner_id', 'order_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('order_id', models.CharField(max_length=200, verbose_name='order')),
+                ('amount', models.BigIntegerField(null=True, verbose_name='amount')),
+                ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
+                ('refunded', models.BigIntegerField(verbose_name='refunded')),
+                ('returned', models.BooleanField(verbose_name='refunded in full')),
+                ('cancelled', models.BooleanField(verbose_name='cancelled')),
+                ('placed_at', identity.fields.InstantField(null=True, verbose_name='placed')),
+                ('at', identity.fields.InstantField(null=True, verbose_name='at')),
+                ('received_at', identity.fields.InstantField(null=True, verbose_name='received')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('source', models.BigIntegerField(verbose_name='source')),
+                ('shared', models.BooleanField(default=False)),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'order',
+                'verbose_name_plural': 'orders',
+                'indexes': [models.Index(fields=['order_id', 'shared', 'owner'], name='order_elsewhere'), models.Index(condition=models.Q(('shared', True)), fields=['owner'], name='order_shared')],
             },
         ),
         migrations.CreateModel(

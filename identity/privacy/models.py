@@ -1,9 +1,15 @@
-"""Tables of privacy: who did what."""
+"""Tables of privacy: clear values behind a key, who saw them, what people allowed and forbade, who changed what.
+
+They belong to identifiers by their key ("namespace:value"), not by a row id: a wish of somebody whom no touchpoint has shown yet
+can be kept, and holds when they come.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from identity.fields import InstantField
+
+KEY = 600  # the longest key of an identifier
 
 
 class AuditEntry(models.Model):
@@ -21,3 +27,85 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object}"
+
+
+class VaultEntry(models.Model):
+    """The newest clear value of one field of an owner identifier, sealed (see identity.privacy.vault)."""
+
+    pk = models.CompositePrimaryKey("identifier", "field")
+    identifier = models.CharField(max_length=KEY)
+    field = models.CharField(max_length=200)
+    sealed = models.TextField()  # base64 of nonce and AES-GCM ciphertext
+    at = InstantField()
+    received_at = InstantField()
+    touchpoint = models.CharField(max_length=36)
+
+    class Meta:
+        verbose_name = _("vault entry")
+        verbose_name_plural = _("vault")
+
+    def __str__(self) -> str:
+        return self.field
+
+
+class VaultAccess(models.Model):
+    """Somebody read a clear value."""
+
+    at = InstantField(_("at"), db_index=True)
+    actor = models.CharField(_("by"), max_length=200)
+    why = models.CharField(_("why"), max_length=200)
+    identifier = models.CharField(_("identifier"), max_length=KEY, db_index=True)
+    field = models.CharField(_("field"), max_length=200)
+
+    class Meta:
+        verbose_name = _("access to clear data")
+        verbose_name_plural = _("access log")
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.field}"
+
+
+class Consent(models.Model):
+    """What an identifier's owner said last about one purpose on one channel; "*" stands for every channel."""
+
+    pk = models.CompositePrimaryKey("identifier", "purpose", "channel")
+    identifier = models.CharField(_("identifier"), max_length=KEY)
+    purpose = models.CharField(_("purpose"), max_length=100)
+    channel = models.CharField(_("channel"), max_length=60)
+    granted = models.BooleanField(_("granted"))
+    at = InstantField(_("at"))
+    received_at = InstantField(_("received"))
+    touchpoint = models.CharField(_("touchpoint"), max_length=36, blank=True)
+    said_by = models.CharField(_("said by"), max_length=200)  # "source:3", "key:...", "user:1"
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.channel}: {self.granted}"
+
+
+class Suppression(models.Model):
+    """A channel ("*" = all) must not be used for an identifier, for this reason; `active` is false once that was lifted."""
+
+    identifier = models.CharField(_("identifier"), max_length=KEY)
+    channel = models.CharField(_("channel"), max_length=60)
+    reason = models.CharField(_("reason"), max_length=20)
+    active = models.BooleanField(_("active"))
+    at = InstantField(_("since"))
+    received_at = InstantField(_("received"))
+    touchpoint = models.CharField(_("touchpoint"), max_length=36, blank=True)
+    said_by = models.CharField(_("said by"), max_length=200)
+
+    class Meta:
+        verbose_name = _("suppression")
+        verbose_name_plural = _("suppressions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["identifier", "channel", "reason"], name="suppression_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.reason}"

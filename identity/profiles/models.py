@@ -43,3 +43,130 @@ class Identifier(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Trait(models.Model):
+    """The newest value of one trait that an owner identifier brought; a late touchpoint does not overwrite it."""
+
+    pk = models.CompositePrimaryKey("owner_id", "name")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    name = models.CharField(_("name"), max_length=200)
+    value = models.TextField(_("value"))  # canonical JSON; null takes the trait away
+    at = InstantField(_("at"))
+    received_at = InstantField(_("received"))
+    touchpoint = models.CharField(_("touchpoint"), max_length=36)
+    source = models.BigIntegerField(_("source"))
+
+    class Meta:
+        verbose_name = _("trait")
+        verbose_name_plural = _("traits")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactCount(models.Model):
+    """How often an owner identifier met the brand in one way. `event` is the event's name ("Order Completed", "page")."""
+
+    pk = models.CompositePrimaryKey("owner_id", "direction", "channel", "message_class", "event")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    direction = models.CharField(_("direction"), max_length=8)
+    channel = models.CharField(_("channel"), max_length=60)
+    message_class = models.CharField(_("class"), max_length=60)
+    event = models.CharField(_("event"), max_length=200)
+    count = models.BigIntegerField(_("count"))
+    first_at = InstantField(_("first"))
+    last_at = InstantField(_("last"))
+
+    class Meta:
+        verbose_name = _("contact counter")
+        verbose_name_plural = _("contact counters")
+
+    def __str__(self) -> str:
+        return f"{self.event}: {self.count}"
+
+
+class Seen(models.Model):
+    """When an owner identifier came up first, and when its person last did something (NULL: never)."""
+
+    owner = models.OneToOneField(Identifier, models.CASCADE, primary_key=True)
+    first_at = InstantField(_("first seen"))
+    last_at = InstantField(_("last seen"), null=True)
+
+    class Meta:
+        verbose_name = _("presence")
+        verbose_name_plural = _("presences")
+
+    def __str__(self) -> str:
+        return str(self.owner_id)
+
+
+class Visit(models.Model):
+    """An interval of activity on the site or in the app, of a device or cookie identifier where there is one.
+
+    Two visits of one identifier are at least 30 minutes of silence apart.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "started_at")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    started_at = InstantField(_("started"))
+    ended_at = InstantField(_("ended"))
+    touchpoints = models.BigIntegerField(_("touchpoints"))
+
+    class Meta:
+        verbose_name = _("visit")
+        verbose_name_plural = _("visits")
+
+    def __str__(self) -> str:
+        return f"{self.started_at}"
+
+
+class Order(models.Model):
+    """One order of an owner identifier, as its newest statement has it (see identity.profiles.orders).
+
+    `amount` and `refunded` are in minor units of `currency`; `amount` is NULL while only a refund or a cancellation is known.
+    `shared`: the same order id came under other owner identifiers too; where those are one person, it is one order.
+    """
+
+    pk = models.CompositePrimaryKey("owner_id", "order_id")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    order_id = models.CharField(_("order"), max_length=200)
+    amount = models.BigIntegerField(_("amount"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    refunded = models.BigIntegerField(_("refunded"))
+    returned = models.BooleanField(_("refunded in full"))
+    cancelled = models.BooleanField(_("cancelled"))
+    placed_at = InstantField(_("placed"), null=True)
+    at = InstantField(_("at"), null=True)
+    received_at = InstantField(_("received"), null=True)
+    touchpoint = models.CharField(_("touchpoint"), max_length=36, blank=True)
+    source = models.BigIntegerField(_("source"))
+    shared = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        indexes = [
+            models.Index(fields=["order_id", "shared", "owner"], name="order_elsewhere"),
+            models.Index(fields=["owner"], condition=models.Q(shared=True), name="order_shared"),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id
+
+
+class OrderTotal(models.Model):
+    """Orders and revenue of an owner identifier in one currency, without cancelled and shared orders."""
+
+    pk = models.CompositePrimaryKey("owner_id", "currency")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    currency = models.CharField(_("currency"), max_length=3)
+    orders = models.BigIntegerField(_("orders"))
+    revenue = models.BigIntegerField(_("revenue"))  # minor units, refunds taken off
+
+    class Meta:
+        verbose_name = _("order total")
+        verbose_name_plural = _("order totals")
+
+    def __str__(self) -> str:
+        return f"{self.orders}"
