@@ -11,17 +11,39 @@ from activation.audiences.models import (
     Predicate,
     Recheck,
 )
-from activation.channels.models import ChannelConfig
+from activation.channels.models import (
+    ChannelConfig,
+)
+from activation.pressure.models import (
+    ChannelWeight,
+    Decision,
+    Intent,
+    LedgerRow,
+    MessageClass,
+    PersonCap,
+    Policy,
+    PolicyVersion,
+    QuietHours,
+)
 
 __all__ = [
     "Audience",
     "AudienceVersion",
     "Build",
     "ChannelConfig",
+    "ChannelWeight",
+    "Decision",
+    "Intent",
+    "LedgerRow",
     "ManualMember",
     "Match",
     "Membership",
     "MembershipLog",
+    "MessageClass",
+    "PersonCap",
+    "Policy",
+    "PolicyVersion",
     "Predicate",
+    "QuietHours",
     "Recheck",
 ]

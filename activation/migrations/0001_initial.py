@@ -1,3 +1,4 @@
+import django.core.validators
 import django.db.models.deletion
 import identity.fields
 from django.db import migrations, models
@@ -51,6 +52,51 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ChannelWeight',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(max_length=40, unique=True, verbose_name='channel')),
+                ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
+            ],
+            options={
+                'verbose_name': 'channel weight',
+                'verbose_name_plural': 'channel weights',
+                'ordering': ['channel'],
+            },
+        ),
+        migrations.CreateModel(
+            name='MessageClass',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=40, unique=True, verbose_name='name')),
+                ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
+                ('obeys_caps', models.BooleanField(default=True, verbose_name='obeys caps and quiet hours')),
+                ('counts_toward_caps', models.BooleanField(default=True, verbose_name='counts toward caps')),
+            ],
+            options={
+                'verbose_name': 'message class',
+                'verbose_name_plural': 'message classes',
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Policy',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('slug', models.SlugField(max_length=100, unique=True, verbose_name='short name')),
+                ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('archived', 'archived')], default='draft', max_length=10, verbose_name='state')),
+                ('document', models.JSONField(default=dict, verbose_name='document')),
+                ('created_at', identity.fields.InstantField(editable=False, verbose_name='created')),
+                ('changed_at', identity.fields.InstantField(editable=False, verbose_name='changed')),
+            ],
+            options={
+                'verbose_name': 'pressure policy',
+                'verbose_name_plural': 'pressure policies',
+                'permissions': [('send_urgent', 'Can send urgent messages past the policies')],
+            },
+        ),
+        migrations.CreateModel(
             name='Predicate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -65,6 +111,21 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'predicate',
                 'verbose_name_plural': 'predicates',
+            },
+        ),
+        migrations.CreateModel(
+            name='QuietHours',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200, verbose_name='name')),
+                ('start', models.TimeField(verbose_name='from')),
+                ('end', models.TimeField(verbose_name='until')),
+                ('channels', models.JSONField(blank=True, default=list, help_text='Empty: all', verbose_name='channels')),
+                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
+            ],
+            options={
+                'verbose_name': 'quiet hours',
+                'verbose_name_plural': 'quiet hours',
             },
         ),
         migrations.CreateModel(
@@ -97,6 +158,75 @@ class Migration(migrations.Migration):
             model_name='audience',
             name='version',
             field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='activation.audienceversion', verbose_name='published version'),
+        ),
+        migrations.CreateModel(
+            name='Decision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(db_index=True, max_length=200, verbose_name='key')),
+                ('channel', models.CharField(max_length=40, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
+                ('decided_at', identity.fields.InstantField(verbose_name='decided')),
+                ('at', identity.fields.InstantField(verbose_name='asked for')),
+                ('passed', models.BooleanField(verbose_name='passed')),
+                ('reason', models.CharField(max_length=20, verbose_name='reason')),
+                ('earliest', identity.fields.InstantField(null=True, verbose_name='earliest')),
+                ('points', models.BigIntegerField(verbose_name='points in hundredths')),
+                ('winner', models.CharField(blank=True, max_length=200, verbose_name='refused by')),
+                ('uses', models.TextField(default='[]', verbose_name='policies evaluated')),
+                ('audiences', models.TextField(default='[]', verbose_name='audiences')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier', verbose_name='owner identifier')),
+            ],
+            options={
+                'verbose_name': 'pressure decision',
+                'verbose_name_plural': 'pressure decisions',
+            },
+        ),
+        migrations.CreateModel(
+            name='Intent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
+                ('channel', models.CharField(max_length=40, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
+                ('asked_at', identity.fields.InstantField(db_index=True, verbose_name='first asked')),
+                ('ask', models.TextField(verbose_name='ask')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='identity.identifier', verbose_name='owner identifier')),
+            ],
+            options={
+                'verbose_name': 'intent',
+                'verbose_name_plural': 'intents',
+            },
+        ),
+        migrations.CreateModel(
+            name='LedgerRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
+                ('sequence', models.BigIntegerField(verbose_name='sequence')),
+                ('origin', models.CharField(max_length=10, verbose_name='origin')),
+                ('status', models.CharField(max_length=10, verbose_name='status')),
+                ('channel', models.CharField(max_length=40, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
+                ('version', models.BigIntegerField(null=True, verbose_name='version')),
+                ('node', models.CharField(blank=True, max_length=100, verbose_name='step')),
+                ('occurrence', models.BigIntegerField(default=0, verbose_name='occurrence')),
+                ('points', models.BigIntegerField(verbose_name='points in hundredths')),
+                ('counts', models.BooleanField(verbose_name='counts toward caps')),
+                ('decided_at', identity.fields.InstantField(verbose_name='decided')),
+                ('effective_at', identity.fields.InstantField(verbose_name='effective')),
+                ('provider_id', models.CharField(blank=True, max_length=200, verbose_name='provider id')),
+                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
+                ('seen', models.TextField(default='{}', verbose_name='policies and audiences seen')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier', verbose_name='owner identifier')),
+            ],
+            options={
+                'verbose_name': 'ledger row',
+                'verbose_name_plural': 'ledger',
+            },
         ),
         migrations.CreateModel(
             name='ManualMember',
@@ -140,6 +270,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PersonCap',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(max_length=40, verbose_name='channel')),
+                ('limit', models.PositiveIntegerField(verbose_name='contacts')),
+                ('window', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='window in milliseconds')),
+                ('until', identity.fields.InstantField(verbose_name='until')),
+                ('origin', models.CharField(blank=True, max_length=200, verbose_name='origin')),
+                ('changed_at', identity.fields.InstantField(verbose_name='changed')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier', verbose_name='owner identifier')),
+            ],
+            options={
+                'verbose_name': 'cap of one person',
+                'verbose_name_plural': 'caps of one person',
+            },
+        ),
+        migrations.CreateModel(
+            name='PolicyVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField(verbose_name='number')),
+                ('document', models.JSONField(verbose_name='document')),
+                ('published_at', identity.fields.InstantField(verbose_name='published')),
+                ('published_by', models.CharField(blank=True, max_length=200, verbose_name='published by')),
+                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='activation.policy', verbose_name='policy')),
+            ],
+            options={
+                'verbose_name': 'policy version',
+                'verbose_name_plural': 'policy versions',
+            },
+        ),
+        migrations.AddField(
+            model_name='policy',
+            name='version',
+            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='activation.policyversion', verbose_name='published version'),
+        ),
+        migrations.CreateModel(
             name='Match',
             fields=[
                 ('pk', models.CompositePrimaryKey('owner_id', 'predicate_id', 'touchpoint', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -170,12 +337,36 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('audience', 'number'), name='audience_version_once'),
         ),
         migrations.AddIndex(
+            model_name='decision',
+            index=models.Index(fields=['owner', 'id'], name='decision_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='ledgerrow',
+            index=models.Index(fields=['owner', 'effective_at'], name='ledger_account'),
+        ),
+        migrations.AddConstraint(
+            model_name='ledgerrow',
+            constraint=models.UniqueConstraint(fields=('owner', 'sequence'), name='ledger_sequence'),
+        ),
+        migrations.AddConstraint(
+            model_name='ledgerrow',
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['reserved', 'committed', 'released', 'unknown'])), name='ledger_status'),
+        ),
+        migrations.AddIndex(
             model_name='membershiplog',
             index=models.Index(fields=['profile', 'id'], name='membership_log_profile'),
         ),
         migrations.AddIndex(
             model_name='membershiplog',
             index=models.Index(fields=['audience', 'at'], name='membership_log_audience'),
+        ),
+        migrations.AddConstraint(
+            model_name='personcap',
+            constraint=models.UniqueConstraint(fields=('owner', 'channel'), name='person_cap_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='policyversion',
+            constraint=models.UniqueConstraint(fields=('policy', 'number'), name='policy_version_once'),
         ),
         migrations.AddIndex(
             model_name='match',

@@ -1,10 +1,8 @@
 """Pressure as values: windows, policies, what is asked and what was decided. No Django, no clock."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
-from typing import Any
 
 from identity.clock import Instant
 
@@ -74,6 +72,7 @@ class Policy:
     mode: PolicyMode = PolicyMode.LIMIT
     base: int | None = None
     rank: int = 0
+    when_capped: str = "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ class Use:
     cost: int
     limit: int
     room: bool
-    replaces: int | None = None
+    when_capped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The stored answer to an ask. `id` is its row; `ledger` the row of the reservation when it passed."""
+    """The stored answer to an ask. `id` is its row; `ledger` the row of the reservation when it passed.
+
+    `when_capped`: what the step does about a refusal: its own setting, else that of the policy that won.
+    """
 
     key: str
     id: int
@@ -221,4 +223,4 @@ class Decision:
     earliest: Instant | None
     winner: str = ""
     ledger: int | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    when_capped: str = ""

@@ -1,0 +1,78 @@
+"""Reads the accounts of people: all contacts of all owners of a profile, so that merges add them up and splits give them back."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from activation.pressure import windows
+from activation.pressure.policy import Account, Rulebook
+from activation.pressure.types import Contact, PersonCap
+from identity.clock import DAY, Instant
+from identity.sql import Rows, fetch
+
+
+def load(profiles: Collection[int], book: Rulebook, since: Instant) -> dict[int, Account]:
+    """Read the accounts of these profiles as far back as any window reaches from `since`; four statements."""
+    owners = _owners(profiles)
+    caps = _caps(owners, since)
+    reaches = [windows.reach(policy.window) for policy in book.policies]
+    reaches += [cap.window for found in caps.values() for cap in found]
+    contacts = _contacts(owners, since - max(reaches, default=DAY))
+    audiences = _audiences(profiles)
+    return {
+        profile: Account(
+            contacts=contacts.get(profile, []),
+            audiences=frozenset(audiences.get(profile, ())),
+            caps=caps.get(profile, []),
+        )
+        for profile in profiles
+    }
+
+
+def _owners(profiles: Iterable[int]) -> dict[int, int]:
+    rows = Rows("people", profile="bigint")
+    return dict(
+        fetch(
+            f"SELECT i.id, i.profile_id FROM {rows}"
+            " JOIN identity_identifier AS i ON i.profile_id = people.profile",
+            rows.of((profile,) for profile in profiles),
+        )
+    )
+
+
+def _contacts(owners: Mapping[int, int], since: Instant) -> dict[int, list[Contact]]:
+    rows = Rows("owners", owner="bigint", profile="bigint")
+    found: dict[int, list[Contact]] = defaultdict(list)
+    for profile, at, channel, message_class, journey, points, counts in fetch(
+        "SELECT owners.profile, l.effective_at, l.channel, l.message_class, l.journey, l.points, l.counts"
+        f" FROM {rows} JOIN activation_ledgerrow AS l ON l.owner_id = owners.owner"
+        " WHERE l.effective_at > %s AND l.status <> 'released'",
+        [*rows.of(owners.items()), since],
+    ):
+        contact = Contact(at, channel, message_class, journey, points, bool(counts))
+        found[profile].append(contact)
+    return found
+
+
+def _caps(owners: Mapping[int, int], since: Instant) -> dict[int, list[PersonCap]]:
+    rows = Rows("owners", owner="bigint", profile="bigint")
+    found: dict[int, list[PersonCap]] = defaultdict(list)
+    for profile, *cap in fetch(
+        'SELECT owners.profile, c.owner_id, c.channel, c."limit", c."window", c.until, c.origin'
+        f" FROM {rows} JOIN activation_personcap AS c ON c.owner_id = owners.owner"
+        " WHERE c.until > %s ORDER BY c.id",
+        [*rows.of(owners.items()), since],
+    ):
+        found[profile].append(PersonCap(*cap))
+    return found
+
+
+def _audiences(profiles: Iterable[int]) -> dict[int, list[int]]:
+    rows = Rows("people", profile="bigint")
+    found: dict[int, list[int]] = defaultdict(list)
+    for profile, audience in fetch(
+        f"SELECT m.profile_id, m.audience_id FROM {rows}"
+        " JOIN activation_membership AS m ON m.profile_id = people.profile",
+        rows.of((profile,) for profile in profiles),
+    ):
+        found[profile].append(audience)
+    return found
