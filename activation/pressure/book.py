@@ -48,7 +48,7 @@ def _document(text: str) -> PolicyDocument:
 
 
 def _classes() -> list[tuple[str, int, bool, bool]]:
-    rows: list[tuple[str, int, bool, bool]] = fetch(  # type: ignore[assignment]
+    rows: list[tuple[str, int, bool, bool]] = fetch(
         "SELECT name, weight, obeys_caps, counts_toward_caps FROM activation_messageclass"
     )
     return rows

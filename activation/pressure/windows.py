@@ -1,7 +1,7 @@
 """Spans of time over which contacts are counted. Pure; instants are milliseconds UTC, spans include their start, not their end.
 
-Calendar spans go by what the clocks of the zone show: an hour that is repeated in autumn is one hour of 120 minutes, a day may
-have 23 or 25 hours, and a midnight that spring skips begins when the clocks jump.
+Calendar spans go by what the clocks of the zone show: an hour begins whenever they show a full one, so one that autumn repeats is
+two; a day may have 23 or 25 hours, and a midnight that spring skips begins when the clocks jump.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from activation.pressure.types import Calendar, Period, Quiet, Rolling, Window
-from identity.clock import DAY, HOUR, Instant, from_datetime, to_datetime
+from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant, from_datetime, to_datetime
 
 Costs = Sequence[tuple[Instant, int]]  # sorted by time
 
@@ -46,41 +46,65 @@ def length(window: Window) -> Instant:
 
 def span(calendar: Calendar, at: Instant, zone: ZoneInfo) -> tuple[Instant, Instant]:
     """Return start and end of the hour, day, week or month that holds `at`."""
-    start = _floor(calendar, to_datetime(at).astimezone(zone).replace(tzinfo=None, fold=0))
+    if calendar.period is Period.HOUR:
+        return _hour_start(at, zone), _hour_end(at, zone)
+    start = _floor(calendar, _local(at, zone).replace(tzinfo=None, fold=0))
     return _instant(start, zone), _instant(_following(calendar.period, start), zone)
 
 
+def _local(at: Instant, zone: ZoneInfo) -> datetime:
+    return to_datetime(at).astimezone(zone)
+
+
+def _past(at: Instant, zone: ZoneInfo) -> Instant:
+    """Return how long the clocks have shown the present hour."""
+    local = _local(at, zone)
+    return local.minute * MINUTE + local.second * SECOND + local.microsecond // 1000
+
+
+def _hour_start(at: Instant, zone: ZoneInfo) -> Instant:
+    start = at - _past(at, zone)
+    if _local(start, zone).utcoffset() == _local(at, zone).utcoffset():
+        return start
+    jump = _jump(start, at, zone)
+    return jump if _past(jump, zone) == 0 else _hour_start(jump - 1, zone)
+
+
+def _hour_end(at: Instant, zone: ZoneInfo) -> Instant:
+    end = at + HOUR - _past(at, zone)
+    if _local(end, zone).utcoffset() == _local(at, zone).utcoffset():
+        return end
+    jump = _jump(at, end, zone)
+    return jump if _past(jump, zone) == 0 else _hour_end(jump, zone)
+
+
 def _floor(calendar: Calendar, local: datetime) -> datetime:
-    hour = local.replace(minute=0, second=0, microsecond=0)
-    day = hour.replace(hour=0)
-    match calendar.period:
-        case Period.HOUR:
-            return hour
-        case Period.DAY:
-            return day
-        case Period.WEEK:
-            return day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
-        case Period.MONTH:
-            return day.replace(day=1)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    if calendar.period is Period.WEEK:
+        return day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
+    return day.replace(day=1) if calendar.period is Period.MONTH else day
 
 
 def _following(period: Period, start: datetime) -> datetime:
     if period is Period.MONTH:
         return (start + timedelta(days=32)).replace(day=1)
-    steps = {Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(days=1)}
-    return start + steps.get(period, timedelta(days=7))
+    return start + timedelta(days=1 if period is Period.DAY else 7)
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> Instant:
     """Return the first instant at which clocks in the zone show this time; for a time that they skip, the jump itself."""
     late = from_datetime(local.replace(tzinfo=zone))
-    if to_datetime(late).astimezone(zone).replace(tzinfo=None, fold=0) == local:
+    if _local(late, zone).replace(tzinfo=None, fold=0) == local:
         return late
-    early = from_datetime(local.replace(tzinfo=zone, fold=1))
-    before = to_datetime(early).astimezone(zone).utcoffset()
+    return _jump(from_datetime(local.replace(tzinfo=zone, fold=1)), late, zone)
+
+
+def _jump(early: Instant, late: Instant, zone: ZoneInfo) -> Instant:
+    """Return the instant in (early, late] at which the clocks of the zone are changed; there is one."""
+    before = _local(early, zone).utcoffset()
     while late - early > 1:
         middle = (early + late) // 2
-        if to_datetime(middle).astimezone(zone).utcoffset() == before:
+        if _local(middle, zone).utcoffset() == before:
             early = middle
         else:
             late = middle
@@ -121,19 +145,23 @@ def _next(window: Window, costs: Costs, at: Instant, zone: ZoneInfo) -> Instant:
 
 
 def quiet_end(quiet: Quiet, at: Instant, zone: ZoneInfo) -> Instant:
-    """Return `at` when it is not quiet then, else when the quiet hours end."""
-    local = to_datetime(at).astimezone(zone)
-    clock = local.time()
+    """Return `at` when it is not quiet then, else the first instant at which it no longer is."""
+    local = _local(at, zone)
+    if not _is_quiet(quiet, local.time()):
+        return at
+    days = 1 if quiet.start > quiet.end and local.time() >= quiet.start else 0
+    wall = datetime.combine(local.date() + timedelta(days=days), quiet.end)
+    end = _instant(wall, zone)
+    if end <= at:  # the first time has passed in an hour that autumn repeats
+        end = from_datetime(wall.replace(tzinfo=zone, fold=1))
+    if _local(end, zone).utcoffset() != local.utcoffset():
+        jump = _jump(at, end, zone)
+        if not _is_quiet(quiet, _local(jump, zone).time()):
+            return jump
+    return end
+
+
+def _is_quiet(quiet: Quiet, clock: time) -> bool:
     if quiet.start <= quiet.end:
-        inside, tomorrow = quiet.start <= clock < quiet.end, False
-    else:
-        inside, tomorrow = clock >= quiet.start or clock < quiet.end, clock >= quiet.start
-    return _wall(local, quiet.end, zone, at, tomorrow=tomorrow) if inside else at
-
-
-def _wall(local: datetime, end: time, zone: ZoneInfo, at: Instant, *, tomorrow: bool) -> Instant:
-    """Return when clocks next show `end`: the second time if the first has passed in an hour that autumn repeats."""
-    day = local.date() + timedelta(days=1 if tomorrow else 0)
-    wall = datetime.combine(day, end)
-    first = _instant(wall, zone)
-    return first if first > at else from_datetime(wall.replace(tzinfo=zone, fold=1))
+        return quiet.start <= clock < quiet.end
+    return clock >= quiet.start or clock < quiet.end
