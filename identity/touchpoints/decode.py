@@ -23,6 +23,8 @@ from identity.touchpoints.types import InboxRow, Touchpoint, touchpoint_id
 NO_SOURCE = 0  # rows of the collector's own: what it refused
 INTERNAL = "internal"  # the kind of source whose events name their identifiers themselves
 
+_LONGEST_INTEGER = 1_000  # digits
+
 _any = msgspec.json.Decoder()
 _UNREADABLE = (
     payload.Unreadable,
@@ -123,14 +125,17 @@ def _event(encoded: bytes, envelope: Envelope) -> dict[str, Any]:
     try:
         event = _any.decode(encoded)
     except msgspec.ValidationError:
-        event = _finite(
-            json.loads(encoded)
-        )  # a number beyond 1e308: valid JSON, but infinite here
+        # A number beyond 1e308, or of thousands of digits: valid JSON, but nothing to reckon with.
+        event = _finite(json.loads(encoded, parse_int=_integer))
     if envelope.type:
         event["type"] = envelope.type
     if envelope.context:
         event["context"] = envelope.context | (event.get("context") or {})
     return event  # type: ignore[no-any-return]
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else math.inf
 
 
 def _finite(value: Any) -> Any:

@@ -109,7 +109,7 @@ def check(raw: bytes, type_: str | None, *, trusted: bool = False) -> Checked:
 
 def _fault(event: Event, type_: str | None, *, trusted: bool) -> str:
     """Return the reason to refuse an event of this type, "" when there is none."""
-    if event.message_id is not None and len(_text(event.message_id)) >= LONGEST_ID:
+    if event.message_id is not None and len(str(event.message_id)) >= LONGEST_ID:
         return "message_id_too_long"
     if not type_:
         return "type_missing"
@@ -136,13 +136,6 @@ _OWN_RULES: Mapping[str, tuple[Any, str]] = {
 
 def _said(value: Id) -> bool:
     return value is not None and value != ""  # 0 is an id, if a poor one: the policy says so
-
-
-def _text(value: Id) -> str:
-    try:
-        return str(value)
-    except ValueError:  # more digits than Python turns into text
-        return "9" * LONGEST_ID
 
 
 def _depth(raw: bytes) -> int:

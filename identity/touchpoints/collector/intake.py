@@ -1,9 +1,10 @@
 """Takes events in: from a body to rows that are on the disk, and the answer that says which were not taken."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import msgspec
@@ -53,7 +54,7 @@ def read_batch(body: bytes) -> Batch:
     except msgspec.ValidationError as error:
         raise Problem(400, "invalid_body", f"the body is no batch of events: {error}") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise malformed(error) from error
+        batch = _with_half_pairs(body, error)
     if len(batch.batch) > events.MOST:
         raise Problem(
             413,
@@ -61,6 +62,23 @@ def read_batch(body: bytes) -> Batch:
             f"a batch holds at most {events.MOST} events; send smaller ones",
         )
     return batch
+
+
+def _with_half_pairs(body: bytes, error: Exception) -> Batch:
+    """Parse a batch in which an event holds half a surrogate pair, so that this event alone is refused. Raises Problem."""
+    if b"\\ud" not in body.lower():
+        raise malformed(error) from error
+    try:
+        said = json.loads(body, parse_constant=_no_json)
+        batch = msgspec.convert({**said, "batch": []}, Batch)
+        batch.batch = [msgspec.Raw(json.dumps(each).encode()) for each in said["batch"]]
+    except (ValueError, TypeError, LookupError, RecursionError) as worse:
+        raise malformed(error) from worse
+    return batch
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def check_utf8(body: bytes) -> None:
