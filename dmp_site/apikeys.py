@@ -19,24 +19,26 @@ def create(
     name: str, scopes: Collection[str], now: Instant, *, channel: str = ""
 ) -> tuple[ApiKey, str]:
     """Make a key; return its row and the clear key, which is not stored. Raises DomainError for a malformed scope."""
-    bad = sorted(scope for scope in scopes if not _SCOPE.match(scope))
-    if bad or not scopes:
+    key = ApiKey(name=name, scopes=sorted(scopes), channel=channel)
+    clear = seal(key, now)
+    key.save()
+    return key, clear
+
+
+def seal(key: ApiKey, now: Instant) -> str:
+    """Give a row that is not saved yet its secret; return the clear key. Raises DomainError for a malformed scope."""
+    bad = sorted(scope for scope in key.scopes if not _SCOPE.match(scope))
+    if bad or not key.scopes:
         raise DomainError(
             "bad_scope",
             f"scopes read like profiles:read or *:read, not {', '.join(bad) or 'nothing'}",
             status=400,
         )
-    prefix = f"frk_{secrets.token_hex(4)}"
-    clear = f"{prefix}_{secrets.token_urlsafe(32)}"
-    key = ApiKey.objects.create(
-        name=name,
-        prefix=prefix,
-        digest=_digest(clear),
-        scopes=sorted(scopes),
-        channel=channel,
-        created_at=now,
-    )
-    return key, clear
+    key.prefix = f"frk_{secrets.token_hex(4)}"
+    clear = f"{key.prefix}_{secrets.token_urlsafe(32)}"
+    key.digest = _digest(clear)
+    key.created_at = now
+    return clear
 
 
 def recognise(clear: str, now: Instant) -> Caller | None:

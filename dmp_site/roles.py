@@ -39,8 +39,9 @@ class Role:
 
 # Everybody sees what the product knows, with PII masked; who has access and who did what is not everybody's business.
 _SEE = {
-    "identity.[!a]*": _VIEW,
+    "identity.[!av]*": _VIEW,
     "identity.a[!u]*": _VIEW,
+    "identity.visit": _VIEW,
     "activation.*": _VIEW,
     "journeys.*": _VIEW,
     "dmp_site.job": _VIEW,
@@ -56,11 +57,15 @@ ROLES: Mapping[str, Role] = {
         ),
         {
             **_SEE,
-            "activation.audience": _EDIT,
-            "activation.policy": _EDIT,
-            "activation.template": _EDIT,
-            "journeys.journey": _EDIT,
-            "journeys.draft": _EDIT,
+            "activation.audience*": _EDIT,
+            "activation.manualmember": _EDIT,
+            "activation.policy*": _EDIT,
+            "activation.personcap": _EDIT,
+            "activation.quiethours": _EDIT,
+            "activation.messageclass": _EDIT,
+            "activation.channelweight": _EDIT,
+            "activation.template*": _EDIT,
+            "journeys.journey*": _EDIT,
         },
     ),
     "operator": Role(
@@ -82,6 +87,7 @@ ROLES: Mapping[str, Role] = {
         {
             **_SEE,
             "identity.auditentry": _VIEW,
+            "identity.vaultaccess": _VIEW,
             "identity.profile": _ALL,
             "identity.consent*": _ALL,
             "identity.suppression*": _ALL,

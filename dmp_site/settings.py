@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -187,6 +188,36 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Filrouge",
+    "SITE_HEADER": "Filrouge",
+    "SITE_SYMBOL": "conversion_path",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.1% .013 17.4)",
+            "100": "oklch(93.6% .032 17.7)",
+            "200": "oklch(88.5% .062 18.3)",
+            "300": "oklch(80.8% .114 19.6)",
+            "400": "oklch(70.4% .191 22.2)",
+            "500": "oklch(60.5% .215 25.3)",
+            "600": "oklch(54.5% .215 27.3)",
+            "700": "oklch(48.5% .193 27.5)",
+            "800": "oklch(42.4% .167 26.9)",
+            "900": "oklch(37.6% .135 25.7)",
+            "950": "oklch(25.8% .092 26.0)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "dmp_site.console.navigation.sidebar",
+    },
+    "DASHBOARD_CALLBACK": "dmp_site.console.home.context",
+}
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "dmp_site.api.schema.Schema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -210,9 +241,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {"HealthEnum": ["ok", "notice", "fault"]},
 }
 # --- Jobs and retention -----------------------------------------------------------------------------------------------
 
+INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000)
+MIN_FREE_MB = env.integer("MIN_FREE_MB", 500)  # less room than this is a fault
 KEEP_RECORDS_DAYS = env.integer(
     "KEEP_RECORDS_DAYS", 90
 )  # batches, executed commands, refusals, finished jobs

@@ -1,8 +1,10 @@
 """Who calls, and whether they may: API keys (Bearer) and sessions of the console."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.urls import URLResolver, get_resolver
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -64,6 +66,26 @@ def required_scope(view: Any, method: str) -> str | None:
         method = "GET" if method == "HEAD" else method
         return needed.get(method)
     return needed
+
+
+def known_scopes() -> list[str]:
+    """Return every scope that some view asks for, sorted."""
+    return sorted(
+        {scope for view in _views(get_resolver().url_patterns) for scope in _scopes(view)}
+    )
+
+
+def _scopes(view: Any) -> Iterable[str]:
+    needed = getattr(view, "required_scope", None) or {}
+    return needed.values() if isinstance(needed, dict) else [needed]
+
+
+def _views(patterns: Iterable[Any]) -> Iterator[Any]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns)
+        elif view := getattr(pattern.callback, "cls", None):
+            yield view
 
 
 class _KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from dmp_site.console.health import Health
 from journeys import api as journeys
 
 
@@ -25,10 +26,11 @@ class Unknown(APIView):
 
 
 rooms: list[URLPattern | URLResolver] = [*journeys.urlpatterns]
+operations = [path("health", Health.as_view(), name="api-health")]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 
 urlpatterns = [
-    path("v1/", include([*rooms, *documents])),
+    path("v1/", include([*rooms, *operations, *documents])),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     re_path("", Unknown.as_view()),
 ]

@@ -96,6 +96,10 @@ class InboxReader(ABC):
     def backlog(self) -> Backlog: ...
 
     @abstractmethod
+    def latest(self) -> Instant | None:
+        """Return when the newest row that is kept was received; None when none is."""
+
+    @abstractmethod
     def check(self) -> None:
         """Raise ForeignInbox when rows beyond the position were dropped, or the sequence is below the position."""
 

@@ -222,6 +222,9 @@ class SqliteReader(InboxReader):
         history, _ = _waiting(self._database, Mode.HISTORY, positions[Mode.HISTORY])
         return Backlog(live=live, history=history, oldest=oldest)
 
+    def latest(self) -> Instant | None:
+        return max(_last(self._database, mode, "received_at") for mode in Mode) or None
+
     def check(self) -> None:
         positions = _positions()
         sequence = self._database.execute(_SEQUENCE).fetchone()[0]

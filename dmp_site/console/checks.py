@@ -1,0 +1,264 @@
+"""What can be wrong with an installation, how it shows, and the command that mends it.
+
+`doctor`, the health page and GET /api/v1/health show the same list.
+"""
+
+import email.utils
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from dmp_site import jobs
+from identity.clock import MINUTE, SECOND, Instant, from_datetime
+from identity.privacy.keys import KeysMissing, require_keys
+from identity.touchpoints import inbox, installation, lane
+from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.models import Lane, SetAside
+
+_MEGABYTE = 1_000_000
+_SILENT = 30 * SECOND  # a lane that says nothing for so long is stopped or hangs
+_CLUSTER_SILENT = 60 * SECOND
+_LATE = 5 * MINUTE
+_CLOCKS_APART = 2 * MINUTE
+_PATIENCE = 2.0  # seconds
+
+
+class Level(StrEnum):
+    """`NOTICE` is worth a look and no fault."""
+
+    OK = "ok"
+    NOTICE = "notice"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `mend` is what to do: a command or an address; "" when nothing is."""
+
+    name: str
+    level: Level
+    what: str
+    mend: str = ""
+
+
+def ok(name: str, what: str) -> Finding:
+    return Finding(name, Level.OK, what)
+
+
+def fault(name: str, what: str, mend: str) -> Finding:
+    return Finding(name, Level.FAULT, what, mend)
+
+
+def keys(_now: Instant) -> Finding:
+    """Look whether the key file is there and is the one that the data were written with."""
+    try:
+        installation.verify_keys(require_keys(settings.KEYS_FILE))
+    except (KeysMissing, installation.Foreign) as error:
+        mend = _("restore %(file)s from its backup, then: manage.py up") % {
+            "file": settings.KEYS_FILE
+        }
+        return fault("keys", str(error), mend)
+    return ok("keys", _("The keys belong to this database."))
+
+
+def inbox_identity(_now: Instant) -> Finding:
+    """Look whether the inbox is this installation's, neither older nor emptied."""
+    try:
+        reader = inbox.reader()
+        installation.verify_inbox(reader.uuid())
+        reader.check()
+    except (ForeignInbox, installation.Foreign) as error:
+        return fault("inbox", str(error), "manage.py restore DIRECTORY")
+    return ok("inbox", _("The inbox belongs to this database."))
+
+
+def the_lane(now: Instant) -> Finding:
+    """Look whether a lane has said within 30 s that it lives."""
+    epoch, beaten_at = lane.heartbeat()
+    if beaten_at is None:
+        return fault("lane", _("No lane has ever worked here."), "manage.py up")
+    age = max(0, now - beaten_at) // SECOND
+    if age * SECOND > _SILENT:
+        what = _("The lane has said nothing for %(seconds)d s.") % {"seconds": age}
+        return fault("lane", what, "manage.py worker --role lane")
+    said = _("Epoch %(epoch)d, %(holder)s, heard %(seconds)d s ago.")
+    return ok("lane", said % {"epoch": epoch, "holder": _holder(), "seconds": age})
+
+
+def backlog(now: Instant) -> Finding:
+    """Look whether what waits stays under the limit at which the collector answers 429."""
+    try:
+        waiting = inbox.reader().backlog()
+    except ForeignInbox:
+        return fault("backlog", _("There is no inbox to look at."), "manage.py setup")
+    what = _("%(live)d live and %(history)d history rows wait; the limit is %(limit)d.") % {
+        "live": waiting.live,
+        "history": waiting.history,
+        "limit": settings.INBOX_LIMIT,
+    }
+    if waiting.live + waiting.history >= settings.INBOX_LIMIT:
+        full = _("The collector answers 429: senders try again later. ") + what
+        return fault("backlog", full, "manage.py worker --role lane")
+    if waiting.oldest is not None and now - waiting.oldest > _LATE:
+        late = _("The oldest live row has waited for %(minutes)d minutes. ") % {
+            "minutes": (now - waiting.oldest) // MINUTE
+        }
+        return Finding("backlog", Level.NOTICE, late + what, "manage.py doctor")
+    return ok("backlog", what)
+
+
+def cluster(now: Instant) -> Finding:
+    """Look whether the task cluster answers its heartbeats."""
+    age = jobs.heartbeat_age(now)
+    if age is None:
+        return fault("jobs", _("No task cluster has ever worked here."), "manage.py up")
+    if age > _CLUSTER_SILENT:
+        what = _("The task cluster has not worked for %(seconds)d s.") % {"seconds": age // SECOND}
+        return fault("jobs", what, "manage.py worker --role jobs")
+    return ok("jobs", _("The task cluster worked %(seconds)d s ago.") % {"seconds": age // SECOND})
+
+
+def collector(_now: Instant) -> Finding:
+    """Look whether the collector answers."""
+    try:
+        answer = httpx.get(f"{_here(settings.COLLECTOR_BIND)}/health", timeout=_PATIENCE)
+    except httpx.HTTPError as error:
+        what = _("The collector does not answer (%(error)s).") % {"error": type(error).__name__}
+        return fault("collector", what, "manage.py worker --role collector")
+    if answer.status_code != httpx.codes.OK:
+        what = _("The collector answers %(status)d.") % {"status": answer.status_code}
+        return fault("collector", what, "manage.py worker --role collector")
+    return ok("collector", _("The collector answers."))
+
+
+def disk(_now: Instant) -> Finding:
+    """Look whether there is room where the data live."""
+    free = shutil.disk_usage(settings.DATA_DIR).free // _MEGABYTE
+    what = _("%(free)d MB are free for %(directory)s.") % {
+        "free": free,
+        "directory": settings.DATA_DIR,
+    }
+    if free < settings.MIN_FREE_MB:
+        return fault(
+            "disk", what, _("make room there, or move the data and set FILROUGE_DATA_DIR")
+        )
+    return ok("disk", what)
+
+
+def clock(now: Instant) -> Finding:
+    """Compare this machine's clock with what other clocks have stamped."""
+    for who, there in _other_clocks(now):
+        apart = now - there
+        if abs(apart) > _CLOCKS_APART:
+            what = _("The clock is %(minutes)d minutes %(way)s %(who)s.") % {
+                "minutes": round(abs(apart) / MINUTE),
+                "way": _("ahead of") if apart > 0 else _("behind"),
+                "who": who,
+            }
+            return fault("clock", what, "timedatectl set-ntp true")
+    return ok("clock", _("The clock agrees with the data and the collector."))
+
+
+def set_aside(_now: Instant) -> Finding:
+    """Look whether a touchpoint waits for a person's decision."""
+    count = SetAside.objects.filter(state="aside").count()
+    if count:
+        what = _("%(count)d touchpoints are set aside.") % {"count": count}
+        mend = f"{settings.CONSOLE_URL}/admin/identity/setaside/"
+        return Finding("set aside", Level.NOTICE, what, mend)
+    return ok("set aside", _("No touchpoint is set aside."))
+
+
+CHECKS: list[Callable[[Instant], Finding]] = [
+    keys,
+    inbox_identity,
+    the_lane,
+    backlog,
+    cluster,
+    collector,
+    disk,
+    clock,
+    set_aside,
+]
+
+
+def run(now: Instant) -> list[Finding]:
+    """Run every check; one that cannot be carried out is a fault of its own."""
+    return [_carefully(check, now) for check in CHECKS]
+
+
+def worst(findings: Sequence[Finding]) -> Level:
+    """Return the level of the worst finding."""
+    found = {finding.level for finding in findings}
+    return next((level for level in (Level.FAULT, Level.NOTICE) if level in found), Level.OK)
+
+
+def _carefully(check: Callable[[Instant], Finding], now: Instant) -> Finding:
+    try:
+        return check(now)
+    except DatabaseError as error:
+        return fault(
+            check.__name__, _("The database: %(error)s") % {"error": error}, "manage.py setup"
+        )
+    except (OSError, ImproperlyConfigured) as error:
+        return fault(check.__name__, str(error), "manage.py doctor")
+
+
+def _holder() -> str:
+    return str(Lane.objects.filter(pk=lane.ROW).values_list("holder", flat=True).first() or "")
+
+
+def _other_clocks(now: Instant) -> Iterator[tuple[str, Instant]]:
+    """Yield what other clocks say: a stamp of the past counts only when it lies in our future."""
+    _epoch, beaten_at = lane.heartbeat()
+    yield _("the lane's last heartbeat"), max(now, beaten_at or 0)
+    yield _("the inbox's last row"), max(now, _last_received())
+    yield _("the file system"), _file_time()
+    said = _collector_date()
+    if said is not None:
+        yield _("the collector"), said
+
+
+def _last_received() -> Instant:
+    try:
+        return inbox.reader().latest() or 0
+    except ForeignInbox:  # the check of the inbox says so
+        return 0
+
+
+def _file_time() -> Instant:
+    probe = Path(settings.DATA_DIR) / f".clock-{os.getpid()}"
+    probe.touch()
+    try:
+        return probe.stat().st_mtime_ns // 1_000_000
+    finally:
+        probe.unlink()
+
+
+def _collector_date() -> Instant | None:
+    """Return what time the collector thinks it is, None when it does not say."""
+    try:
+        stamp = httpx.get(f"{settings.COLLECTOR_URL}/health", timeout=_PATIENCE).headers.get(
+            "Date"
+        )
+        return from_datetime(email.utils.parsedate_to_datetime(stamp)) if stamp else None
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def _here(bind: str) -> str:
+    """Turn an address to listen on into one to call."""
+    parts = urlsplit(f"//{bind}")
+    host = parts.hostname or "127.0.0.1"
+    host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - not listened on here
+    return f"http://[{host}]:{parts.port}" if ":" in host else f"http://{host}:{parts.port}"
