@@ -245,7 +245,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 # --- Jobs and retention -----------------------------------------------------------------------------------------------
 
-INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000)
 MIN_FREE_MB = env.integer("MIN_FREE_MB", 500)  # less room than this is a fault
 KEEP_RECORDS_DAYS = env.integer(
     "KEEP_RECORDS_DAYS", 90
