@@ -5,6 +5,7 @@ advances too. A stage is a function that takes what an earlier one returned; non
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +19,7 @@ from identity.privacy import services as privacy
 from identity.profiles import facts, fold, resolve
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
-from identity.touchpoints.types import BatchContext, InboxRow
+from identity.touchpoints.types import BatchContext, InboxRow, Mode
 from journeys.enrolments import react
 from journeys.enrolments.react import Steps
 
@@ -67,14 +68,20 @@ def process(
 
 
 def tick(context: BatchContext) -> bool:
-    """Run what the clock made due up to the horizon; return whether there was anything."""
+    """Run what the clock made due up to the horizon; return whether there was anything.
+
+    The clock is live, also while history is being read.
+    """
+    context = replace(context, mode=Mode.LIVE)
     with transaction.atomic():
         lane.compare_epoch(context.epoch)
         building = refresh.populate(context, DUE)
         changes = refresh.due(context, DUE)
+        people = facts.of({change.profile for change in changes})
+        _send(react.react((), changes, people, context), context)
         steps = react.wake(context, DUE)
         _send(steps, context)
-    return building or bool(changes) or bool(steps.requests)
+    return building or bool(changes) or bool(steps.moved)
 
 
 def execute(kind: str, payload: Mapping[str, Any], context: BatchContext) -> None:

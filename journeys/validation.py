@@ -1,6 +1,7 @@
 """What keeps a definition from being published; every message names its node. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from journeys.definition import Definition, Node, Problem
 from journeys.hours import is_zone
@@ -13,7 +14,7 @@ def validate(definition: Definition, known: Known | None = None) -> list[Problem
     """Return every problem: of the graph, of each node, of the settings. `known` says what exists outside."""
     known = known or Known()
     sends = frozenset(node.id for node in definition.nodes.values() if node.kind.name == "send")
-    known = Known(known.audiences, known.templates, known.channels, sends)
+    known = replace(known, sends=sends)
     return [
         *_entries(definition),
         *_unreachable(definition),

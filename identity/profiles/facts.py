@@ -95,6 +95,7 @@ class _Gathered:
             uid=str(UUID(str(strongest.uid))),
             owners=tuple(owner.id for owner in owners),
             strongest=strongest.id,
+            anonymous=strongest.kind != "person",
             traits=traits,
             consent=self._consent.get(profile, {}),
             suppressed=self._suppressed(owners),

@@ -61,6 +61,7 @@ class Facts:
     `suppressed`: channels that must not be used ("*" = all).
     `addresses`: channel -> (row id of the owner identifier that holds the address, identifier), the newest valid one.
     `time_zone`: IANA name, or "" when unknown.
+    `anonymous`: none of the owners is an identifier of a person; `strongest` is a device or a cookie then.
     """
 
     profile: int
@@ -76,3 +77,4 @@ class Facts:
     last_seen: Instant = 0
     orders: int = 0
     revenue: Mapping[str, int] = field(default_factory=dict)
+    anonymous: bool = False

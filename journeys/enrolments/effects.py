@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 
+from activation.audiences import members
+from activation.pressure import caps
+from activation.pressure.types import PersonCap
 from identity.profiles.types import Facts
 from identity.sql import Rows, execute
 from identity.touchpoints.types import BatchContext
-from journeys.enrolments.runs import Run
+from journeys.enrolments.runs import Run, whose
 from journeys.types import AddToAudience, RemoveFromAudience, SetCap, SetSlot
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -26,12 +29,40 @@ class Effect:
 
     @property
     def owner(self) -> int:
-        return self.person.strongest or self.run.owner
+        return whose(self.person, self.run.owner)
 
 
 def carry_out(effects: Sequence[Effect], context: BatchContext) -> None:
     """Carry out what runs decided, each kind in a fixed number of statements; the last word on the same thing counts."""
+    if not effects:
+        return
     _set_slots(effects, context)
+    caps.change([_cap(one) for one in effects if isinstance(one.command, SetCap)], context)
+    _put(effects, context)
+
+
+def _cap(effect: Effect) -> PersonCap:
+    command = effect.command
+    assert isinstance(command, SetCap)  # noqa: S101 - its caller chose it so
+    return PersonCap(
+        owner=effect.owner,
+        channel=command.channel,
+        limit=command.limit,
+        window=command.window,
+        until=command.until,
+        origin=f"journey:{effect.run.journey}",
+    )
+
+
+def _put(effects: Sequence[Effect], context: BatchContext) -> None:
+    """Put people into audiences and take them out; of the same person and audience the last word counts."""
+    inside: dict[tuple[int, int], bool] = {}
+    for effect in effects:
+        if isinstance(effect.command, AddToAudience | RemoveFromAudience):
+            spot = effect.owner, effect.command.audience
+            inside[spot] = isinstance(effect.command, AddToAudience)
+    added = [spot for spot, stays in inside.items() if stays]
+    members.change(added, [spot for spot, stays in inside.items() if not stays], context)
 
 
 def _set_slots(effects: Sequence[Effect], context: BatchContext) -> None:

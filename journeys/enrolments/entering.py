@@ -128,15 +128,10 @@ def _last_entries(found: Iterable[Trigger], people: Mapping[int, Facts]) -> dict
     }
 
 
-def _owner(trigger: Trigger, person: Facts) -> int:
-    """Return whose the run is: the strongest person identifier of the profile, else the one that entered."""
-    return person.strongest or trigger.owner
-
-
 def _owner_keys(admitted: Iterable[Trigger], people: Mapping[int, Facts]) -> dict[int, str]:
     """Return the identifiers of those for whom a lot is drawn."""
     drawing = [
-        (_owner(trigger, people[trigger.profile]),)
+        (store.whose(people[trigger.profile], trigger.owner),)
         for trigger in admitted
         if trigger.entrance.definition.settings.holdout
     ]
@@ -152,7 +147,7 @@ def _owner_keys(admitted: Iterable[Trigger], people: Mapping[int, Facts]) -> dic
 
 
 def _run(trigger: Trigger, person: Facts, keys: Mapping[int, str]) -> Run:
-    entrance, owner = trigger.entrance, _owner(trigger, person)
+    entrance, owner = trigger.entrance, store.whose(person, trigger.owner)
     settings = entrance.definition.settings
     place = engine.start(entrance.node.id)
     held = False

@@ -44,6 +44,11 @@ class Run:
         return self.state != State.DONE or self.goal_until is not None
 
 
+def whose(person: Facts, own: int) -> int:
+    """Return the owner of what is done for somebody: the strongest identifier of the person, else the one that entered."""
+    return own if person.anonymous else person.strongest
+
+
 _COLUMNS = (
     'e.id, e.journey_id, e.version_id, e.owner_id, p.profile, e."key", e.place, e.entered_at, e."trigger",'
     " e.state, e.reason, e.rival, ri.profile_id, e.goal_until, e.wake_at, e.holdout"

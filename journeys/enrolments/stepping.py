@@ -172,7 +172,7 @@ def _request(run: Run, send: Send, person: Facts, priority: int) -> SendRequest:
     return SendRequest(
         key=send.key,
         profile=run.profile,
-        owner=person.strongest or run.owner,
+        owner=store.whose(person, run.owner),
         channel=send.channel,
         message_class=send.message_class,
         template=send.template,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit, unknown_audience
+from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit, not_by_hand
 from journeys.types import AddToAudience, RemoveFromAudience
 
 
@@ -24,7 +24,7 @@ class AudienceAdd(Kind):
         )
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
-        return unknown_audience(config.audience, known)
+        return not_by_hand(config.audience, known)
 
 
 class AudienceRemove(Kind):
@@ -39,4 +39,4 @@ class AudienceRemove(Kind):
         return Go("next", f"removed from audience {config.audience}", (removed,))
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
-        return unknown_audience(config.audience, known)
+        return not_by_hand(config.audience, known)

@@ -66,9 +66,13 @@ Move = Go | Stay | End
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What exists outside of the definition; validation asks it. None = not known, so not checked."""
+    """What exists outside of the definition; validation asks it. None = not known, so not checked.
+
+    `by_hand`: the audiences whose members are put in by hand. `sends`: the send nodes of the definition itself.
+    """
 
     audiences: frozenset[int] | None = None
+    by_hand: frozenset[int] | None = None
     templates: frozenset[int] | None = None
     channels: frozenset[str] | None = None
     sends: frozenset[str] = field(default_factory=frozenset)
@@ -111,6 +115,14 @@ def unknown_audience(audience: int, known: Known) -> Iterator[tuple[str, str]]:
     """Yield the problem of an audience that does not exist (any more)."""
     if known.audiences is not None and audience not in known.audiences:
         yield "audience", f"audience {audience} does not exist"
+
+
+def not_by_hand(audience: int, known: Known) -> Iterator[tuple[str, str]]:
+    """Yield the problem of an audience into which nobody can be put."""
+    yield from unknown_audience(audience, known)
+    exists = known.audiences is None or audience in known.audiences
+    if exists and known.by_hand is not None and audience not in known.by_hand:
+        yield "audience", f"the members of audience {audience} follow a rule, not journeys"
 
 
 def unknown_sends(matches: Iterable[Match], known: Known) -> Iterator[tuple[str, str]]:

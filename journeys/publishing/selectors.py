@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from activation.audiences.models import Audience
+from activation.audiences.models import Audience, Kind
 from activation.channels import registry
 from identity.errors import NotFound
 from journeys.definition import Definition, Invalid, Problem, parse
@@ -28,8 +28,12 @@ def definition_of(version: JourneyVersion) -> Definition:
 
 def known() -> Known:
     """Return what exists outside of journeys."""
-    audiences = Audience.objects.exclude(state="archived").values_list("pk", flat=True)
-    return Known(audiences=frozenset(audiences), channels=frozenset(registry.descriptions()))
+    kinds = dict(Audience.objects.exclude(state="archived").values_list("pk", "kind"))
+    return Known(
+        audiences=frozenset(kinds),
+        by_hand=frozenset(audience for audience, kind in kinds.items() if kind == Kind.MANUAL),
+        channels=frozenset(registry.descriptions()),
+    )
 
 
 def problems(document: Any) -> list[Problem]:

@@ -136,6 +136,12 @@ def test_what_is_no_document_is_refused(document_: Any) -> None:
             "a",
             "audience 77 does not exist",
         ),
+        (
+            {"a": {"type": "audience_remove", "config": {"audience": 4}}},
+            ["in a", "a out"],
+            "a",
+            "follow a rule",
+        ),
         ({"w": {"type": "wait"}}, ["in w", "w out"], "w", "say how long"),
         (
             {"w": wait_for(yes={"event": "Email Opened", "of": "nobody"})},
@@ -159,7 +165,12 @@ def test_what_keeps_from_publishing_names_its_node(
 ) -> None:
     all_nodes = {"in": documents.entry(), **nodes, "out": leave()}
     wired = edges if any(edge.startswith("in ") for edge in edges) else ["in out", *edges]
-    known = Known(frozenset({3}), frozenset({1}), frozenset({"email"}))
+    known = Known(
+        audiences=frozenset({3, 4}),
+        by_hand=frozenset({3}),
+        templates=frozenset({1}),
+        channels=frozenset({"email"}),
+    )
     problems = validate(parse(journey(all_nodes, *wired)), known)
     assert words in next(one.message for one in problems if one.node == node)
 

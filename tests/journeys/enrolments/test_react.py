@@ -1,0 +1,325 @@
+"""People enter, move and leave through the database."""
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from activation.audiences.models import Audience
+from activation.audiences.types import MembershipChange
+from activation.deliveries.types import Outcome
+from identity.clock import DAY, HOUR, MINUTE, Instant
+from identity.profiles.types import Arrival, Cause
+from identity.touchpoints.types import Mode
+from journeys.enrolments.models import Enrolment, Sighting, Step
+from tests.journeys import documents, world
+from tests.journeys.documents import journey, leave, send, wait, wait_for
+from tests.journeys.world import START, arrival, batch, person, standing
+
+pytestmark = pytest.mark.django_db
+
+
+def viewed(key: str, at: Instant = START, cart: str = "c1", **more: Any) -> Arrival:
+    return arrival(key, "Cart Viewed", at, cart_id=cart, **more)
+
+
+def bought(key: str, at: Instant, cart: str = "c1") -> Arrival:
+    return arrival(key, "Order Completed", at, cart_id=cart)
+
+
+def test_a_trigger_lets_the_person_in_and_the_clock_sends() -> None:
+    world.published(documents.abandoned_cart())
+    alice = person("user_id:alice")
+    assert not batch(START, viewed("user_id:alice")).requests
+    assert not world.wake(START + HOUR - 1).requests
+
+    (request,) = world.wake(START + HOUR).requests
+
+    enrolment = Enrolment.objects.get()
+    assert request.key == f"{enrolment.pk}:mail:1"
+    assert (request.profile, request.owner) == (alice.pk, enrolment.owner_id)
+    assert (request.channel, request.message_class, request.template) == ("email", "marketing", 1)
+    assert request.due_at == START + HOUR
+    world.answer(request)
+    assert standing() == [("out", "done", "finished")]
+    assert not world.wake(START + 9 * DAY).requests
+
+
+def test_the_timeline_says_why_at_every_step() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    world.answer(request, Outcome.CAPPED, reason="3 of 3 in 7 days")
+    assert world.timeline() == [
+        ("in", "next", "entered by Cart Viewed"),
+        ("order", "", "waits for a touchpoint"),
+        ("order", "timeout", "nothing of it happened in time"),
+        ("mail", "capped", "3 of 3 in 7 days"),
+        ("mail", "", "capped: 3 of 3 in 7 days"),
+    ]
+
+
+def test_who_buys_gets_no_mail() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    batch(START + MINUTE, bought("user_id:alice", START + MINUTE))
+    assert standing() == [("thanks", "done", "bought")]
+    assert not world.wake(START + DAY).requests
+
+
+def test_an_order_that_was_processed_before_its_basket_closes_it() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START + 2 * MINUTE, bought("user_id:alice", START + MINUTE))
+    batch(START + 3 * MINUTE, viewed("user_id:alice", START, lag=2 * MINUTE))
+    assert standing() == [("thanks", "done", "bought")]
+
+
+def test_an_order_before_the_basket_does_not_close_it() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, bought("user_id:alice", START - 1))
+    batch(START, viewed("user_id:alice", START))
+    assert standing() == [("order", "active", "")]
+
+
+def test_each_cart_has_a_run_of_its_own() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"), viewed("user_id:alice", cart="c2"))
+    batch(START + MINUTE, bought("user_id:alice", START + MINUTE, cart="c2"))
+    keys = list(Enrolment.objects.order_by("pk").values_list("key", "state"))
+    assert keys == [("c1", "active"), ("c2", "done")]
+
+
+def test_a_trigger_counts_once_however_often_it_comes_in_one_batch() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"), viewed("user_id:alice"))
+    batch(START, viewed("user_id:alice"))
+    assert Enrolment.objects.count() == 1
+
+
+def test_a_trigger_that_is_too_old_starts_nothing() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START + 2 * HOUR, viewed("user_id:alice", START, lag=HOUR + 1))
+    assert not Enrolment.objects.exists()
+    batch(
+        START + 9 * HOUR, viewed("user_id:alice", START, lag=HOUR)
+    )  # long in the inbox: no matter
+    assert Enrolment.objects.count() == 1
+
+
+def test_history_starts_and_sends_nothing_but_is_remembered() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"), mode=Mode.HISTORY)
+    assert not Enrolment.objects.exists()
+    batch(START, viewed("user_id:alice"))
+    assert not batch(
+        START + MINUTE, bought("user_id:alice", START + MINUTE), mode=Mode.HISTORY
+    ).requests
+    assert not world.wake(START + HOUR).requests
+    assert standing() == [("thanks", "done", "bought")]
+
+
+def test_a_touchpoint_after_the_time_out_comes_too_late_though_seen_before_the_clock() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    steps = batch(START + HOUR + 5, bought("user_id:alice", START + HOUR + 1))
+    assert [request.node for request in steps.requests] == ["mail"]
+
+
+def test_a_deferred_send_asks_again_at_its_time_with_the_same_key() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    later = START + 5 * HOUR
+    assert not world.answer(request, Outcome.DEFERRED, retry_at=later, reason="capped").requests
+    assert not world.wake(later - 1).requests
+    (again,) = world.wake(later).requests
+    assert again.key == request.key
+    world.answer(again, now=later)
+    assert standing() == [("out", "done", "finished")]
+
+
+def test_a_deferral_gives_up_after_its_time() -> None:
+    document = documents.abandoned_cart()
+    document["nodes"]["mail"] = send(when_capped="defer", give_up_after="PT2H")
+    world.published(document)
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    assert request.give_up_at == START + 3 * HOUR
+    world.answer(request, Outcome.DEFERRED, retry_at=START + 4 * HOUR, reason="full")
+    assert standing() == [("mail", "done", "capped: gave up waiting for room: full")]
+
+
+def test_a_capped_send_can_end_the_journey() -> None:
+    document = documents.abandoned_cart()
+    document["nodes"]["mail"] = send(when_capped="exit")
+    world.published(document)
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    world.answer(request, Outcome.CAPPED, reason="3 of 3")
+    assert standing() == [("mail", "done", "capped: 3 of 3")]
+
+
+def reaction(kind: str) -> dict[str, Any]:
+    match = {"event": "Email Opened", "of": "mail"}
+    return journey(
+        {
+            "in": documents.entry(),
+            "mail": send(),
+            "opened": wait_for("P1D", yes=match),
+            "slot": {"type": "site_slot", "config": {"slot": "hero", "content": {"name": kind}}},
+            "second": send(template=2),
+            "out": leave(),
+        },
+        "in mail",
+        "mail.sent opened",
+        "opened.yes slot",
+        "opened.timeout second",
+        "slot out",
+        "second.sent out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "node"),
+    [("human", "out"), ("machine_suspected", "opened"), ("proxy", "opened"), (None, "out")],
+)
+def test_only_a_human_open_is_a_reaction(kind: str | None, node: str) -> None:
+    world.published(reaction("warm"))
+    person("user_id:alice")
+    (request,) = batch(START, viewed("user_id:alice")).requests
+    world.answer(request, now=START)
+    properties: dict[str, Any] = {"open_kind": kind} if kind else {}
+    opened = arrival(
+        "user_id:alice", "Email Opened", START + HOUR, delivery=request.key, **properties
+    )
+    batch(START + HOUR, opened)
+    assert standing()[0][0] == node
+
+
+def test_an_open_of_another_message_is_no_reaction() -> None:
+    world.published(reaction("warm"))
+    person("user_id:alice")
+    (request,) = batch(START, viewed("user_id:alice")).requests
+    world.answer(request, now=START)
+    other = arrival("user_id:alice", "Email Opened", START + HOUR, delivery="999:mail:1")
+    batch(START + HOUR, other)
+    assert standing() == [("opened", "active", "")]
+
+
+def test_who_was_in_enters_again_only_as_the_journey_says() -> None:
+    nodes = {"in": documents.entry(), "out": leave()}
+    person("user_id:alice")
+    world.published(journey(nodes, "in out"), "never")
+    world.published(journey(nodes, "in out", re_entry={"mode": "always"}), "always")
+    world.published(journey(nodes, "in out", re_entry={"mode": "after", "gap": "P1D"}), "after")
+    for at in (START, START + HOUR, START + DAY):
+        batch(at, viewed("user_id:alice", at))
+    names = Enrolment.objects.order_by("pk").values_list("journey__name", flat=True)
+    assert sorted(names) == ["after", "after", "always", "always", "always", "never"]
+
+
+def test_entering_an_audience_lets_in_unless_it_was_identity_or_a_new_rule() -> None:
+    audience = Audience.objects.create(name="a", slug="a", created_at=START, changed_at=START)
+    world.published(
+        journey(
+            {"in": documents.audience_entry(audience.pk), "w": wait(), "out": leave()},
+            "in w",
+            "w out",
+        )
+    )
+    people = {cause: person(f"user_id:{cause}") for cause in Cause}
+    changes = [
+        MembershipChange(audience.pk, profile.pk, entered=True, at=START, cause=cause)
+        for cause, profile in people.items()
+    ]
+    changes.append(
+        MembershipChange(
+            audience.pk, person("user_id:gone").pk, entered=False, at=START, cause=Cause.CLOCK
+        )
+    )
+    batch(START, changes=changes)
+    entered = Enrolment.objects.values_list("owner__key", flat=True)
+    assert set(entered) == {"user_id:touchpoint", "user_id:clock", "user_id:hand"}
+
+
+def test_exits_and_goal_come_before_every_step() -> None:
+    goal = {"match": {"event": "Order Completed"}, "window": "P2D"}
+    exits = [{"on": "touchpoint", "match": {"event": "Unsubscribed"}}]
+    document = journey(
+        {"in": documents.entry(), "w": wait("P1D"), "m": send(), "out": leave()},
+        "in w",
+        "w m",
+        "m.sent out",
+        goal=goal,
+        exits=exits,
+    )
+    world.published(document)
+    person("user_id:alice")
+    person("user_id:bob")
+    batch(START, viewed("user_id:alice"), viewed("user_id:bob"))
+    batch(START + HOUR, bought("user_id:alice", START + HOUR))
+    batch(START + HOUR, arrival("user_id:bob", "Unsubscribed", START + HOUR))
+    assert not world.wake(START + DAY).requests
+    assert standing() == [
+        ("w", "done", "the goal was reached"),
+        ("w", "done", "Unsubscribed happened"),
+    ]
+
+
+def test_a_goal_counts_after_the_end_and_for_who_is_held_out() -> None:
+    goal = {"match": {"event": "Order Completed"}, "window": "P2D"}
+    nodes = {"in": documents.entry(), "out": leave()}
+    world.published(journey(nodes, "in out", goal=goal), "all in")
+    world.published(journey(nodes, "in out", goal=goal, holdout=100), "all out")
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    assert standing() == [("out", "done", "finished"), ("in", "done", "held out")]
+    batch(START + DAY, bought("user_id:alice", START + DAY))
+    batch(START + 2 * DAY, bought("user_id:alice", START + 2 * DAY))
+    rows = Enrolment.objects.order_by("pk").values_list("converted_at", "holdout", "watching")
+    assert [(world.instant(at), held, watching) for at, held, watching in rows] == [
+        (START + DAY, False, False),
+        (START + DAY, True, False),
+    ]
+
+
+def test_the_same_batch_after_a_crash_gives_the_same() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    happened = [viewed("user_id:alice"), bought("user_id:alice", START + 1)]
+    seen = []
+    for last in (False, True):
+        with transaction.atomic():
+            steps = batch(START + 2, *happened)
+            rows = Enrolment.objects.values_list("id", "owner", "key", "place", "state", "wake_at")
+            steps_ = Step.objects.values_list("node", "visit", "port", "reason")
+            seen.append((steps, list(rows), list(steps_), Sighting.objects.count()))
+            transaction.set_rollback(not last)
+    assert seen[0] == seen[1]
+
+
+def test_the_number_of_statements_does_not_depend_on_the_batch() -> None:
+    world.published(documents.abandoned_cart())
+    people = [f"user_id:{number}" for number in range(40)]
+    for key in people:
+        person(key)
+    counted = []
+    for group in (people[:2], people[2:]):
+        arrivals = [viewed(key) for key in group]
+        with CaptureQueriesContext(connection) as captured:
+            batch(START, *arrivals)
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
