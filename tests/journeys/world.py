@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from activation.audiences.types import MembershipChange
 from activation.deliveries.types import Outcome, SendRequest, SendResult
 from identity.clock import HOUR, Instant, from_datetime
@@ -14,7 +16,7 @@ from identity.profiles.models import Identifier, Profile
 from identity.profiles.types import Arrival
 from identity.touchpoints.types import BatchContext, Mode, Touchpoint
 from identity.touchpoints.types import Identifier as Name
-from journeys.enrolments import react
+from journeys.enrolments import react, selectors
 from journeys.enrolments.models import Enrolment, Step
 from journeys.publishing import services
 from journeys.publishing.models import Journey
@@ -116,3 +118,9 @@ def timeline() -> list[tuple[str, str, str]]:
 
 def instant(moment: datetime | None) -> Instant | None:
     return None if moment is None else from_datetime(moment)
+
+
+def slots(key: str, now: Instant = START) -> dict[str, Any]:
+    """Return what the page of this identifier would show."""
+    found = selectors.slots(key, now)
+    return {name: msgspec.json.decode(content) for name, content in found.items()}
