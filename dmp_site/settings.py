@@ -83,6 +83,9 @@ INBOX: dict[str, Any] = {
 }
 # Rows that may wait for the lane before senders are told to come again (429).
 INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000)
+# Seconds without a heartbeat after which the supervisor kills a lane.
+LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30)
+
 GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 
 # --- Channels: how people are reached ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dmp_site.processes.supervisor import Child, manage
 from identity.clock import SECOND, Instant
 from identity.touchpoints import lane
 
-HEARTBEAT_LIMIT = 30 * SECOND
+JOBS_LIMIT = 30 * SECOND
 
 
 def children() -> list[Child]:
@@ -40,9 +40,9 @@ def _child(role: str, hung: Callable[[Instant, Instant], bool] = lambda *_: Fals
 
 
 def _lane_hangs(moment: Instant, started_at: Instant) -> bool:
-    """Tell whether a lane that had time to start has not said for 30 s that it lives."""
+    """Tell whether a lane that had time to start has not said for FILROUGE_LANE_TIMEOUT seconds that it lives."""
     _, beaten_at = _heartbeat()
-    return moment - max(beaten_at or 0, started_at) > HEARTBEAT_LIMIT
+    return moment - max(beaten_at or 0, started_at) > settings.LANE_TIMEOUT * SECOND
 
 
 def _heartbeat() -> tuple[int, Instant | None]:
@@ -56,4 +56,4 @@ def _heartbeat() -> tuple[int, Instant | None]:
 
 def _jobs_hang(moment: Instant, started_at: Instant) -> bool:
     age = jobs.heartbeat_age(moment)
-    return age is not None and min(age, moment - started_at) > HEARTBEAT_LIMIT
+    return age is not None and min(age, moment - started_at) > JOBS_LIMIT

@@ -6,7 +6,7 @@ store that is away is waited for. See docs/concepts.md.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class LaneLoop:
     attempts: Attempts
     epoch: int
     limit: int = BATCH
+    clock: Callable[[], Instant] = now
     _cautious_until: int = 0
     _beaten_at: Instant = 0
     _waits: float = field(default=0.0)
@@ -59,7 +60,7 @@ class LaneLoop:
         """Do one round: heartbeat, commands, one claim, what the clock made due. Return whether anything was done."""
         self._beat()
         worked = self._execute_commands()
-        claim = self.inbox.claim(self.limit, now())
+        claim = self.inbox.claim(self.limit, self.clock())
         if claim.rows:
             self._take(claim)
             self._relax(claim)
@@ -86,7 +87,7 @@ class LaneLoop:
         """Try a suspect row by itself, with its tries written first; set it aside when they are used up."""
         row = claim.rows[0]
         error = "the process died each time"
-        while aside.trying(row, now()) < aside.TRIES:
+        while aside.trying(row, self.clock()) < aside.TRIES:
             try:
                 self._attempt(claim)
             except (LaneSuperseded, *OUTAGES):
@@ -116,7 +117,7 @@ class LaneLoop:
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
         with transaction.atomic():
             lane.compare_epoch(self.epoch)
-            aside.set_aside(row.number, touchpoint, error, now())
+            aside.set_aside(row.number, touchpoint, error, self.clock())
             self.inbox.settle(claim)
         self.attempts.end()
 
@@ -132,14 +133,14 @@ class LaneLoop:
                 error = refusal.message
             with transaction.atomic():
                 lane.compare_epoch(self.epoch)
-                commands.finish(command.pk, now(), error)
+                commands.finish(command.pk, self.clock(), error)
         return bool(waiting)
 
     def _execute(self, kind: str, payload: dict[str, object]) -> None:
         if kind == aside.RETRY:
             self._retry(int(str(payload["number"])))
             return
-        moment = now()
+        moment = self.clock()
         pipeline.execute(kind, payload, self._context(Mode.LIVE, moment))
 
     def _retry(self, number: int) -> None:
@@ -160,15 +161,17 @@ class LaneLoop:
         except Exception as failure:  # noqa: BLE001 - the reason is stored with the row
             if touchpoint:
                 self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
-            aside.set_aside(number, touchpoint, f"{type(failure).__name__}: {failure}", now())
+            aside.set_aside(
+                number, touchpoint, f"{type(failure).__name__}: {failure}", self.clock()
+            )
 
     # --- Life ---
 
     def _context(self, mode: Mode, horizon: Instant) -> BatchContext:
-        return BatchContext(now=now(), horizon=horizon, mode=mode, epoch=self.epoch)
+        return BatchContext(now=self.clock(), horizon=horizon, mode=mode, epoch=self.epoch)
 
     def _beat(self) -> None:
-        moment = now()
+        moment = self.clock()
         if moment - self._beaten_at >= SECOND:
             with transaction.atomic():
                 lane.beat(self.epoch, moment)
