@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
             name='Profile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(unique=True)),
+                ('uid', models.CharField(max_length=36, unique=True)),
                 ('founder', models.CharField(max_length=600, verbose_name='founder')),
                 ('created_at', identity.fields.InstantField(verbose_name='created')),
             ],
@@ -327,6 +327,22 @@ class Migration(migrations.Migration):
             model_name='identifier',
             name='profile',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='identity.profile', verbose_name='profile'),
+        ),
+        migrations.CreateModel(
+            name='ProfileMove',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('kind', models.CharField(max_length=5, verbose_name='kind')),
+                ('identifiers', models.TextField(verbose_name='identifiers')),
+                ('evidence', models.TextField(verbose_name='evidence')),
+                ('origin', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='moves_from', to='identity.profile', verbose_name='from')),
+                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='moves_to', to='identity.profile', verbose_name='to')),
+            ],
+            options={
+                'verbose_name': 'merge or split',
+                'verbose_name_plural': 'merges and splits',
+            },
         ),
         migrations.CreateModel(
             name='Suppression',

@@ -33,4 +33,6 @@ def _clear_values(arrivals: Sequence[Arrival]) -> Iterator[vault.Entry]:
             yield vault.Entry(identifier.key, vault.VALUE, clear, *moment)
         if touchpoint.owner is not None:
             for name, clear in touchpoint.pii_fields.items():
-                yield vault.Entry(touchpoint.owner.key, name.replace("\0", "")[:200], clear, *moment)
+                yield vault.Entry(
+                    touchpoint.owner.key, name.replace("\0", "")[:200], clear, *moment
+                )

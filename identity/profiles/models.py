@@ -12,7 +12,7 @@ class Profile(models.Model):
     A profile that lost its last identifier keeps its row: its uid goes on answering (see `selectors.find`).
     """
 
-    uid = models.UUIDField(unique=True)
+    uid = models.CharField(max_length=36, unique=True)  # a UUID as text: the same in each database
     founder = models.CharField(_("founder"), max_length=600)
     created_at = InstantField(_("created"))
 
@@ -170,3 +170,28 @@ class OrderTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.orders}"
+
+
+class ProfileMove(models.Model):
+    """Identifiers that went from one profile to another: a merge when the first was left empty, else a split.
+
+    `evidence` is JSON: the links that joined them to the target (merge), or that were refused (split), with the reason.
+    """
+
+    at = InstantField(_("at"))
+    kind = models.CharField(_("kind"), max_length=5)  # merge, split
+    origin = models.ForeignKey(
+        Profile, models.CASCADE, related_name="moves_from", verbose_name=_("from")
+    )
+    target = models.ForeignKey(
+        Profile, models.CASCADE, related_name="moves_to", verbose_name=_("to")
+    )
+    identifiers = models.TextField(_("identifiers"))  # JSON: keys
+    evidence = models.TextField(_("evidence"))
+
+    class Meta:
+        verbose_name = _("merge or split")
+        verbose_name_plural = _("merges and splits")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.origin_id} → {self.target_id}"

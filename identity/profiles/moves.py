@@ -1,0 +1,135 @@
+"""From evidence to moves: what the partition says, against who is who now. No Django, no store."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from identity.graph.partition import Partition, RefusedLink, founder, partition
+from identity.graph.policy import Policy
+from identity.graph.types import Link, Neighbourhood, Node
+from identity.touchpoints.types import Identifier
+
+MAX_EVIDENCE = 20  # links kept with one move; the graph has them all
+
+
+class Place(NamedTuple):
+    """Where an identifier is stored to be: row ids, and the founder of that profile."""
+
+    id: int
+    profile: int
+    founder: Identifier
+    first_number: int
+    contested: bool
+
+
+class Target(NamedTuple):
+    """Where the evidence says that an identifier belongs."""
+
+    founder: Identifier
+    first_number: int
+    contested: bool
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the evidence of some neighbourhoods says, and the evidence itself."""
+
+    targets: dict[Identifier, Target] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    refused: list[RefusedLink] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Move:
+    """Identifiers that leave the profile with row id `origin` for that of `founder`.
+
+    `joined`: links that tie them to others of the target. `refused`: pairs that stood in one profile before and no longer do.
+    """
+
+    origin: int
+    founder: Identifier
+    identifiers: list[Identifier] = field(default_factory=list)
+    joined: list[Link] = field(default_factory=list)
+    refused: list[RefusedLink] = field(default_factory=list)
+
+
+def wanted(neighbourhoods: Iterable[Neighbourhood], policy: Policy) -> Wanted:
+    """Partition each neighbourhood."""
+    found = Wanted()
+    for neighbourhood in neighbourhoods:
+        parts = partition(neighbourhood, policy)
+        for profile in parts.profiles:
+            _place(found.targets, profile, parts, policy)
+        found.links.extend(neighbourhood.links)
+        found.refused.extend(parts.refused)
+    return found
+
+
+def _place(
+    targets: dict[Identifier, Target],
+    profile: Sequence[Node],
+    parts: Partition,
+    policy: Policy,
+) -> None:
+    if profile[0].quarantined:
+        node = profile[0]
+        targets[node.identifier] = Target(node.identifier, node.first_number, contested=False)
+        return
+    first = founder(profile, policy)
+    contested = parts.contested
+    for node in profile:
+        targets[node.identifier] = Target(first, node.first_number, contested)
+
+
+def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:
+    """Return the identifiers that are new or stored otherwise than the evidence says."""
+    return [
+        identifier
+        for identifier, target in wanted.targets.items()
+        if identifier not in places
+        or (
+            places[identifier].founder,
+            places[identifier].first_number,
+            places[identifier].contested,
+        )
+        != target
+    ]
+
+
+def moves(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Move]:
+    """Return who leaves which profile for which, with the evidence."""
+    found: dict[tuple[int, Identifier], Move] = {}
+    of: dict[Identifier, Move] = {}
+    for identifier, place in sorted(places.items()):
+        first = wanted.targets[identifier].founder
+        if first != place.founder:
+            move = found.setdefault((place.profile, first), Move(place.profile, first))
+            move.identifiers.append(identifier)
+            of[identifier] = move
+    if of:
+        _add_joined(wanted, of)
+        _add_refused(wanted, places, of)
+    return list(found.values())
+
+
+def _add_joined(wanted: Wanted, of: Mapping[Identifier, Move]) -> None:
+    for link in wanted.links:
+        ours, theirs = of.get(link.a), of.get(link.b)
+        if ours is theirs or wanted.targets[link.a].founder != wanted.targets[link.b].founder:
+            continue
+        for move in (ours, theirs):
+            if move is not None and len(move.joined) < MAX_EVIDENCE:
+                move.joined.append(link)
+
+
+def _add_refused(
+    wanted: Wanted, places: Mapping[Identifier, Place], of: Mapping[Identifier, Move]
+) -> None:
+    for link in wanted.refused:
+        a, b = places.get(link.a), places.get(link.b)
+        if a is None or b is None or a.profile != b.profile:
+            continue
+        ours, theirs = of.get(link.a), of.get(link.b)
+        for move in {id(each): each for each in (ours, theirs) if each is not None}.values():
+            if len(move.refused) < MAX_EVIDENCE:
+                move.refused.append(link)

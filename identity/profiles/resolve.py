@@ -1,0 +1,279 @@
+"""Stage 2: who is who now.
+
+The graph's partition is compared with the assignment stored here, so a retry after a crash computes the same difference. A
+constant number of statements per batch.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+from django.conf import settings
+
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.types import Neighbourhood, Recorded
+from identity.privacy.keys import keys_at
+from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
+from identity.profiles.types import Arrival, Person, Resolved
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
+
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+def contested(touchpoints: Sequence[Touchpoint]) -> set[Identifier]:
+    """Return the identifiers whose neighbourhoods stage 1 has to return whatever happens.
+
+    Those where a link was refused before, and those that have no profile yet (a lane may have died between stages 1 and 2).
+    """
+    given = Rows("given", key="text")
+    identifiers = {each for touchpoint in touchpoints for each in touchpoint.identifiers}
+    settled = fetch(
+        f"SELECT known.key FROM {given} JOIN identity_identifier known ON known.key = given.key"
+        " WHERE NOT known.contested",
+        given.of([(each.key,) for each in identifiers]),
+    )
+    return identifiers - {Identifier.of(key) for (key,) in settled}
+
+
+def resolve(
+    touchpoints: Sequence[Touchpoint],
+    recorded: Recorded,
+    context: BatchContext,
+    *,
+    policy: Policy = DEFAULT,
+) -> Resolved:
+    """Bring the assignment up to date and say whose each touchpoint is."""
+    evidence = wanted(recorded.neighbourhoods, policy)
+    counting = [
+        touchpoint
+        for touchpoint in touchpoints
+        if touchpoint.owner and recorded.first_numbers[touchpoint.id] == touchpoint.number
+    ]
+    return _assign(evidence, _places(evidence.targets), counting, context, policy)
+
+
+def regroup(
+    neighbourhoods: Iterable[Neighbourhood],
+    context: BatchContext,
+    *,
+    policy: Policy = DEFAULT,
+) -> Resolved:
+    """Bring the assignment up to date without touchpoints, after evidence was taken away or the policy changed.
+
+    Identifiers that have no profile yet are left to the batch that will bring them.
+    """
+    evidence = wanted(neighbourhoods, policy)
+    places = _places(evidence.targets)
+    evidence.targets = {each: evidence.targets[each] for each in places}
+    evidence.links = [link for link in evidence.links if link.a in places and link.b in places]
+    return _assign(evidence, places, (), context, policy)
+
+
+def uid_of(founder: Identifier) -> str:
+    """Return the id of the profile that this identifier founds, in this installation."""
+    return str(uuid.uuid5(keys_at(settings.KEYS_FILE).profile_namespace, founder.key))
+
+
+# --- Difference ---------------------------------------------------------------------------------------------------------
+
+
+def _assign(
+    evidence: Wanted,
+    places: Mapping[Identifier, Place],
+    counting: Sequence[Touchpoint],
+    context: BatchContext,
+    policy: Policy,
+) -> Resolved:
+    differing = changed(evidence, places)
+    profiles = _profiles({evidence.targets[each].founder for each in differing}, context)
+    _write(differing, evidence, profiles, policy)
+    left = {
+        places[each].profile
+        for each in differing
+        if each in places and places[each].founder != evidence.targets[each].founder
+    }
+    joined = {
+        profiles[evidence.targets[each].founder]
+        for each in differing
+        if each not in places or places[each].founder != evidence.targets[each].founder
+    }
+    members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
+    _remember(moves(evidence, places), profiles, members, context)
+    return _resolved(counting, members, frozenset(left | joined))
+
+
+def _resolved(
+    counting: Sequence[Touchpoint],
+    members: Sequence[tuple[int, str, int]],
+    moved: frozenset[int],
+) -> Resolved:
+    identifiers = {row: Identifier.of(key) for row, key, _ in members}
+    rows = {identifier: row for row, identifier in identifiers.items()}
+    owners: dict[int, list[int]] = {}
+    home = {}
+    for row, _, profile in members:
+        owners.setdefault(profile, []).append(row)
+        home[row] = profile
+    arrivals = [
+        Arrival(touchpoint, rows[touchpoint.owner], home[rows[touchpoint.owner]])
+        for touchpoint in sorted(counting, key=lambda each: each.number)
+        if touchpoint.owner
+    ]
+    people = {profile: Person(profile, tuple(sorted(each))) for profile, each in owners.items()}
+    return Resolved(arrivals, moved, people, identifiers)
+
+
+# --- Rows ---------------------------------------------------------------------------------------------------------------
+
+
+def _places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
+    """Read where these identifiers are stored to be."""
+    if not identifiers:
+        return {}
+    given = Rows("given", key="text")
+    rows = fetch(
+        "SELECT i.key, i.id, i.profile_id, p.founder, i.first_number, i.contested"
+        f" FROM {given} JOIN identity_identifier i ON i.key = given.key"
+        " JOIN identity_profile p ON p.id = i.profile_id",
+        given.of([(each.key,) for each in identifiers]),
+    )
+    return {
+        Identifier.of(key): Place(row, profile, Identifier.of(founder), number, bool(flag))
+        for key, row, profile, founder, number, flag in rows
+    }
+
+
+def _profiles(founders: Collection[Identifier], context: BatchContext) -> dict[Identifier, int]:
+    """Return the row id of each founder's profile; one that was there before is found again."""
+    if not founders:
+        return {}
+    given = Rows("given", uid="text", founder="text")
+    rows = fetch(
+        "INSERT INTO identity_profile (uid, founder, created_at)"
+        f" SELECT uid, founder, %s FROM {given} WHERE true"
+        " ON CONFLICT (uid) DO UPDATE SET founder = excluded.founder RETURNING founder, id",
+        [context.now, *given.of([(uid_of(each), each.key) for each in sorted(founders)])],
+    )
+    return {Identifier.of(founder): row for founder, row in rows}
+
+
+def _write(
+    differing: Collection[Identifier],
+    evidence: Wanted,
+    profiles: Mapping[Identifier, int],
+    policy: Policy,
+) -> None:
+    if not differing:
+        return
+    given = Rows(
+        "given",
+        key="text",
+        namespace="text",
+        kind="text",
+        priority="bigint",
+        first_number="bigint",
+        profile_id="bigint",
+        contested="boolean",
+    )
+    rows = []
+    for identifier in sorted(differing):
+        rules, target = policy[identifier.namespace], evidence.targets[identifier]
+        rows.append(
+            (
+                identifier.key,
+                identifier.namespace,
+                rules.kind.value,
+                rules.priority,
+                target.first_number,
+                profiles[target.founder],
+                target.contested,
+            )
+        )
+    execute(
+        f"""
+        INSERT INTO identity_identifier
+            (key, namespace, kind, priority, first_number, profile_id, contested)
+        SELECT key, namespace, kind, priority, first_number, profile_id, contested
+        FROM {given} WHERE true
+        ON CONFLICT (key) DO UPDATE SET
+            first_number = excluded.first_number,
+            profile_id = excluded.profile_id,
+            contested = excluded.contested
+        """,
+        given.of(rows),
+    )
+
+
+def _members(
+    owners: Collection[Identifier | None], profiles: Collection[int]
+) -> list[tuple[int, str, int]]:
+    """Return (id, key, profile) of every identifier of these owners' profiles and of these profiles."""
+    if not owners and not profiles:
+        return []
+    one, two = Rows("one", key="text"), Rows("two", id="bigint")
+    return fetch(
+        "SELECT id, key, profile_id FROM identity_identifier WHERE profile_id IN ("
+        f" SELECT owner.profile_id FROM {one}"
+        " JOIN identity_identifier owner ON owner.key = one.key"
+        f" UNION SELECT id FROM {two}) ORDER BY id",
+        [
+            *one.of([(owner.key,) for owner in owners if owner]),
+            *two.of([(profile,) for profile in profiles]),
+        ],
+    )
+
+
+def _remember(
+    made: Sequence[Move],
+    profiles: Mapping[Identifier, int],
+    members: Sequence[tuple[int, str, int]],
+    context: BatchContext,
+) -> None:
+    """Write the history. Whoever left a profile whole was merged; otherwise the profile was split."""
+    if not made:
+        return
+    alive = {profile for _, _, profile in members}
+    exits = Counter(move.origin for move in made)
+    given = Rows(
+        "given", kind="text", origin="bigint", target="bigint", identifiers="text", evidence="text"
+    )
+    execute(
+        "INSERT INTO identity_profilemove (at, kind, origin_id, target_id, identifiers, evidence)"
+        f" SELECT %s, kind, origin, target, identifiers, evidence FROM {given}",
+        [
+            context.now,
+            *given.of(
+                [
+                    (
+                        "split" if move.origin in alive or exits[move.origin] > 1 else "merge",
+                        move.origin,
+                        profiles[move.founder],
+                        _json.encode([each.key for each in move.identifiers]).decode(),
+                        _json.encode(_evidence(move)).decode(),
+                    )
+                    for move in made
+                ]
+            ),
+        ],
+    )
+
+
+def _evidence(move: Move) -> dict[str, object]:
+    return {
+        "joined": [
+            {
+                "a": link.a.key,
+                "b": link.b.key,
+                "source": link.source,
+                "first_seen": link.first_seen,
+                "last_seen": link.last_seen,
+                "count": link.count,
+            }
+            for link in move.joined
+        ],
+        "refused": [
+            {"a": link.a.key, "b": link.b.key, "reason": link.reason} for link in move.refused
+        ],
+    }

@@ -1,0 +1,105 @@
+"""Reading who is who: by id, by identifier, members, history."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from identity.clock import Instant, from_datetime
+from identity.errors import NotFound
+from identity.profiles import models
+from identity.touchpoints.types import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A profile, asked for by an id. `merged_into` is its present id when that is another than the one asked for."""
+
+    profile: models.Profile
+    merged_into: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One entry of a profile's history: `identifiers` went from the profile `origin` to `target` (ids)."""
+
+    at: Instant
+    kind: str
+    origin: str
+    target: str
+    identifiers: tuple[Identifier, ...]
+    evidence: dict[str, Any]
+
+
+def find(uid: str | UUID) -> Found:
+    """Return the profile in which the founder of this id lives now. Raises NotFound.
+
+    Every id that was ever handed out answers, as long as its founder is known.
+    """
+    text = str(uid).lower()
+    asked = models.Profile.objects.filter(uid=text).first()
+    if asked is None:
+        raise NotFound("unknown_profile", _("no profile ever had this id"))
+    home = _home(asked.founder)
+    if home is None:
+        raise NotFound(
+            "profile_gone", _("the identifier that founded this profile is no longer known")
+        )
+    return Found(home, home.uid if home.uid != text else None)
+
+
+def by_identifier(identifier: Identifier) -> models.Profile:
+    """Return the profile of an identifier (of PII: its HMAC). Raises NotFound."""
+    home = _home(identifier.key)
+    if home is None:
+        raise NotFound("unknown_identifier", _("no profile has this identifier"))
+    return home
+
+
+def _home(key: str) -> models.Profile | None:
+    row = models.Identifier.objects.select_related("profile").filter(key=key).first()
+    return row.profile if row else None
+
+
+def members(profile: int) -> list[models.Identifier]:
+    """Return the identifiers of a profile (row id), the strongest first."""
+    return list(
+        models.Identifier.objects.filter(profile=profile).order_by("priority", "namespace", "key")
+    )
+
+
+def identifiers(profile: int) -> list[Identifier]:
+    """Return the identifiers of a profile (row id) as values, the strongest first."""
+    return [Identifier.of(row.key) for row in members(profile)]
+
+
+def history(profile: int, *, limit: int = 100) -> list[Move]:
+    """Return the merges and splits of a profile (row id) and of all that were merged into it, newest first."""
+    ids = [profile, *_absorbed(identifiers(profile))]
+    rows = (
+        models.ProfileMove.objects.filter(Q(origin__in=ids) | Q(target__in=ids))
+        .select_related("origin", "target")
+        .order_by("-pk")[:limit]
+    )
+    return [
+        Move(
+            at=from_datetime(row.at),
+            kind=row.kind,
+            origin=row.origin.uid,
+            target=row.target.uid,
+            identifiers=tuple(map(Identifier.of, msgspec.json.decode(row.identifiers))),
+            evidence=msgspec.json.decode(row.evidence),
+        )
+        for row in rows
+    ]
+
+
+def _absorbed(founders: Sequence[Identifier]) -> Collection[int]:
+    """Return the profiles that these identifiers founded; they live on in the founders' present one."""
+    return models.Profile.objects.filter(founder__in=[each.key for each in founders]).values_list(
+        "pk", flat=True
+    )
