@@ -7,7 +7,7 @@
 - "Email Bounced" bars the address, unless it says that it was a soft bounce.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from identity.privacy.types import ADDRESS, EVERY, MARKETING, Barred, Reason, Said
@@ -17,57 +17,64 @@ UNSUBSCRIBED = "Unsubscribed"
 COMPLAINED = "Email Marked as Spam"
 BOUNCED = "Email Bounced"
 _ENDS = {UNSUBSCRIBED, COMPLAINED}
+_BARS = {COMPLAINED, BOUNCED}
 _SOFT = ("soft", "transient", "temporary", "undetermined")
 _PURPOSE, _CHANNEL = 100, 60  # the longest names that are kept
 
 
-def said(touchpoint: Touchpoint) -> Iterator[Said]:
-    """Yield what a touchpoint says about purposes."""
+def said(touchpoint: Touchpoint) -> list[Said]:
+    """Return what a touchpoint says about purposes."""
     if touchpoint.owner is None:
-        return
-    owner = touchpoint.owner.key
-    for purpose, channel, granted in _preferences(touchpoint):
-        yield _said(touchpoint, owner, purpose, channel, granted=granted)
+        return []
+    words = [
+        _said(touchpoint, touchpoint.owner.key, purpose.strip(), channel, granted=granted)
+        for stated in _preferences(touchpoint)
+        for purpose, answer in stated.items()
+        for channel, granted in _answers(answer)
+        if _fits(purpose, _PURPOSE) and _fits(channel, _CHANNEL)
+    ]
     if touchpoint.event in _ENDS and touchpoint.type == "track":
         channel = _channel(touchpoint)
-        for identifier in _both(touchpoint, channel):
-            yield _said(touchpoint, identifier, MARKETING, channel, granted=False)
+        words += [
+            _said(touchpoint, identifier, MARKETING, channel, granted=False)
+            for identifier in _both(touchpoint, channel)
+        ]
+    return words
 
 
-def barred(touchpoint: Touchpoint) -> Iterator[Barred]:
-    """Yield the channels that a touchpoint closes."""
-    if touchpoint.owner is None or touchpoint.type != "track":
-        return
+def barred(touchpoint: Touchpoint) -> list[Barred]:
+    """Return the channels that a touchpoint closes."""
+    if touchpoint.event not in _BARS or touchpoint.type != "track" or touchpoint.owner is None:
+        return []
     channel = _channel(touchpoint)
     if touchpoint.event == COMPLAINED:
-        for identifier in _both(touchpoint, channel):
-            yield _barred(touchpoint, identifier, channel, Reason.COMPLAINED)
-    elif touchpoint.event == BOUNCED and not _soft(touchpoint.properties):
-        for identifier in _addresses(touchpoint, channel) or [touchpoint.owner.key]:
-            yield _barred(touchpoint, identifier, channel, Reason.BOUNCED)
+        whose, reason = _both(touchpoint, channel), Reason.COMPLAINED
+    elif _soft(touchpoint.properties):
+        return []
+    else:
+        whose = _addresses(touchpoint, channel) or [touchpoint.owner.key]
+        reason = Reason.BOUNCED
+    return [_barred(touchpoint, identifier, channel, reason) for identifier in whose]
 
 
-def _preferences(touchpoint: Touchpoint) -> Iterator[tuple[str, str, bool]]:
+def _preferences(touchpoint: Touchpoint) -> list[dict[str, Any]]:
     consent = touchpoint.context.get("consent")
     categories = consent.get("categoryPreferences") if isinstance(consent, dict) else None
-    for stated in (categories, touchpoint.traits.get("consent")):
-        if isinstance(stated, dict):
-            for purpose, answer in stated.items():
-                yield from _answers(purpose, answer)
+    found = (categories, touchpoint.traits.get("consent"))
+    return [stated for stated in found if isinstance(stated, dict)]
 
 
-def _answers(purpose: str, answer: Any) -> Iterator[tuple[str, str, bool]]:
+def _answers(answer: Any) -> list[tuple[str, bool]]:
     by_channel = answer if isinstance(answer, dict) else {EVERY: answer}
-    name = _word(purpose, _PURPOSE)
-    for channel, granted in by_channel.items():
-        if isinstance(granted, bool) and name and _word(channel, _CHANNEL):
-            yield name, _word(channel, _CHANNEL).lower(), granted
+    return [
+        (channel.strip().lower(), granted)
+        for channel, granted in by_channel.items()
+        if isinstance(granted, bool)
+    ]
 
 
-def _word(text: str, longest: int) -> str:
-    """Return a name as it is kept, "" for one that is none."""
-    word = text.strip()
-    return word if len(word) <= longest and "\0" not in word else ""
+def _fits(name: str, longest: int) -> bool:
+    return len(name.strip()) > 0 and len(name) <= longest and "\0" not in name
 
 
 def _said(
@@ -99,7 +106,7 @@ def _barred(touchpoint: Touchpoint, identifier: str, channel: str, reason: Reaso
 
 
 def _channel(touchpoint: Touchpoint) -> str:
-    return _word(touchpoint.channel, _CHANNEL) or "email"
+    return touchpoint.channel if _fits(touchpoint.channel, _CHANNEL) else "email"
 
 
 def _addresses(touchpoint: Touchpoint, channel: str) -> list[str]:

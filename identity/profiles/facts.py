@@ -1,6 +1,6 @@
 """What rules, journeys and senders may know of a profile: the sum over the owner identifiers that it has at this moment.
 
-Nine statements, whatever the number of profiles.
+Six statements, whatever the number of profiles.
 """
 
 from collections import defaultdict
@@ -21,24 +21,30 @@ from identity.profiles.types import Facts, Person
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import Identifier
 
+PUSH = (
+    "push"  # its addresses are tokens, which are not in the vault: the newest identifier came last
+)
+_CHANNELS = {
+    namespace: tuple(channel for channel, its in ADDRESS.items() if its == namespace)
+    for namespace in ADDRESS.values()
+}
 _decode = msgspec.json.Decoder().decode
 
 
 class Owner(NamedTuple):
-    """An identifier of a profile, as its table has it."""
+    """An identifier of a profile. `known_at`: when its clear value was last given, None when the vault holds none."""
 
     profile: int
-    uid: str
+    uid: str | UUID
     id: int
-    identifier: Identifier
+    key: str
+    namespace: str
     kind: str
     priority: int
     first_number: int
-
-    @property
-    def rank(self) -> tuple[bool, int, str, str]:
-        """Sort key: the strongest first; a household's identifier stands for nobody in it."""
-        return (self.kind == "household", self.priority, *self.identifier)
+    first_at: Instant | None
+    last_at: Instant | None
+    known_at: Instant | None
 
 
 def load(people: Mapping[int, Person]) -> dict[int, Facts]:
@@ -48,7 +54,7 @@ def load(people: Mapping[int, Person]) -> dict[int, Facts]:
 
 def of(profile_ids: Collection[int]) -> dict[int, Facts]:
     """Return the facts of the profiles with these row ids; one that lost all its identifiers is left out."""
-    owners = of_profiles(profile_ids)
+    owners = owners_of(profile_ids)
     everybody = [owner for mine in owners.values() for owner in mine]
     if not everybody:
         return {}
@@ -56,44 +62,48 @@ def of(profile_ids: Collection[int]) -> dict[int, Facts]:
     return {profile: gathered.facts(profile, mine) for profile, mine in owners.items()}
 
 
-def of_profiles(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
+def owners_of(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
     """Return the identifiers of each profile, the strongest first."""
     rows = Rows("wanted", profile="bigint")
     owners: dict[int, list[Owner]] = defaultdict(list)
-    for profile, uid, row, key, kind, priority, first_number in fetch(
-        "SELECT p.id, p.uid, i.id, i.key, i.kind, i.priority, i.first_number"
-        f" FROM {rows} JOIN identity_profile AS p ON p.id = wanted.profile"
-        " JOIN identity_identifier AS i ON i.profile_id = p.id",
-        rows.of((profile,) for profile in sorted(set(profile_ids))),
+    for row in fetch(
+        "SELECT p.id, p.uid, i.id, i.key, i.namespace, i.kind, i.priority, i.first_number,"
+        f" s.first_at, s.last_at, v.at FROM {rows}"
+        " JOIN identity_profile AS p ON p.id = wanted.profile"
+        " JOIN identity_identifier AS i ON i.profile_id = p.id"
+        " LEFT JOIN identity_seen AS s ON s.owner_id = i.id"
+        " LEFT JOIN identity_vaultentry AS v ON v.identifier = i.key AND v.field = %s",
+        [*rows.of((profile,) for profile in sorted(set(profile_ids))), vault.VALUE],
     ):
-        owners[profile].append(
-            Owner(profile, uid, row, Identifier.of(key), kind, priority, first_number)
-        )
-    return {
-        profile: sorted(mine, key=lambda owner: owner.rank) for profile, mine in owners.items()
-    }
+        owners[row[0]].append(Owner(*row))
+    for mine in owners.values():
+        mine.sort(key=_rank)
+    return owners
+
+
+def _rank(owner: Owner) -> tuple[bool, int, str, str]:
+    """Sort by strength; a household's identifier stands for nobody in it."""
+    return (owner.kind == "household", owner.priority, owner.namespace, owner.key)
 
 
 class _Gathered:
     """What the tables say of a batch's owners, each table read once."""
 
     def __init__(self, owners: Collection[Owner]) -> None:
-        self._traits = _traits(owners)
+        profiles = {owner.id: owner.profile for owner in owners}
+        self._traits = _traits(profiles)
         self._consent = _consent(owners)
         self._barred = _barred(owners)
-        self._seen = _seen(owners)
-        self._known = _known(owners)
-        self._accounts = accounts.of_owners({owner.id: owner.profile for owner in owners})
+        self._accounts = accounts.of_owners(profiles)
 
     def facts(self, profile: int, owners: list[Owner]) -> Facts:
         strongest = owners[0]
         traits = self._traits.get(profile, {})
-        first, last = self._seen.get(profile, (0, 0))
         account = self._accounts.get(profile)
         return Facts(
             profile=profile,
-            uid=str(UUID(str(strongest.uid))),
-            owners=tuple(owner.id for owner in owners),
+            uid=_text(strongest.uid),
+            owners=tuple([owner.id for owner in owners]),
             strongest=strongest.id,
             anonymous=strongest.kind != "person",
             traits=traits,
@@ -101,8 +111,10 @@ class _Gathered:
             suppressed=self._suppressed(owners),
             addresses=self._addresses(owners),
             time_zone=_zone(traits.get(TIME_ZONE)),
-            first_seen=first,
-            last_seen=last,
+            first_seen=min(
+                (owner.first_at for owner in owners if owner.first_at is not None), default=0
+            ),
+            last_seen=max(owner.last_at or 0 for owner in owners),
             orders=account.orders if account else 0,
             revenue=dict(account.revenue) if account else {},
         )
@@ -115,39 +127,32 @@ class _Gathered:
             channel
             for owner in owners
             for channel, reason in self._barred.get(owner.id, ())
-            if not (reason == Reason.BOUNCED and _is_address(owner, channel))
+            if not (reason == Reason.BOUNCED and ADDRESS.get(channel) == owner.namespace)
         )
 
     def _addresses(self, owners: list[Owner]) -> dict[str, tuple[int, Identifier]]:
-        found = {"webhook": (owners[0].id, owners[0].identifier)}
-        for channel, namespace in ADDRESS.items():
-            usable = [
-                (when, owner)
-                for owner in owners
-                if owner.identifier.namespace == namespace
-                and (when := self._usable(owner, channel)) is not None
-            ]
-            if usable:
-                newest = max(usable, key=lambda one: (one[0], one[1].identifier))[1]
-                found[channel] = newest.id, newest.identifier
-        return found
+        newest: dict[str, tuple[Instant, str, Owner]] = {}
+        for owner in owners:
+            for channel in _CHANNELS.get(owner.namespace, ()):
+                given = owner.first_number if channel == PUSH else owner.known_at
+                if given is not None and not self._closed(owner, channel):
+                    found = given, owner.key, owner
+                    newest[channel] = max(newest.get(channel, found), found)
+        addresses = {"webhook": owners[0]} | {name: found[2] for name, found in newest.items()}
+        return {name: (one.id, Identifier.of(one.key)) for name, one in addresses.items()}
 
-    def _usable(self, owner: Owner, channel: str) -> Instant | None:
-        """Return when the address was last given; None for one that the vault does not hold or that must not be used."""
-        closed = {barred for barred, _ in self._barred.get(owner.id, ())}
-        if closed & {channel, EVERY}:
-            return None
-        if owner.identifier.namespace == ADDRESS["push"]:
-            return owner.first_number  # tokens are not in the vault; the newest one came last
-        return self._known.get(owner.id)
+    def _closed(self, owner: Owner, channel: str) -> bool:
+        return any(closed in {channel, EVERY} for closed, _ in self._barred.get(owner.id, ()))
 
 
-def _is_address(owner: Owner, channel: str) -> bool:
-    return owner.identifier.namespace == ADDRESS.get(channel)
+def _text(uid: str | UUID) -> str:
+    """Write a profile's uid as the world knows it; SQLite keeps the bare digits."""
+    if isinstance(uid, UUID):
+        return str(uid)
+    return f"{uid[:8]}-{uid[8:12]}-{uid[12:16]}-{uid[16:20]}-{uid[20:]}"
 
 
-def _traits(owners: Iterable[Owner]) -> dict[int, dict[str, Any]]:
-    profiles = {owner.id: owner.profile for owner in owners}
+def _traits(profiles: Mapping[int, int]) -> dict[int, dict[str, Any]]:
     rows = Rows("owners", owner="bigint")
     newest: dict[tuple[int, str], tuple[tuple[Any, ...], str]] = {}
     for owner, name, value, *said in fetch(
@@ -172,7 +177,7 @@ def _consent(owners: Iterable[Owner]) -> dict[int, dict[tuple[str, str], bool]]:
     for profile, purpose, channel, granted, *said in fetch(
         "SELECT owners.profile, c.purpose, c.channel, c.granted, c.at, c.received_at, c.touchpoint"
         f" FROM {rows} JOIN identity_consent AS c ON c.identifier = owners.key",
-        _by_key(rows, owners),
+        rows.of((owner.profile, owner.key) for owner in owners),
     ):
         words, moment = newest[profile], tuple(said)
         if (purpose, channel) not in words or words[purpose, channel][0] < moment:
@@ -197,47 +202,10 @@ def _barred(owners: Iterable[Owner]) -> dict[int, list[tuple[str, str]]]:
     for owner, channel, reason in fetch(
         f"SELECT owners.owner, s.channel, s.reason FROM {rows}"
         " JOIN identity_suppression AS s ON s.identifier = owners.key WHERE s.active = %s",
-        [*rows.of((owner.id, owner.identifier.key) for owner in owners), True],
+        [*rows.of((owner.id, owner.key) for owner in owners), True],
     ):
         barred[owner].append((channel, reason))
     return barred
-
-
-def _seen(owners: Iterable[Owner]) -> dict[int, tuple[Instant, Instant]]:
-    profiles = {owner.id: owner.profile for owner in owners}
-    rows = Rows("owners", owner="bigint")
-    spans: dict[int, tuple[Instant, Instant]] = {}
-    for owner, first, last in fetch(
-        "SELECT s.owner_id, s.first_at, s.last_at"
-        f" FROM {rows} JOIN identity_seen AS s ON s.owner_id = owners.owner",
-        rows.of((owner,) for owner in profiles),
-    ):
-        known = spans.get(profiles[owner], (first, 0))
-        spans[profiles[owner]] = min(known[0], first), max(known[1], last or 0)
-    return spans
-
-
-def _known(owners: Iterable[Owner]) -> dict[int, Instant]:
-    """Return when the clear value of each address was last given."""
-    rows = Rows("owners", owner="bigint", key="text")
-    addresses = set(ADDRESS.values())
-    found = fetch(
-        f"SELECT owners.owner, v.at FROM {rows}"
-        " JOIN identity_vaultentry AS v ON v.identifier = owners.key AND v.field = %s",
-        [
-            *rows.of(
-                (owner.id, owner.identifier.key)
-                for owner in owners
-                if owner.identifier.namespace in addresses
-            ),
-            vault.VALUE,
-        ],
-    )
-    return dict(found)
-
-
-def _by_key(rows: Rows, owners: Iterable[Owner]) -> list[Any]:
-    return rows.of((owner.profile, owner.identifier.key) for owner in owners)
 
 
 @lru_cache(maxsize=1)

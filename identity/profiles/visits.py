@@ -13,7 +13,6 @@ from identity.touchpoints.types import Direction, Identifier, Touchpoint
 
 SILENCE = 30 * MINUTE
 _CHANNELS = frozenset({"site", "app"})
-_KINDS = (Kind.COOKIE, Kind.DEVICE)
 
 
 class Interval(NamedTuple):
@@ -31,10 +30,14 @@ def is_activity(touchpoint: Touchpoint) -> bool:
 
 def visitor(touchpoint: Touchpoint) -> Identifier | None:
     """Return whose visit it is: the cookie's or the device's, else the owner's."""
-    kinds = {
-        DEFAULT[one.namespace].kind: one for one in reversed(touchpoint.identifiers)
-    }  # strongest first, so that the strongest of a kind stays
-    return next((kinds[kind] for kind in _KINDS if kind in kinds), touchpoint.owner)
+    device: Identifier | None = None
+    for identifier in touchpoint.identifiers:  # the strongest first
+        kind = DEFAULT[identifier.namespace].kind
+        if kind is Kind.COOKIE:
+            return identifier
+        if kind is Kind.DEVICE and device is None:
+            device = identifier
+    return device or touchpoint.owner
 
 
 def join(intervals: Iterable[Interval]) -> list[Interval]:

@@ -9,7 +9,6 @@ from identity.sql import Rows, execute
 from identity.touchpoints.types import Direction, Touchpoint
 
 _CONTACTS = frozenset({"track", "page", "screen"})
-_LONGEST = {"channel": 60, "message_class": 60, "event": 200}
 
 
 class _Way(NamedTuple):
@@ -64,10 +63,17 @@ def _acts(touchpoint: Touchpoint) -> bool:
 
 def _way(arrival: Arrival) -> _Way:
     touchpoint = arrival.touchpoint
-    channel, message_class, event = (
-        getattr(touchpoint, name).replace("\0", "")[:longest] for name, longest in _LONGEST.items()
+    return _Way(
+        arrival.owner,
+        touchpoint.direction.value,
+        _name(touchpoint.channel, 60),
+        _name(touchpoint.message_class, 60),
+        _name(touchpoint.event, 200),
     )
-    return _Way(arrival.owner, touchpoint.direction.value, channel, message_class, event)
+
+
+def _name(text: str, longest: int) -> str:
+    return text[:longest].replace("\0", "")
 
 
 def _count(counts: Iterable[tuple[int | str, ...]]) -> None:

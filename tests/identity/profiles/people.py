@@ -81,12 +81,12 @@ def resolved(touchpoints: Iterable[Touchpoint]) -> Resolved:
     for one in {arrival.profile for arrival in arrivals}:
         owners = tuple(row.pk for row in rows.values() if row.profile_id == one)
         people[one] = Person(one, owners)
-    owners = {owner for person in people.values() for owner in person.owners}
+    known = {owner for person in people.values() for owner in person.owners}
     return Resolved(
         arrivals=arrivals,
         moved=frozenset(),
         people=people,
-        identifiers={row.pk: Identifier.of(key) for key, row in rows.items() if row.pk in owners},
+        identifiers={row.pk: Identifier.of(key) for key, row in rows.items() if row.pk in known},
     )
 
 

@@ -40,7 +40,7 @@ def test_traits_of_all_owners_the_newest_wins_and_null_takes_away() -> None:
 
 def test_a_merge_adds_up_and_a_split_gives_back() -> None:
     alice, guest = profile("user_id:alice"), profile("anonymous_id:x")
-    bought = {"properties": {"order_id": "1", "revenue": 10}}
+    bought: dict[str, Any] = {"properties": {"order_id": "1", "revenue": 10}}
     fold_all(
         touchpoint(1, "Order Completed", at=3, direction=Direction.INBOUND, **bought),
         touchpoint(
