@@ -11,9 +11,8 @@ from activation.audiences.models import (
     Predicate,
     Recheck,
 )
-from activation.channels.models import (
-    ChannelConfig,
-)
+from activation.channels.models import ChannelConfig
+from activation.deliveries.models import Delivery, DeliveryStep, Reaction, Template
 from activation.pressure.models import (
     ChannelWeight,
     Decision,
@@ -33,6 +32,8 @@ __all__ = [
     "ChannelConfig",
     "ChannelWeight",
     "Decision",
+    "Delivery",
+    "DeliveryStep",
     "Intent",
     "LedgerRow",
     "ManualMember",
@@ -45,5 +46,7 @@ __all__ = [
     "PolicyVersion",
     "Predicate",
     "QuietHours",
+    "Reaction",
     "Recheck",
+    "Template",
 ]

@@ -28,6 +28,7 @@ DUE = 500  # wake-ups and clock changes in one transaction
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
+    queue.POSTPONE: queue.postpone,
 }
 
 

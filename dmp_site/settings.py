@@ -110,6 +110,9 @@ CHANNELS: dict[str, Any] = {
 }
 # Webhooks call no address of a private network unless this says so.
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", default=False)
+# Message classes that need no consent, and channels on which somebody who never said anything is not contacted.
+CONSENT_EXEMPT = env.names("CONSENT_EXEMPT", "transactional")
+CONSENT_OPT_IN = env.names("CONSENT_OPT_IN", "email,sms,push,call")
 # An open or click this many seconds after the hand-over is taken for a machine's (a scanner, a prefetch).
 MACHINE_SECONDS = env.integer("MACHINE_SECONDS", 2)
 

@@ -8,6 +8,48 @@ from typing import Any
 from identity.clock import Instant
 
 
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands.
+
+    queued -> handing_over -> sent | failed | unknown; queued -> cancelled; queued -> postponed -> queued | cancelled; unknown -> sent | failed (a receipt or a person);
+    sent -> delivered | bounced | complained (receipts).
+    """
+
+    QUEUED = "queued"
+    POSTPONED = (
+        "postponed"  # quiet hours began while it waited: the lane looks for room after them
+    )
+    HANDING_OVER = "handing_over"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # it may have gone out: counts as a contact, is never sent again by itself
+    CANCELLED = "cancelled"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class ReactionKind(StrEnum):
+    """What somebody did about a message."""
+
+    OPENED = "opened"
+    CLICKED = "clicked"
+    SCANNED = "scanned"  # a link that a machine followed
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class OpenKind(StrEnum):
+    """Who loaded the pixel: only a human's open moves anything."""
+
+    HUMAN = "human"
+    PROXY = "proxy"  # the mail provider's, for a person who opened, or ahead of one
+    MACHINE = "machine_suspected"
+
+
 class Outcome(StrEnum):
     """What stage 6 decided about one send; the names of the send node's ports, but for DEFERRED."""
 

@@ -1,3 +1,4 @@
+import activation.deliveries.types
 import django.core.validators
 import django.db.models.deletion
 import identity.fields
@@ -184,6 +185,57 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Delivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
+                ('profile', models.BigIntegerField(verbose_name='profile at the time')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=60, verbose_name='message class')),
+                ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
+                ('version', models.BigIntegerField(null=True, verbose_name='version')),
+                ('node', models.CharField(blank=True, max_length=100, verbose_name='step')),
+                ('occurrence', models.BigIntegerField(default=0, verbose_name='occurrence')),
+                ('facts', models.TextField(default='{}', verbose_name='facts')),
+                ('decision', models.BigIntegerField(verbose_name='decision')),
+                ('ledger_key', models.CharField(max_length=200)),
+                ('status', models.CharField(max_length=20, verbose_name='status')),
+                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
+                ('held', models.BooleanField(default=False, verbose_name='held')),
+                ('created_at', identity.fields.InstantField(verbose_name='queued')),
+                ('due_at', identity.fields.InstantField(verbose_name='due')),
+                ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
+                ('lease_token', models.CharField(blank=True, max_length=36)),
+                ('lease_until', identity.fields.InstantField(null=True)),
+                ('claimed_at', identity.fields.InstantField(null=True)),
+                ('handed_at', identity.fields.InstantField(null=True, verbose_name='handed over')),
+                ('settled_at', identity.fields.InstantField(null=True, verbose_name='settled')),
+                ('provider_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
+                ('reported', models.BooleanField(default=False)),
+                ('address', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='identity.identifier', verbose_name='address')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='identity.identifier', verbose_name='owner identifier')),
+            ],
+            options={
+                'verbose_name': 'delivery',
+                'verbose_name_plural': 'deliveries',
+            },
+        ),
+        migrations.CreateModel(
+            name='DeliveryStep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('status', models.CharField(max_length=20, verbose_name='status')),
+                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
+                ('actor', models.CharField(blank=True, max_length=200, verbose_name='by')),
+                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='activation.delivery', verbose_name='delivery')),
+            ],
+            options={
+                'verbose_name': 'delivery step',
+                'verbose_name_plural': 'delivery steps',
+            },
+        ),
+        migrations.CreateModel(
             name='Intent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -321,6 +373,46 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Reaction',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('touchpoint', models.CharField(max_length=36, unique=True, verbose_name='touchpoint')),
+                ('kind', models.CharField(max_length=20, verbose_name='kind')),
+                ('open_kind', models.CharField(blank=True, max_length=20, verbose_name='kind of open')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('url', models.CharField(blank=True, max_length=2000, verbose_name='address')),
+                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reactions', to='activation.delivery', verbose_name='delivery')),
+            ],
+            options={
+                'verbose_name': 'reaction',
+                'verbose_name_plural': 'reactions',
+            },
+        ),
+        migrations.CreateModel(
+            name='Template',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=100, verbose_name='name')),
+                ('version', models.PositiveIntegerField(verbose_name='version')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('subject', models.CharField(blank=True, max_length=300, verbose_name='subject')),
+                ('text', models.TextField(blank=True, verbose_name='text')),
+                ('html', models.TextField(blank=True, verbose_name='HTML')),
+                ('created_at', identity.fields.InstantField(editable=False, verbose_name='created')),
+                ('created_by', models.CharField(blank=True, editable=False, max_length=200, verbose_name='by')),
+            ],
+            options={
+                'verbose_name': 'template',
+                'verbose_name_plural': 'templates',
+                'constraints': [models.UniqueConstraint(fields=('name', 'version'), name='template_version_once')],
+            },
+        ),
+        migrations.AddField(
+            model_name='delivery',
+            name='template',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='activation.template', verbose_name='template'),
+        ),
+        migrations.CreateModel(
             name='Build',
             fields=[
                 ('audience', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='build', serialize=False, to='activation.audience', verbose_name='audience')),
@@ -371,5 +463,25 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='match',
             index=models.Index(fields=['predicate', 'at'], name='match_pruning'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['owner', 'id'], name='delivery_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('status', activation.deliveries.types.DeliveryStatus['QUEUED'])), fields=['due_at', 'id'], name='delivery_due'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('status', activation.deliveries.types.DeliveryStatus['HANDING_OVER'])), fields=['lease_until'], name='delivery_in_hand'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('reported', False), ('status__in', ['sent', 'delivered', 'bounced', 'complained'])), fields=['id'], name='delivery_unreported'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['channel', 'status', 'id'], name='delivery_channel'),
         ),
     ]

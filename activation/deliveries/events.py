@@ -1,0 +1,67 @@
+"""Touchpoints about our own messages: Segment's names for e-mail, our own for the other channels. No Django, no clock."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from activation.deliveries.tokens import Sent
+from activation.deliveries.types import OpenKind, ReactionKind
+from identity.clock import Instant, to_datetime
+
+SENT = MappingProxyType(
+    {"email": "Email Sent", "sms": "SMS Sent", "push": "Push Notification Sent"}
+)
+SENT_ELSEWHERE = "Message Sent"
+SENDING = frozenset({*SENT.values(), SENT_ELSEWHERE})
+
+REACTIONS: Mapping[str, ReactionKind] = MappingProxyType(
+    {
+        "Email Opened": ReactionKind.OPENED,
+        "Email Link Clicked": ReactionKind.CLICKED,
+        "Message Clicked": ReactionKind.CLICKED,
+        "Ad Clicked": ReactionKind.CLICKED,
+        "Message Link Scanned": ReactionKind.SCANNED,
+        "Email Bounced": ReactionKind.BOUNCED,
+        "Email Marked as Spam": ReactionKind.COMPLAINED,
+        "Unsubscribed": ReactionKind.UNSUBSCRIBED,
+        "Email Delivered": ReactionKind.DELIVERED,
+        "Message Delivered": ReactionKind.DELIVERED,
+        "Message Failed": ReactionKind.FAILED,
+    }
+)
+
+
+def sent_event(sent: Sent) -> dict[str, Any]:
+    """Return the touchpoint that says that a message went out."""
+    name = SENT.get(sent.channel, SENT_ELSEWHERE)
+    event = event_of(sent, name, direction="outbound")
+    return {**event, "messageId": f"sent:{sent.key}", "timestamp": iso(sent.at)}
+
+
+def iso(at: Instant) -> str:
+    return to_datetime(at).isoformat(timespec="milliseconds")
+
+
+def event_of(sent: Sent, name: str, *, both: bool = False, **properties: Any) -> dict[str, Any]:
+    """Return a track payload without messageId and timestamp.
+
+    It belongs to the owner of the delivery; with `both` also to the address, for a wish that holds wherever the address goes.
+    """
+    keys = [sent.owner, sent.address] if both and sent.address else [sent.owner]
+    return {
+        "type": "track",
+        "event": name,
+        "properties": {
+            "channel": sent.channel,
+            "message_class": sent.message_class,
+            **properties,
+        },
+        "context": {"filrouge": {"identifiers": list(dict.fromkeys(keys)), "delivery": sent.key}},
+    }
+
+
+def moves(kind: ReactionKind, open_kind: str) -> bool:
+    """Tell whether a reaction may move anything: what a machine or a proxy does says nothing."""
+    if kind is ReactionKind.OPENED:
+        return open_kind == OpenKind.HUMAN
+    return kind is not ReactionKind.SCANNED
