@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID
 from zoneinfo import available_timezones
 
 import msgspec
@@ -35,7 +34,7 @@ class Owner(NamedTuple):
     """An identifier of a profile. `known_at`: when its clear value was last given, None when the vault holds none."""
 
     profile: int
-    uid: str | UUID
+    uid: str
     id: int
     key: str
     namespace: str
@@ -102,7 +101,7 @@ class _Gathered:
         account = self._accounts.get(profile)
         return Facts(
             profile=profile,
-            uid=_text(strongest.uid),
+            uid=strongest.uid,
             owners=tuple([owner.id for owner in owners]),
             strongest=strongest.id,
             anonymous=strongest.kind != "person",
@@ -143,13 +142,6 @@ class _Gathered:
 
     def _closed(self, owner: Owner, channel: str) -> bool:
         return any(closed in {channel, EVERY} for closed, _ in self._barred.get(owner.id, ()))
-
-
-def _text(uid: str | UUID) -> str:
-    """Write a profile's uid as the world knows it; SQLite keeps the bare digits."""
-    if isinstance(uid, UUID):
-        return str(uid)
-    return f"{uid[:8]}-{uid[8:12]}-{uid[12:16]}-{uid[16:20]}-{uid[20:]}"
 
 
 def _traits(profiles: Mapping[int, int]) -> dict[int, dict[str, Any]]:

@@ -25,7 +25,7 @@ SPACE = UUID("6a2e1f6c-6c0e-4f8e-9a51-2b8f0a0f4a11")
 
 def profile(*keys: str) -> Profile:
     """Make a profile of these identifiers."""
-    made = Profile.objects.create(uid=uuid5(SPACE, keys[0]), founder=keys[0], created_at=T0)
+    made = Profile.objects.create(uid=str(uuid5(SPACE, keys[0])), founder=keys[0], created_at=T0)
     for key in keys:
         identify(made, key)
     return made

@@ -35,6 +35,7 @@ def test_traits_of_all_owners_the_newest_wins_and_null_takes_away() -> None:
         touchpoint(2, "identify", at=9, of=["anonymous_id:x"], traits={"plan": {"a": [1]}}),
     )
     assert of(alice).traits == {"plan": {"a": [1]}, "size": 3}
+    assert of(alice).uid == alice.uid
     assert of(alice).strongest == Row.objects.get(key="user_id:alice").pk
 
 
