@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from dmp_site.models import Job
 from identity.clock import DAY, Instant
 from identity.touchpoints.models import Batch, LaneCommand, Refusal
+from journeys.enrolments import keeping
 
 STEP = 1_000  # rows deleted in one transaction, few enough not to hold up the lane
 
@@ -43,13 +44,17 @@ class Kind:
 
 
 def prune(_payload: Mapping[str, Any], _checkpoint: Mapping[str, Any], now: Instant) -> Step:
-    """Delete records of the machinery older than the retention: batches, executed commands, refusals, jobs that are over."""
+    """Delete records of the machinery older than the retention: batches, executed commands, refusals, jobs that are over.
+
+    Then what no journey asks for any more.
+    """
     before = now - settings.KEEP_RECORDS_DAYS * DAY
     for old in _old_records(before):
         deleted = _delete(old)
         if deleted:
             return Step(deleted, done=False)
-    return Step(0, done=True)
+    forgotten = keeping.prune(now, STEP)
+    return Step(forgotten, done=not forgotten)
 
 
 def _old_records(before: Instant) -> list[QuerySet[Any]]:
