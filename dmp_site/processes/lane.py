@@ -87,7 +87,7 @@ class LaneLoop:
         """Try a suspect row by itself, with its tries written first; set it aside when they are used up."""
         row = claim.rows[0]
         error = "the process died each time"
-        while aside.trying(row, self.clock()) < aside.TRIES:
+        while aside.trying(row, self.clock()):
             try:
                 self._attempt(claim)
             except (LaneSuperseded, *OUTAGES):

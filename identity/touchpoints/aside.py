@@ -12,8 +12,8 @@ RETRY = "set_aside.retry"
 TRIES = 3
 
 
-def trying(row: InboxRow, now: Instant) -> int:
-    """Write that one more attempt on this row alone begins; return how many there were before."""
+def trying(row: InboxRow, now: Instant) -> bool:
+    """Write that one more attempt on this row alone begins; False, and nothing written, when its tries are used up."""
     with transaction.atomic():
         entry, _ = SetAside.objects.get_or_create(
             number=row.number,
@@ -25,11 +25,12 @@ def trying(row: InboxRow, now: Instant) -> int:
                 "changed_at": now,
             },
         )
-        tries = entry.tries
+        if entry.tries >= TRIES:
+            return False
         entry.tries += 1
         entry.changed_at = now
         entry.save(update_fields=["tries", "changed_at"])
-    return tries
+    return True
 
 
 def set_aside(number: int, touchpoint: str, error: str, now: Instant) -> None:

@@ -27,7 +27,6 @@ _LONGEST_INTEGER = 1_000  # digits
 
 _any = msgspec.json.Decoder()
 _UNREADABLE = (
-    payload.Unreadable,
     ValueError,
     TypeError,
     LookupError,
@@ -116,6 +115,8 @@ def _read(row: InboxRow, origin: Origin | None, keys: Keys) -> Touchpoint:
         if given:
             event["messageId"] = given
         return _touchpoint(row, origin, event, envelope, key=keys.identifier)
+    except payload.Unreadable as error:
+        raise Poison(row.number, str(error)) from error
     except _UNREADABLE as error:
         raise Poison(row.number, f"{type(error).__name__}: it is no event") from error
 

@@ -69,7 +69,7 @@ def test_a_lane_replaced_between_the_two_stores_counts_nothing_twice(road: Road)
         road.loop = road.new_lane()
         return recorded
 
-    road.store.record = replaced_after_recording  # type: ignore[assignment,method-assign]
+    road.store.record = replaced_after_recording  # type: ignore[method-assign]
     with pytest.raises(LaneSuperseded):
         old.step()
     road.store.record = record  # type: ignore[method-assign]
