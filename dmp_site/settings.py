@@ -28,6 +28,10 @@ CONSOLE_BIND = env.text("CONSOLE_BIND", "127.0.0.1:8000")
 COLLECTOR_BIND = env.text("COLLECTOR_BIND", "127.0.0.1:8001")
 # The collector's loopback door: imports, receipts and the console post here; guarded by a token made from the keys.
 COLLECTOR_INNER_BIND = env.text("COLLECTOR_INNER_BIND", "127.0.0.1:8002")
+# Only `manage.py demo` listens here: the shop, the page that shows its mail, and the SMTP sink.
+DEMO_SHOP_BIND = env.text("DEMO_SHOP_BIND", "127.0.0.1:8003")
+DEMO_MAIL_BIND = env.text("DEMO_MAIL_BIND", "127.0.0.1:8004")
+DEMO_SMTP_BIND = env.text("DEMO_SMTP_BIND", "127.0.0.1:8025")
 # How the world reaches the two: used in tracked links, pixels, unsubscribe links and settings documents.
 COLLECTOR_URL = env.text("COLLECTOR_URL", f"http://{COLLECTOR_BIND}").rstrip("/")
 CONSOLE_URL = env.text("CONSOLE_URL", f"http://{CONSOLE_BIND}").rstrip("/")
