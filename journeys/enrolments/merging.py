@@ -29,6 +29,16 @@ def settle(runs: Sequence[Run]) -> tuple[list[Run], list[Line]]:
     return list(moved.values()), [_line(run) for run in moved.values()]
 
 
+def sends(runs: Iterable[Run]) -> dict[str, bool]:
+    """Return the keys of everything that these runs may have asked to send -> whether it is to be held back."""
+    return {
+        f"{run.id}:{node}:{visit}": run.state == State.SUSPENDED
+        for run in runs
+        for node, count in run.place.visits.items()
+        for visit in range(1, count + 1)
+    }
+
+
 def _resume(run: Run) -> None:
     """Go on at the same place; what was due meanwhile is due now."""
     run.state, run.reason, run.rival, run.rival_profile = State.ACTIVE.value, "", None, None

@@ -7,6 +7,7 @@ crash leaves either all of a step or nothing of it.
 from collections.abc import Iterable, Mapping, Sequence
 
 from activation.audiences.types import MembershipChange
+from activation.deliveries import holding
 from activation.deliveries.types import Outcome, SendResult
 from identity.profiles import facts
 from identity.profiles.types import Arrival, Facts
@@ -36,6 +37,7 @@ def react(
     sightings.remember(arrivals, plan)
     inside = store.of_people(people)
     touched, lines = merging.settle(inside)
+    holding.hold(merging.sends(touched))
     if context.mode is Mode.HISTORY:
         return step((), people, plan, context, touched=touched, lines=lines)
     found = entering.triggers(arrivals, changes, people, plan)

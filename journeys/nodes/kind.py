@@ -1,7 +1,7 @@
 """What every kind of node offers; one module per kind, and no switch over kinds anywhere. Pure."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -68,12 +68,12 @@ Move = Go | Stay | End
 class Known:
     """What exists outside of the definition; validation asks it. None = not known, so not checked.
 
-    `by_hand`: the audiences whose members are put in by hand. `sends`: the send nodes of the definition itself.
+    `templates`: row id -> channel. `by_hand`: the audiences whose members are put in by hand. `sends`: the send nodes of the definition itself.
     """
 
     audiences: frozenset[int] | None = None
     by_hand: frozenset[int] | None = None
-    templates: frozenset[int] | None = None
+    templates: Mapping[int, str] | None = None
     channels: frozenset[str] | None = None
     sends: frozenset[str] = field(default_factory=frozenset)
 

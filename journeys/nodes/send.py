@@ -92,6 +92,12 @@ class SendNode(Kind):
             yield "template", "a send needs a template"
         elif known.templates is not None and config.template not in known.templates:
             yield "template", f"template {config.template} does not exist"
+        elif known.templates is not None and known.templates[config.template] != config.channel:
+            wrong = known.templates[config.template]
+            yield (
+                "template",
+                f"template {config.template} is for {wrong}, not for {config.channel}",
+            )
         if known.channels is not None and config.channel not in known.channels:
             yield "channel", f"there is no channel {config.channel!r}"
         if config.give_up_after is not None and config.give_up_after < timedelta(minutes=1):

@@ -6,6 +6,7 @@ import msgspec
 
 from activation.audiences.models import Audience, Kind
 from activation.channels import registry
+from activation.deliveries.models import Template
 from identity.errors import NotFound
 from journeys.definition import Definition, Invalid, Problem, parse
 from journeys.nodes.kind import Known
@@ -32,6 +33,7 @@ def known() -> Known:
     return Known(
         audiences=frozenset(kinds),
         by_hand=frozenset(audience for audience, kind in kinds.items() if kind == Kind.MANUAL),
+        templates=dict(Template.objects.values_list("pk", "channel")),
         channels=frozenset(registry.descriptions()),
     )
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from journeys.publishing.models import Journey
-from tests.journeys import documents
+from tests.journeys import documents, world
 
 pytestmark = pytest.mark.django_db
 LIST, ADD = "/admin/journeys/journey/", "/admin/journeys/journey/add/"
@@ -16,6 +16,7 @@ LIST, ADD = "/admin/journeys/journey/", "/admin/journeys/journey/add/"
 
 @pytest.fixture
 def console(client: Client) -> Client:
+    world.templates()
     client.force_login(User.objects.create_superuser("alice"))
     return client
 

@@ -7,13 +7,14 @@ from django.test import Client
 
 from dmp_site import apikeys
 from journeys.publishing.models import Journey
-from tests.journeys import documents
+from tests.journeys import documents, world
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def call(client: Client) -> Any:
+    world.templates()
     key = apikeys.create("tests", ["journeys:read", "journeys:write"], 1)[1]
 
     def _call(method: str, path: str, body: Any = None, **headers: str) -> Any:

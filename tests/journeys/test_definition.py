@@ -129,7 +129,9 @@ def test_what_is_no_document_is_refused(document_: Any) -> None:
         ({"w": wait()}, ["in w"], "w", "port 'next' leads nowhere"),
         ({"m": send(template=None)}, ["in m", "m.sent out"], "m", "needs a template"),
         ({"m": send(template=9)}, ["in m", "m.sent out"], "m", "template 9 does not exist"),
-        ({"m": send("fax")}, ["in m", "m.sent out"], "m", "no channel 'fax'"),
+        ({"m": send(template=2)}, ["in m", "m.sent out"], "m", "is for push, not for email"),
+        ({"m": send("fax", template=3)}, ["in m", "m.sent out"], "m", "template 3"),
+        ({"m": send("push", template=2)}, ["in m", "m.sent out"], "m", "no channel 'push'"),
         (
             {"a": {"type": "audience_add", "config": {"audience": 77}}},
             ["in a", "a out"],
@@ -168,7 +170,7 @@ def test_what_keeps_from_publishing_names_its_node(
     known = Known(
         audiences=frozenset({3, 4}),
         by_hand=frozenset({3}),
-        templates=frozenset({1}),
+        templates={1: "email", 2: "push"},
         channels=frozenset({"email"}),
     )
     problems = validate(parse(journey(all_nodes, *wired)), known)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from activation.audiences.types import MembershipChange
+from activation.deliveries.models import Template
 from activation.deliveries.types import Outcome, SendRequest, SendResult
 from identity.clock import HOUR, Instant, from_datetime
 from identity.profiles import facts
@@ -25,9 +26,17 @@ START: Instant = 1_780_000_000_000  # a Thursday in May 2026
 _numbers = itertools.count(1)
 
 
+def templates() -> None:
+    """Make the templates that definitions of the tests name."""
+    for number in (1, 2, 7):
+        Template.objects.get_or_create(
+            pk=number, name=f"t{number}", version=1, channel="email", created_at=START
+        )
+
+
 def person(*keys: str) -> Profile:
     """Make a profile with identifiers such as "user_id:alice" and "anonymous_id:a1"."""
-    profile = Profile.objects.create(uid=uuid4(), founder=keys[0], created_at=START)
+    profile = Profile.objects.create(uid=str(uuid4()), founder=keys[0], created_at=START)
     for key in keys:
         namespace = key.partition(":")[0]
         kind, priority = {"anonymous_id": ("cookie", 8)}.get(namespace, ("person", 1))
@@ -102,6 +111,7 @@ def answer(
 
 
 def published(document: Mapping[str, Any], name: str = "journey") -> Journey:
+    templates()
     journey = services.create(name, document, "tests", START)
     services.publish(journey.pk, actor="tests", now=START)
     return Journey.objects.get(pk=journey.pk)

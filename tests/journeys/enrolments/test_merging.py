@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from activation.deliveries.models import Delivery
+from activation.deliveries.types import SendRequest
 from identity.clock import HOUR, MINUTE
 from identity.profiles.models import Profile
 from identity.touchpoints.types import Mode
@@ -127,3 +129,39 @@ def test_nobody_known_is_the_cookie_that_entered() -> None:
     (request,) = world.wake(START + HOUR).requests
     assert Enrolment.objects.get().owner.key == "anonymous_id:a2"
     assert request.owner == Enrolment.objects.get().owner_id
+
+
+def test_what_a_suspended_run_has_queued_is_held_back_until_the_split() -> None:
+    nodes = {"in": documents.entry(), "m": send(), "w": wait("P1D"), "out": leave()}
+    world.published(journey(nodes, "in m", "m.sent w", "w out"))
+    alice, bob = person("user_id:alice"), person("user_id:bob")
+    for at, name in ((START, "alice"), (START + 1, "bob")):
+        (request,) = batch(at, arrival(f"user_id:{name}", "Cart Viewed", at)).requests
+        queued(request)
+        world.answer(request, now=at)
+    move("user_id:bob", alice)
+    batch(START + MINUTE, moved=[alice, bob])
+    assert held() == {"user_id:alice": False, "user_id:bob": True}
+    move("user_id:bob", bob)
+    batch(START + 2 * MINUTE, moved=[alice, bob])
+    assert held() == {"user_id:alice": False, "user_id:bob": False}
+
+
+def queued(request: SendRequest) -> None:
+    Delivery.objects.create(
+        key=request.key,
+        owner_id=request.owner,
+        profile=request.profile,
+        channel=request.channel,
+        message_class=request.message_class,
+        template_id=request.template,
+        decision=1,
+        ledger_key=request.key,
+        status="queued",
+        created_at=START,
+        due_at=START,
+    )
+
+
+def held() -> dict[str, bool]:
+    return dict(Delivery.objects.values_list("owner__key", "held"))
