@@ -8,8 +8,7 @@ import msgspec
 from django.db.models import Count, F, Q, QuerySet
 
 from identity.clock import Instant
-from identity.errors import NotFound
-from identity.profiles.models import Profile
+from identity.profiles.selectors import find
 from identity.sql import fetch
 from journeys.enrolments.models import Enrolment, State, Step
 from journeys.publishing.models import State as JourneyState
@@ -56,11 +55,8 @@ def of_profile(profile: int) -> QuerySet[Enrolment]:
 
 
 def of_person(uid: UUID) -> QuerySet[Enrolment]:
-    """Return the runs of the profile with this public id. Raises NotFound."""
-    profile = Profile.objects.filter(uid=uid).values_list("pk", flat=True).first()
-    if profile is None:
-        raise NotFound("unknown_profile", f"there is no profile {uid}")
-    return of_profile(profile)
+    """Return the runs of the profile that this public id leads to. Raises NotFound."""
+    return of_profile(find(uid).profile.pk)
 
 
 def timeline(enrolment: int) -> QuerySet[Step]:

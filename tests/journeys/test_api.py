@@ -97,3 +97,21 @@ def test_nothing_without_the_scope(client: Client) -> None:
     )
     assert answer.status_code == 403
     assert not Journey.objects.exists()
+
+
+def test_the_runs_of_a_profile_and_their_timelines_are_read_in_pages(call: Any) -> None:
+    world.published(documents.abandoned_cart())
+    alice = world.person("user_id:alice")
+    carts = ("c1", "c2", "c3")
+    for cart in carts:
+        world.batch(
+            world.START, world.arrival("user_id:alice", "Cart Viewed", world.START, cart_id=cart)
+        )
+    page = call("GET", f"profiles/{alice.uid}/journeys?limit=2").json()
+    rest = call("GET", f"profiles/{alice.uid}/journeys?cursor={page['next']}").json()
+    rows = page["results"] + rest["results"]
+    assert [row["key"] for row in rows] == ["c3", "c2", "c1"]
+    steps = call("GET", f"enrolments/{rows[0]['id']}/steps").json()["results"]
+    assert [step["node"] for step in steps] == ["in", "order"]
+    unknown = "00000000-0000-0000-0000-000000000000"
+    assert call("GET", f"profiles/{unknown}/journeys").status_code == 404
