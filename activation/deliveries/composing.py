@@ -16,7 +16,7 @@ from activation.deliveries.rendering import Parts
 from activation.deliveries.tokens import Sent
 from identity.clock import Instant
 from identity.privacy import vault
-from identity.profiles import facts
+from identity.profiles.models import Identifier
 from identity.profiles.types import Facts
 
 _PERSON = "person."
@@ -91,9 +91,9 @@ def _reveal(claimed: Claimed, names: Iterable[str], now: Instant) -> dict[str, s
 
 def _places(profile: int, fields: Collection[str]) -> dict[tuple[str, str], str]:
     """Return where the vault holds the newest value of each field of a person."""
-    owners = facts.of_profiles([profile])[profile]
+    keys = Identifier.objects.filter(profile=profile).values_list("key", flat=True)
     newest: dict[str, tuple[Instant, str]] = {}
-    for key, field, at in vault.fields([owner.identifier.key for owner in owners]):
+    for key, field, at in vault.fields(list(keys)):
         if field in fields:
             newest[field] = max(newest.get(field, (at, key)), (at, key))
     return {(key, field): field for field, (_, key) in newest.items()}

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.template import Context, Library, TemplateSyntaxError, defaultfilters, defaulttags
+from django.template import (
+    Context,
+    Library,
+    TemplateSyntaxError,
+    VariableDoesNotExist,
+    defaultfilters,
+    defaulttags,
+)
 from django.template import Template as DjangoTemplate
 from django.template.base import FilterExpression, Node, VariableNode
 from django.template.engine import Engine
@@ -75,6 +82,20 @@ _ENGINES = {
 }
 
 
+class _Optional:
+    """A variable with a default behind it: empty when missing, since Django applies no filter to what is missing."""
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+        self.lookups = variable.lookups
+
+    def resolve(self, context: Context) -> Any:
+        try:
+            return self._variable.resolve(context)
+        except VariableDoesNotExist:
+            return ""
+
+
 class Markup:
     """A parsed template. `names`: the dotted names it uses."""
 
@@ -85,15 +106,15 @@ class Markup:
             raise BadTemplate("bad_template", str(error)) from error
         self._html = html
         self.names = frozenset(
-            _dotted(one) for one in _placeholders(self._template) if _dotted(one)
+            name for one in _placeholders(self._template) if (name := _dotted(one))
         )
-        self._optional = [
-            _dotted(one) for one in _placeholders(self._template) if _has_default(one)
-        ]
+        for one in _placeholders(self._template):
+            if _has_default(one):
+                one.var = _Optional(one.var)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Fill in the values (plain JSON values). Raises MissingValue."""
-        context = Context(_with_blanks(values, self._optional), autoescape=self._html)
+        context = Context(dict(values), autoescape=self._html)
         return str(self._template.render(context))[:LONGEST]
 
 
@@ -133,20 +154,3 @@ def _dotted(expression: FilterExpression) -> str:
 def _has_default(expression: FilterExpression) -> bool:
     filters = [one[0] for one in expression.filters]
     return bool(_dotted(expression)) and defaultfilters.default in filters
-
-
-def _with_blanks(values: Mapping[str, Any], optional: list[str]) -> dict[str, Any]:
-    """Give an empty value to what is missing and has a default: Django applies no filter to what is missing."""
-    filled = dict(values)
-    for name in optional:
-        *path, last = name.split(".")
-        place = filled
-        for part in path:
-            inner = place.get(part, {})
-            if not isinstance(inner, Mapping):
-                break
-            place[part] = dict(inner)
-            place = place[part]
-        else:
-            place.setdefault(last, "")
-    return filled

@@ -32,7 +32,7 @@ def test_what_passes_is_a_ledger_row_and_a_delivery_under_one_key():
         row.pk,
         row.decision,
     )
-    assert (row.status, row.owner_id, row.profile, row.address.key) == (
+    assert (row.status, row.owner_id, row.profile, str(row.address)) == (
         "queued",
         owner.pk,
         owner.profile_id,
