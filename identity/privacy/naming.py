@@ -1,0 +1,31 @@
+"""From what a person types to the identifier it stands for."""
+
+from django.conf import settings
+
+from identity.errors import DomainError
+from identity.graph import policy
+from identity.graph.policy import Refused
+from identity.privacy.keys import keys_at
+from identity.touchpoints.types import Identifier
+
+
+def identifier(
+    namespace: str, clear: str, *, region: str = "", public: bool = False
+) -> Identifier:
+    """Return the identifier of a clear value; `public`: it came in an address, where personal data must not be.
+
+    `region` (ISO 3166) completes a phone number. Raises DomainError (400) for what can be none.
+    """
+    try:
+        value = policy.clean(namespace, clear, region=region)
+    except Refused as refused:
+        raise DomainError(
+            refused.reason, f"this value of {namespace!r} is no identifier", status=400
+        ) from None
+    if public and policy.is_pii(namespace, value):
+        raise DomainError(
+            "personal_in_address",
+            "personal data must not be in an address: POST it to profiles/lookup",
+            status=400,
+        )
+    return policy.identify(namespace, value, key=keys_at(settings.KEYS_FILE).identifier)

@@ -1,0 +1,229 @@
+"""Everything that is known of one profile, for the API, the admin and exports. Clear personal data is named here, never shown."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from identity.clock import Instant, from_datetime
+from identity.graph.policy import DEFAULT
+from identity.privacy import vault
+from identity.privacy.models import Consent, Suppression
+from identity.profiles import accounts, facts
+from identity.profiles.accounts import Account
+from identity.profiles.facts import Owner
+from identity.profiles.models import ContactCount, Order, Trait, Visit
+from identity.profiles.orders import Order as OrderValue
+from identity.profiles.orders import combine
+from identity.profiles.types import Facts
+from identity.touchpoints.models import Source
+from identity.touchpoints.types import Identifier
+
+SHOWN = 20  # of orders and visits, the newest
+
+
+class Member(NamedTuple):
+    """An identifier of the profile. `value` is None for personal data; `key` ("namespace:value") then holds its HMAC."""
+
+    key: str
+    namespace: str
+    kind: str
+    value: str | None
+    first_at: Instant | None
+    last_at: Instant | None
+
+
+class TraitValue(NamedTuple):
+    """The newest value of a trait; `source`: the name of who said it."""
+
+    name: str
+    value: Any
+    at: Instant
+    source: str
+
+
+class ClearField(NamedTuple):
+    """Personal data that the vault holds; `vault.reveal` opens it."""
+
+    identifier: str
+    field: str
+    at: Instant
+
+
+class Contacts(NamedTuple):
+    """How often the person met the brand in one way."""
+
+    direction: str
+    channel: str
+    message_class: str
+    event: str
+    times: int
+    first_at: Instant
+    last_at: Instant
+
+
+class Span(NamedTuple):
+    """A visit, from its first to its last touchpoint."""
+
+    started_at: Instant
+    ended_at: Instant
+    touchpoints: int
+
+
+class Word(NamedTuple):
+    """What the person said last about a purpose on a channel."""
+
+    purpose: str
+    channel: str
+    granted: bool
+    at: Instant
+    said_by: str
+
+
+class Bar(NamedTuple):
+    """A channel that must not be used for one identifier of the profile."""
+
+    identifier: str
+    channel: str
+    reason: str
+    since: Instant
+    said_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One profile, summed over its owner identifiers. `visits` counts all; the lists hold the newest."""
+
+    facts: Facts
+    members: Sequence[Member]
+    traits: Sequence[TraitValue]
+    clear: Sequence[ClearField]
+    contacts: Sequence[Contacts]
+    visits: int
+    latest_visits: Sequence[Span]
+    account: Account
+    latest_orders: Sequence[tuple[str, OrderValue]]
+    consent: Sequence[Word]
+    bars: Sequence[Bar]
+
+
+def of(profile: int) -> Portrait | None:
+    """Return the portrait of a profile, by row id; None when it has no identifiers any more."""
+    owners = facts.owners_of([profile]).get(profile)
+    if not owners:
+        return None
+    ids = [owner.id for owner in owners]
+    keys = [owner.key for owner in owners]
+    visits = Visit.objects.filter(owner__in=ids)
+    return Portrait(
+        facts=facts.of([profile])[profile],
+        members=[member(owner) for owner in owners],
+        traits=traits(ids),
+        clear=[ClearField(*row) for row in vault.fields(keys)],
+        contacts=contacts(ids),
+        visits=visits.count(),
+        latest_visits=[
+            Span(from_datetime(one.started_at), from_datetime(one.ended_at), one.touchpoints)
+            for one in visits.order_by("-started_at")[:SHOWN]
+        ],
+        account=accounts.of_owners(dict.fromkeys(ids, profile)).get(profile, Account()),
+        latest_orders=latest_orders(ids),
+        consent=consent(keys),
+        bars=bars(keys),
+    )
+
+
+def member(owner: Owner) -> Member:
+    """Return an identifier as it may be shown."""
+    namespace = DEFAULT.find(owner.namespace)
+    personal = owner.known_at is not None or namespace is None or namespace.pii
+    value = None if personal else Identifier.of(owner.key).value
+    return Member(owner.key, owner.namespace, owner.kind, value, owner.first_at, owner.last_at)
+
+
+def traits(owners: Collection[int]) -> list[TraitValue]:
+    """Return the newest value of each trait, by name."""
+    newest: dict[str, Trait] = {}
+    for row in Trait.objects.filter(owner__in=owners).order_by("at", "received_at", "touchpoint"):
+        newest[row.name] = row
+    names = source_names(row.source for row in newest.values())
+    return [
+        TraitValue(
+            name,
+            msgspec.json.decode(row.value),
+            from_datetime(row.at),
+            names.get(row.source, str(row.source)),
+        )
+        for name, row in sorted(newest.items())
+        if row.value != "null"
+    ]
+
+
+def source_names(sources: Iterable[int]) -> dict[int, str]:
+    """Return the names of sources, by row id."""
+    return dict(Source.objects.filter(pk__in=set(sources)).values_list("pk", "name"))
+
+
+def contacts(owners: Collection[int]) -> list[Contacts]:
+    """Return the counters summed over these owners, the most frequent first."""
+    summed: dict[tuple[str, str, str, str], list[int]] = {}
+    for row in ContactCount.objects.filter(owner__in=owners):
+        way = (row.direction, row.channel, row.message_class, row.event)
+        first, last = from_datetime(row.first_at), from_datetime(row.last_at)
+        known = summed.setdefault(way, [0, first, last])
+        summed[way] = [known[0] + row.count, min(known[1], first), max(known[2], last)]
+    rows = [Contacts(*way, *counted) for way, counted in summed.items()]
+    return sorted(rows, key=lambda row: (-row.times, row[:4]))
+
+
+def latest_orders(owners: Collection[int]) -> list[tuple[str, OrderValue]]:
+    """Return the newest orders as (order id, order); one that several owners share once."""
+    mine = Order.objects.filter(owner__in=owners).exclude(placed_at=None)
+    rows = [*mine.filter(shared=False).order_by("-placed_at")[:SHOWN], *mine.filter(shared=True)]
+    parts: dict[str, list[OrderValue]] = defaultdict(list)
+    for row in rows:
+        parts[row.order_id].append(_order(row))
+    orders = [(order_id, combine(listed)) for order_id, listed in parts.items()]
+    return sorted(orders, key=lambda one: (-(one[1].placed_at or 0), one[0]))[:SHOWN]
+
+
+def _order(row: Order) -> OrderValue:
+    stated = (row.at, row.received_at)
+    return OrderValue(
+        amount=row.amount,
+        currency=row.currency,
+        refunded=row.refunded,
+        returned=row.returned,
+        cancelled=row.cancelled,
+        placed_at=None if row.placed_at is None else from_datetime(row.placed_at),
+        stated=None
+        if stated[0] is None or stated[1] is None
+        else (from_datetime(stated[0]), from_datetime(stated[1]), row.touchpoint),
+        source=row.source,
+        shared=row.shared,
+    )
+
+
+def consent(keys: Collection[str]) -> list[Word]:
+    """Return the newest word on each purpose and channel."""
+    newest: Mapping[tuple[str, str], Consent] = {
+        (row.purpose, row.channel): row
+        for row in Consent.objects.filter(identifier__in=keys).order_by(
+            "at", "received_at", "touchpoint"
+        )
+    }
+    return [
+        Word(*place, row.granted, from_datetime(row.at), row.said_by)
+        for place, row in sorted(newest.items())
+    ]
+
+
+def bars(keys: Collection[str]) -> list[Bar]:
+    """Return what is closed at present."""
+    rows = Suppression.objects.filter(identifier__in=keys, active=True).order_by("-at")
+    return [
+        Bar(row.identifier, row.channel, row.reason, from_datetime(row.at), row.said_by)
+        for row in rows
+    ]

@@ -1,0 +1,187 @@
+"""How profiles read as JSON: what the REST API answers and what an export writes."""
+
+from typing import Any
+
+from identity import clock
+from identity.clock import Instant
+from identity.graph.types import Link
+from identity.profiles import money
+from identity.profiles.explain import Refusal
+from identity.profiles.orders import Order
+from identity.profiles.portrait import Member, Portrait
+from identity.profiles.selectors import Move
+from identity.profiles.totals import Totals
+from identity.touchpoints.types import Identifier, Touchpoint
+
+
+def time(instant: Instant | None) -> str | None:
+    """Write an instant as ISO 8601 in UTC, None for one that never was."""
+    if not instant:
+        return None
+    return clock.to_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def portrait(one: Portrait, merged_into: str | None = None) -> dict[str, Any]:
+    """Write a whole profile, clear personal data left out."""
+    return {
+        "id": one.facts.uid,
+        "merged_into": merged_into,
+        "first_seen": time(one.facts.first_seen),
+        "last_seen": time(one.facts.last_seen),
+        "time_zone": one.facts.time_zone,
+        "identifiers": [identifier(each) for each in one.members],
+        "traits": {
+            each.name: {"value": each.value, "at": time(each.at), "source": each.source}
+            for each in one.traits
+        },
+        "personal": [
+            {"identifier": each.identifier, "field": each.field, "at": time(each.at)}
+            for each in one.clear
+        ],
+        "contacts": [
+            {
+                "direction": each.direction,
+                "channel": each.channel,
+                "class": each.message_class,
+                "event": each.event,
+                "count": each.times,
+                "first_at": time(each.first_at),
+                "last_at": time(each.last_at),
+            }
+            for each in one.contacts
+        ],
+        "visits": {
+            "count": one.visits,
+            "latest": [
+                {
+                    "started_at": time(each.started_at),
+                    "ended_at": time(each.ended_at),
+                    "touchpoints": each.touchpoints,
+                }
+                for each in one.latest_visits
+            ],
+        },
+        "orders": {
+            "count": one.account.orders,
+            "revenue": revenue(one.account.revenue),
+            "latest": [order(order_id, each) for order_id, each in one.latest_orders],
+        },
+        "consent": [
+            {
+                "purpose": each.purpose,
+                "channel": each.channel,
+                "granted": each.granted,
+                "at": time(each.at),
+                "said_by": each.said_by,
+            }
+            for each in one.consent
+        ],
+        "suppressions": [
+            {
+                "identifier": each.identifier,
+                "channel": each.channel,
+                "reason": each.reason,
+                "since": time(each.since),
+                "said_by": each.said_by,
+            }
+            for each in one.bars
+        ],
+    }
+
+
+def revenue(accounts: Any) -> dict[str, str]:
+    """Write minor units per currency as sums: {"USD": "12.34"}."""
+    return {code: str(money.major(units, code)) for code, units in sorted(accounts.items())}
+
+
+def order(order_id: str, one: Order) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "currency": one.currency,
+        "amount": str(money.major(one.amount or 0, one.currency)),
+        "net": str(money.major(one.net, one.currency)),
+        "cancelled": one.cancelled,
+        "placed_at": time(one.placed_at),
+    }
+
+
+def identifier(one: Member) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "namespace": one.namespace,
+        "kind": one.kind,
+        "value": one.value,
+        "first_at": time(one.first_at),
+        "last_at": time(one.last_at),
+    }
+
+
+def touchpoint(one: Touchpoint) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "at": time(one.at),
+        "received_at": time(one.received_at),
+        "source": one.source,
+        "type": one.type,
+        "event": one.event,
+        "direction": one.direction.value,
+        "channel": one.channel,
+        "class": one.message_class,
+        "identifiers": [each.key for each in one.identifiers],
+        "traits": one.traits,
+        "properties": one.properties,
+        "context": one.context,
+    }
+
+
+def link(one: Link) -> dict[str, Any]:
+    return {
+        "between": _pair(one.a, one.b),
+        "source": one.source,
+        "first_seen": time(one.first_seen),
+        "last_seen": time(one.last_seen),
+        "count": one.count,
+    }
+
+
+def refusal(one: Refusal) -> dict[str, Any]:
+    return {
+        "between": _pair(one.link.a, one.link.b),
+        "reason": one.link.reason,
+        "evidence": [link(each) for each in one.evidence],
+    }
+
+
+def move(one: Move) -> dict[str, Any]:
+    return {
+        "at": time(one.at),
+        "kind": one.kind,
+        "from": one.origin,
+        "to": one.target,
+        "identifiers": [each.key for each in one.identifiers],
+        "evidence": one.evidence,
+    }
+
+
+def totals(one: Totals) -> dict[str, Any]:
+    return {
+        "profiles": one.profiles,
+        "identifiers": one.identifiers,
+        "orders": one.account.orders,
+        "revenue": revenue(one.account.revenue),
+        "contacts": one.contacts,
+        "visits": one.visits,
+        "events": [
+            {
+                "event": each.event,
+                "direction": each.direction,
+                "channel": each.channel,
+                "count": each.count,
+            }
+            for each in one.events
+        ],
+    }
+
+
+def _pair(a: Identifier, b: Identifier) -> list[str]:
+    return [a.key, b.key]

@@ -1,0 +1,36 @@
+"""The touchpoints of a profile, newest first, out of the graph store."""
+
+from collections.abc import Sequence
+
+from identity import pages
+from identity.clock import Instant
+from identity.graph import store
+from identity.graph.types import Link
+from identity.pages import KeysetPage
+from identity.profiles import explain, selectors
+from identity.profiles.explain import Refusal
+from identity.touchpoints.types import Identifier, Touchpoint
+
+
+def page(
+    profile: int, *, before: tuple[Instant, str] | None, limit: int
+) -> KeysetPage[Touchpoint]:
+    """Return touchpoints owned by a profile (row id), newest first by (at, id), below `before`."""
+    rows = store().timeline(selectors.identifiers(profile), before=before, limit=limit + 1)
+    return pages.cut(rows, limit=limit, key=lambda touchpoint: (touchpoint.at, touchpoint.id))
+
+
+def links(profile: int) -> tuple[Sequence[Link], Sequence[Refusal]]:
+    """Return the links inside a profile (row id), newest first, and those of it that the policy refuses."""
+    mine: set[Identifier] = set(selectors.identifiers(profile))
+    found = {
+        (link.a, link.b, link.source): link
+        for neighbourhood in store().neighbourhoods(mine)
+        for link in neighbourhood.links
+        if link.a in mine and link.b in mine
+    }
+    refused = explain.refusals(mine)
+    inside = sorted(
+        found.values(), key=lambda link: (-link.last_seen, link.a, link.b, link.source)
+    )
+    return inside, refused
