@@ -8,6 +8,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dmp_site.console.health import Health
+from identity.privacy import api as privacy
+from identity.profiles import api as profiles
 from journeys import api as journeys
 
 
@@ -25,7 +27,11 @@ class Unknown(APIView):
         raise NotFound
 
 
-rooms: list[URLPattern | URLResolver] = [*journeys.urlpatterns]
+rooms: list[URLPattern | URLResolver] = [
+    *profiles.urlpatterns,
+    *privacy.urlpatterns,
+    *journeys.urlpatterns,
+]
 operations = [path("health", Health.as_view(), name="api-health")]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,7 +12,14 @@ from identity import clock, pages
 from identity.access import actor
 from identity.privacy import naming, services
 from identity.privacy.models import Suppression
-from identity.privacy.shapes import Asked, ConsentWish, Named, SuppressionWish, valid
+from identity.privacy.shapes import (
+    Asked,
+    ConsentWish,
+    Named,
+    SuppressionShape,
+    SuppressionWish,
+    valid,
+)
 from identity.touchpoints.types import Identifier
 
 READ, WRITE = "privacy:read", "privacy:write"
@@ -25,14 +31,6 @@ class _NamedConsent(Named, ConsentWish):
 
 class _NamedSuppression(Named, SuppressionWish):
     """A wish, and whose."""
-
-
-class _SuppressionShape(serializers.Serializer[Any]):
-    identifier = serializers.CharField(help_text="namespace:value; of personal data its HMAC.")
-    channel = serializers.CharField()
-    reason = serializers.CharField()
-    since = serializers.DateTimeField()
-    said_by = serializers.CharField()
 
 
 class Consents(APIView):
@@ -57,7 +55,7 @@ class Suppressions(APIView):
     @extend_schema(
         operation_id="suppressions",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("Suppressions", _SuppressionShape(many=True)),
+        responses=pages.schema("Suppressions", SuppressionShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List what is closed at present, the latest entry first."""

@@ -39,6 +39,14 @@ class Named(serializers.Serializer[Any]):
     )
 
 
+class SuppressionShape(serializers.Serializer[Any]):
+    identifier = serializers.CharField(help_text="namespace:value; of personal data its HMAC.")
+    channel = serializers.CharField()
+    reason = serializers.CharField()
+    since = serializers.DateTimeField()
+    said_by = serializers.CharField()
+
+
 def valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the body as `shape` reads it. Raises DRF's ValidationError."""
     asked = shape(data=request.data)

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from identity.privacy.shapes import SuppressionShape
+
 
 class IdentifierShape(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="namespace:value; of personal data its HMAC.")
@@ -72,14 +74,6 @@ class _ConsentShape(serializers.Serializer[Any]):
     said_by = serializers.CharField()
 
 
-class _SuppressionShape(serializers.Serializer[Any]):
-    identifier = serializers.CharField()
-    channel = serializers.CharField()
-    reason = serializers.CharField()
-    since = serializers.DateTimeField()
-    said_by = serializers.CharField()
-
-
 class ProfileShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(help_text="The present id.")
     merged_into = serializers.UUIDField(
@@ -95,7 +89,7 @@ class ProfileShape(serializers.Serializer[Any]):
     visits = _VisitsShape()
     orders = _OrdersShape()
     consent = _ConsentShape(many=True)
-    suppressions = _SuppressionShape(many=True)
+    suppressions = SuppressionShape(many=True)
 
 
 class TouchpointShape(serializers.Serializer[Any]):
