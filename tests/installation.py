@@ -83,7 +83,7 @@ class Installation:
         """Run Python code inside the installation; return what it printed."""
         return self.manage("shell", "--verbosity", "0", "-c", code).stdout
 
-    def wait_for(self, condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+    def wait_for(self, condition: Callable[[], Any], what: str, *, seconds: float = 180) -> Any:
         """Poll until the condition is true; fail with the processes' last words when it never is."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

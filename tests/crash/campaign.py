@@ -25,8 +25,8 @@ from pathlib import Path
 from benchmarks.stream import Shop
 from identity import stages
 from tests.crash.load import Load
-from tests.crash.sink import Sink
 from tests.installation import Installation, installation
+from tests.sink import Sink
 
 WAITING = 1_000  # acknowledged rows unprocessed, for a kill to count
 TARGETS = ("collector", "lane", "send", "supervisor")

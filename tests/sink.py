@@ -1,9 +1,11 @@
-"""A real SMTP server that remembers the Message-ID of everything that it accepted."""
+"""A real SMTP server on loopback that remembers what it accepted."""
 
 import threading
 import time
 from collections import Counter
-from email.parser import BytesHeaderParser
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -16,15 +18,17 @@ class Sink:
 
     def __init__(self, pause: float = 0.0) -> None:
         self.message_ids: Counter[str] = Counter()
+        self.mails: list[EmailMessage] = []
         self.pause = pause
         self._lock = threading.Lock()
         self._controller: Controller | None = None
         self.port = free_port()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        headers = BytesHeaderParser().parsebytes(envelope.content)
+        mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(envelope.content)
         with self._lock:
-            self.message_ids[str(headers["Message-ID"]).strip("<> ")] += 1
+            self.message_ids[str(mail["Message-ID"]).strip("<> ")] += 1
+            self.mails.append(mail)
         if self.pause:
             time.sleep(self.pause)
         return "250 accepted"
@@ -37,3 +41,8 @@ class Sink:
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """Return the mails to one address, in the order of their arrival."""
+        with self._lock:
+            return [mail for mail in self.mails if address in str(mail["To"])]
