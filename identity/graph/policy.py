@@ -157,9 +157,12 @@ class Policy:
         joined = "|".join(f"(?:{pattern})" for pattern in self.blocked_patterns)
         object.__setattr__(self, "_blocked", re.compile(joined or r"(?!)", re.IGNORECASE))
         object.__setattr__(self, "_known", dict(self.namespaces))
+        households = {row.name for row in self.namespaces.values() if row.kind is Kind.HOUSEHOLD}
+        object.__setattr__(self, "_households", frozenset(households))
 
     _blocked: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _known: dict[str, Namespace] = field(init=False, repr=False, compare=False)
+    _households: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def find(self, name: str) -> Namespace | None:
         """Return the policy for a namespace; one of a family (partner_NAME) is made on first sight."""
@@ -167,7 +170,9 @@ class Policy:
 
     def __getitem__(self, name: str) -> Namespace:
         """As `find`. Raises KeyError."""
-        found = self.find(name)
+        found = self._known.get(name)
+        if found is None:
+            found = self._of_family(name)
         if found is None:
             raise KeyError(name)
         return found
@@ -201,7 +206,7 @@ class Policy:
         return (self[identifier.namespace].priority, identifier.namespace, identifier.value)
 
     def is_household(self, identifier: Identifier) -> bool:
-        return self[identifier.namespace].kind is Kind.HOUSEHOLD
+        return identifier.namespace in self._households
 
     def strongest_first(self, identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:
         """Return the distinct identifiers, the strongest first."""

@@ -41,8 +41,9 @@ def record(
     stored = _stored(touchpoints)
     fresh = [touchpoint for touchpoint in touchpoints if touchpoint.id not in stored]
     known = _known({identifier for each in touchpoints for identifier in carried(each)})
-    before = _links_before(links(touchpoints), known)
     brought = links(fresh)
+    wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
+    before = _links_before(wanted, known)
     _write_identifiers(fresh, brought, before, known, policy)
     _write_touchpoints(fresh, known)
     _write_links(brought, known, policy)
@@ -68,13 +69,14 @@ def _stored(touchpoints: Sequence[Touchpoint]) -> dict[str, int]:
 
 def _known(identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
     given = Rows("given", key="text")
+    names = {identifier.key: identifier for identifier in identifiers}
     rows = fetch(
         "SELECT node.key, node.id, node.first_number, node.degree, node.quarantined, node.turned"
         f" FROM {given} JOIN identity_graphidentifier node ON node.key = given.key",
-        given.of([(identifier.key,) for identifier in identifiers]),
+        given.of([(key,) for key in names]),
     )
     return {
-        Identifier.of(key): Known(row, first, degree, bool(hub), turned)
+        names[key]: Known(row, first, degree, bool(hub), turned)
         for key, row, first, degree, hub, turned in rows
     }
 
@@ -145,6 +147,7 @@ def write(
     """Insert or update these rows; new ones get their ids in `known`."""
     if not changed:
         return
+    names = {identifier.key: identifier for identifier in changed}
     given = Rows(
         "given",
         key="text",
@@ -168,19 +171,19 @@ def write(
         given.of(
             [
                 (
-                    identifier.key,
-                    policy[identifier.namespace].kind.value,
-                    known[identifier].first_number,
-                    known[identifier].degree,
-                    known[identifier].quarantined,
-                    known[identifier].turned,
+                    key,
+                    policy[names[key].namespace].kind.value,
+                    known[names[key]].first_number,
+                    known[names[key]].degree,
+                    known[names[key]].quarantined,
+                    known[names[key]].turned,
                 )
-                for identifier in sorted(changed)
+                for key in sorted(names)
             ]
         ),
     )
     for key, row in rows:
-        known[Identifier.of(key)].id = row
+        known[names[key]].id = row
 
 
 def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:

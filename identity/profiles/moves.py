@@ -13,9 +13,8 @@ MAX_EVIDENCE = 20  # links kept with one move; the graph has them all
 
 
 class Place(NamedTuple):
-    """Where an identifier is stored to be: row ids, and the founder of that profile."""
+    """Where an identifier is stored to be: the profile's row id and founder."""
 
-    id: int
     profile: int
     founder: Identifier
     first_number: int

@@ -28,13 +28,13 @@ def contested(touchpoints: Sequence[Touchpoint]) -> set[Identifier]:
     Those where a link was refused before, and those that have no profile yet (a lane may have died between stages 1 and 2).
     """
     given = Rows("given", key="text")
-    identifiers = {each for touchpoint in touchpoints for each in touchpoint.identifiers}
+    names = {each.key: each for touchpoint in touchpoints for each in touchpoint.identifiers}
     settled = fetch(
         f"SELECT known.key FROM {given} JOIN identity_identifier known ON known.key = given.key"
         " WHERE NOT known.contested",
-        given.of([(each.key,) for each in identifiers]),
+        given.of([(key,) for key in names]),
     )
-    return identifiers - {Identifier.of(key) for (key,) in settled}
+    return {names[key] for key in names.keys() - {key for (key,) in settled}}
 
 
 def resolve(
@@ -71,9 +71,10 @@ def regroup(
     return _assign(evidence, places, (), context, policy)
 
 
-def uid_of(founder: Identifier) -> str:
-    """Return the id of the profile that this identifier founds, in this installation."""
-    return str(uuid.uuid5(keys_at(settings.KEYS_FILE).profile_namespace, founder.key))
+def uids_of(founders: Iterable[Identifier]) -> list[str]:
+    """Return the ids of the profiles that these identifiers found, in this installation."""
+    namespace = keys_at(settings.KEYS_FILE).profile_namespace
+    return [str(uuid.uuid5(namespace, founder.key)) for founder in founders]
 
 
 # --- Difference ---------------------------------------------------------------------------------------------------------
@@ -133,16 +134,25 @@ def _places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
     if not identifiers:
         return {}
     given = Rows("given", key="text")
+    names = _Names({each.key: each for each in identifiers})
     rows = fetch(
-        "SELECT i.key, i.id, i.profile_id, p.founder, i.first_number, i.contested"
+        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested"
         f" FROM {given} JOIN identity_identifier i ON i.key = given.key"
         " JOIN identity_profile p ON p.id = i.profile_id",
-        given.of([(each.key,) for each in identifiers]),
+        given.of([(key,) for key in names]),
     )
     return {
-        Identifier.of(key): Place(row, profile, Identifier.of(founder), number, bool(flag))
-        for key, row, profile, founder, number, flag in rows
+        names[key]: Place(profile, names[founder], number, bool(flag))
+        for key, profile, founder, number, flag in rows
     }
+
+
+class _Names(dict[str, Identifier]):
+    """Identifiers by key, each made once."""
+
+    def __missing__(self, key: str) -> Identifier:
+        made = self[key] = Identifier.of(key)
+        return made
 
 
 def _profiles(founders: Collection[Identifier], context: BatchContext) -> dict[Identifier, int]:
@@ -150,13 +160,14 @@ def _profiles(founders: Collection[Identifier], context: BatchContext) -> dict[I
     if not founders:
         return {}
     given = Rows("given", uid="text", founder="text")
+    names = {each.key: each for each in sorted(founders)}
     rows = fetch(
         "INSERT INTO identity_profile (uid, founder, created_at)"
         f" SELECT uid, founder, %s FROM {given} WHERE true"
         " ON CONFLICT (uid) DO UPDATE SET founder = excluded.founder RETURNING founder, id",
-        [context.now, *given.of([(uid_of(each), each.key) for each in sorted(founders)])],
+        [context.now, *given.of(list(zip(uids_of(names.values()), names, strict=True)))],
     )
-    return {Identifier.of(founder): row for founder, row in rows}
+    return {names[founder]: row for founder, row in rows}
 
 
 def _write(

@@ -109,7 +109,10 @@ def _is_hub(rules: Namespace, around: Sequence[Identifier] | set[Identifier]) ->
 
 def partitions(events: Iterable[Event], policy: Policy) -> list[Partition]:
     nodes, links = graph(events, policy)
-    return [partition(each, policy) for each in neighbourhoods(nodes, links, policy)]
+    found = [partition(each, policy) for each in neighbourhoods(nodes, links, policy)]
+    return sorted(
+        found, key=lambda each: [node.identifier for part in each.profiles for node in part]
+    )
 
 
 def clusters(found: Iterable[Partition]) -> set[frozenset[str]]:

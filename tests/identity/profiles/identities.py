@@ -54,7 +54,7 @@ def expected(stream: Iterable[Event], policy: Policy = SMALL) -> dict[str, str]:
         for profile in partition(neighbourhood, policy).profiles:
             if policy.is_household(profile[0].identifier):
                 continue
-            uid = resolve.uid_of(founder(profile, policy))
+            uid = uid_of(founder(profile, policy))
             found |= {node.identifier.key: uid for node in profile}
     return found
 
@@ -74,6 +74,10 @@ def uids(resolved: Resolved) -> tuple[list[tuple[int, str, str]], set[str], dict
             for person in resolved.people.values()
         },
     )
+
+
+def uid_of(founder: Identifier) -> str:
+    return resolve.uids_of([founder])[0]
 
 
 def ids(*keys: str) -> tuple[Identifier, ...]:

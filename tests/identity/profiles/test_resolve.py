@@ -31,6 +31,7 @@ from tests.identity.profiles.identities import (
     expected,
     ids,
     seen,
+    uid_of,
     uids,
 )
 
@@ -43,7 +44,7 @@ USER, OTHER, COOKIE = "user_id:a", "user_id:b", "anonymous_id:c"
 
 
 def uid(key: str) -> str:
-    return resolve.uid_of(Identifier.of(key))
+    return uid_of(Identifier.of(key))
 
 
 # --- One by one ---------------------------------------------------------------------------------------------------------
