@@ -12,6 +12,7 @@ from django.db import transaction
 
 from activation.audiences import refresh
 from activation.deliveries import queue, receipts
+from activation.deliveries.handover import POSTPONE
 from activation.pressure import ledger
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
@@ -28,7 +29,7 @@ DUE = 500  # wake-ups and clock changes in one transaction
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
-    queue.POSTPONE: queue.postpone,
+    POSTPONE: queue.postpone,
 }
 
 

@@ -134,7 +134,7 @@ def cancel(
 def lose(now: Instant) -> list[tuple[int, str]]:
     """Mark as unknown whatever is in hand beyond its lease: its sender died. Return (id, key of the ledger row)."""
     rows: list[tuple[int, str]] = fetch(
-        "UPDATE activation_delivery SET status = 'unknown', reason = 'sender_died'"
+        "UPDATE activation_delivery SET status = 'unknown', reason = 'lease_lapsed'"
         " WHERE status = 'handing_over' AND lease_until < %s RETURNING id, ledger_key",
         [now],
     )

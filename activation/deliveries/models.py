@@ -71,7 +71,7 @@ class Delivery(models.Model):
     created_at = InstantField(_("queued"))
     due_at = InstantField(_("due"))
     tries = models.PositiveIntegerField(_("tries"), default=0)
-    lease_token = models.CharField(max_length=36, blank=True)
+    lease_token = models.CharField(max_length=100, blank=True)
     lease_until = InstantField(null=True)
     claimed_at = InstantField(null=True)
     handed_at = InstantField(_("handed over"), null=True)

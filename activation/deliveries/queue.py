@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
 from activation.channels import registry
 from activation.channels.registry import Description
 from activation.deliveries import permission
+from activation.deliveries.handover import rules
 from activation.deliveries.permission import Rules
 from activation.deliveries.types import DeliveryStatus, Outcome, SendRequest, SendResult
 from activation.pressure import ledger
@@ -24,7 +24,6 @@ from identity.profiles.types import Facts
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import BatchContext
 
-POSTPONE = "delivery.postpone"
 _AGAIN = "~"
 
 
@@ -36,11 +35,6 @@ class _Known:
     channels: Mapping[str, Description]
     templates: Mapping[int, str]
     rules: Rules
-
-
-def rules() -> Rules:
-    """Return what the settings say about consent."""
-    return Rules(frozenset(settings.CONSENT_EXEMPT), frozenset(settings.CONSENT_OPT_IN))
 
 
 def dispatch(requests: Sequence[SendRequest], context: BatchContext) -> list[SendResult]:

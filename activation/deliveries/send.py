@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from uuid import uuid4
 
 from django.db import DatabaseError, close_old_connections, transaction
@@ -19,18 +18,16 @@ from activation.channels import registry
 from activation.channels.models import ChannelConfig
 from activation.channels.port import Channel, ChannelError
 from activation.channels.registry import Description
-from activation.deliveries import claims, queue, reports
-from activation.deliveries.checks import Answer, Check, look
+from activation.deliveries import claims, reports
 from activation.deliveries.claims import Claimed
-from activation.deliveries.composing import Composed, NoAddress, compose
-from activation.deliveries.markup import BadTemplate, MissingValue
+from activation.deliveries.composing import Composed
+from activation.deliveries.handover import Hands, Look, begin, give_up_lost
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import MINUTE, SECOND, Instant
 from identity.clock import now as clock_now
-from identity.profiles import facts
 from identity.stages import reach
-from identity.touchpoints import commands, inbox
+from identity.touchpoints import inbox
 from identity.touchpoints.inbox.port import InboxReader
 
 log = logging.getLogger(__name__)
@@ -40,13 +37,6 @@ IDLE = 0.05  # seconds between looks at an empty queue
 BACK_OFF = (MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE)  # after each failed try; then it failed
 _LONGEST_OUTAGE = 60 * SECOND
 _LONGEST_WAIT = 10.0
-
-
-class _Look(Enum):
-    """What became of a leased delivery before the network call."""
-
-    GONE = "gone"  # settled without one, or no longer ours
-    LATER = "later"  # stays leased: the lane has not yet seen everything that was received before
 
 
 @dataclass
@@ -62,7 +52,7 @@ class Sender:
     def run_once(self, limit: int) -> int:
         """Take what is due and hand it over; return how many deliveries were dealt with."""
         now = self.clock()
-        self._give_up_lost(now)
+        give_up_lost(now)
         known = registry.descriptions()
         open_now = [name for name, one in known.items() if self._is_open(one, now)]
         taken = claims.take(self.token, open_now, now, limit) if open_now else []
@@ -80,9 +70,10 @@ class Sender:
     def _deliver(self, claimed: Claimed, known: Mapping[str, Description]) -> bool:
         if not self._is_open(known[claimed.channel], self.clock()):
             return False  # its channel went away while this batch was on its way
-        composed = self._begin(claimed, known)
+        hands = Hands(self.token, known, self.oldest())
+        composed = begin(claimed, hands, self.clock())
         if not isinstance(composed, Composed):
-            return composed is _Look.GONE
+            return composed is Look.GONE
         reach("7 deliver")
         try:
             provider_id = self._channel(claimed.channel).send(composed.message, self.clock())
@@ -96,50 +87,6 @@ class Sender:
         self._outages.pop(claimed.channel, None)
         reach("7 deliver: settled")
         return True
-
-    def _begin(self, claimed: Claimed, known: Mapping[str, Description]) -> Composed | _Look:
-        """Look, compose and mark in one transaction."""
-        rules = queue.rules()
-        exempt = claimed.message_class in rules.exempt
-        now = self.clock()
-        if not exempt and self._lane_is_behind(claimed.claimed_at):
-            return _Look.LATER
-        with transaction.atomic():
-            fresh = claims.read([claimed.id])[0]  # whose it is may have changed since it was taken
-            person = facts.of([fresh.profile]).get(fresh.profile)
-            check = look(fresh, person, known.get(fresh.channel), rules, now)
-            if check.answer is not Answer.GO or person is None:
-                self._refuse(fresh, check, now)
-                return _Look.GONE
-            try:
-                composed = compose(fresh, person, known[fresh.channel], now, exempt=exempt)
-            except NoAddress:
-                self._end(fresh, DeliveryStatus.CANCELLED, "no_address", now)
-                return _Look.GONE
-            except MissingValue as error:
-                self._end(fresh, DeliveryStatus.FAILED, f"no value for {error.name}", now)
-                return _Look.GONE
-            except BadTemplate as error:
-                self._end(fresh, DeliveryStatus.FAILED, f"template: {error.message}", now)
-                return _Look.GONE
-            marked = claims.begin(fresh.id, composed.address, self.token, now)
-        reach("7 deliver: marked")
-        return composed if marked else _Look.GONE
-
-    def _refuse(self, claimed: Claimed, check: Check, now: Instant) -> None:
-        """Release the reservation with the reason of the no; for quiet hours let the lane look for room after them."""
-        if check.answer is not Answer.WAIT:
-            self._end(claimed, DeliveryStatus.CANCELLED, check.reason, now)
-        elif claims.cancel(
-            claimed.id, DeliveryStatus.POSTPONED, now, check.reason, token=self.token
-        ):
-            payload = {"delivery": claimed.id, "until": check.until}
-            commands.enqueue(queue.POSTPONE, payload, "sender", now)
-
-    def _end(self, claimed: Claimed, status: DeliveryStatus, reason: str, now: Instant) -> None:
-        if claims.cancel(claimed.id, status, now, reason, token=self.token):
-            ledger.release({claimed.ledger_key: reason})
-            claims.note([(claimed.id, now, status.value, reason, "sender")])
 
     # --- What went wrong ---
 
@@ -179,15 +126,6 @@ class Sender:
         if status is not DeliveryStatus.SENT:
             claims.note([(claimed.id, now, status.value, reason, "sender")])
 
-    @staticmethod
-    def _give_up_lost(now: Instant) -> None:
-        """Mark what a sender had in hand when it died: it may have gone out, nobody knows, so it counts."""
-        with transaction.atomic():
-            lost = claims.lose(now)
-            if lost:
-                ledger.unknown([key for _, key in lost], "sender_died")
-                claims.note([(row, now, "unknown", "sender_died", "sender") for row, _ in lost])
-
     # --- Channels ---
 
     def _channel(self, name: str) -> Channel:
@@ -206,11 +144,6 @@ class Sender:
         self._outages[name] = (now + wait, wait)
         self._channels.pop(name).close()
         log.warning("Channel %s is away (%s); waiting %d s", name, reason, wait // SECOND)
-
-    def _lane_is_behind(self, moment: Instant) -> bool:
-        """Tell whether a touchpoint received up to `moment`, perhaps an unsubscribe, still waits for the lane."""
-        oldest = self.oldest()
-        return oldest is not None and oldest <= moment
 
 
 def run_once(now: Instant, limit: int) -> int:

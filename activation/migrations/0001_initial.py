@@ -205,7 +205,7 @@ class Migration(migrations.Migration):
                 ('created_at', identity.fields.InstantField(verbose_name='queued')),
                 ('due_at', identity.fields.InstantField(verbose_name='due')),
                 ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
-                ('lease_token', models.CharField(blank=True, max_length=36)),
+                ('lease_token', models.CharField(blank=True, max_length=100)),
                 ('lease_until', identity.fields.InstantField(null=True)),
                 ('claimed_at', identity.fields.InstantField(null=True)),
                 ('handed_at', identity.fields.InstantField(null=True, verbose_name='handed over')),

@@ -200,8 +200,8 @@ def test_a_sender_that_died_leaves_it_unknown(sender, clock, mailbox):
     clock.now = NOON + MINUTE + 1
     assert sender.run_once(10) == 0
     row.refresh_from_db()
-    assert (row.status, row.reason) == ("unknown", "sender_died")
-    assert ledger() == ("unknown", "sender_died")
+    assert (row.status, row.reason) == ("unknown", "lease_lapsed")
+    assert ledger() == ("unknown", "lease_lapsed")
     assert not mailbox.mails
 
 
