@@ -1,7 +1,7 @@
 """What the lane evaluates at this moment: audiences in force, and the predicates that they share."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -36,7 +36,6 @@ class LivePredicate:
     event: str
     at_least: int
     window: Instant
-    filled: bool
     holds: Callable[[Mapping[str, Any]], bool]
 
 
@@ -47,6 +46,14 @@ class Live:
     ruled: tuple[LiveAudience, ...]
     manual: tuple[int, ...]
     predicates: Mapping[int, LivePredicate]
+
+    def only(self, audiences: Collection[int]) -> "Live":
+        """Return the same with these audiences alone."""
+        return replace(
+            self,
+            ruled=tuple(one for one in self.ruled if one.id in audiences),
+            manual=tuple(one for one in self.manual if one in audiences),
+        )
 
     @cached_property
     def temporal(self) -> tuple[LiveAudience, ...]:
@@ -69,7 +76,7 @@ def load() -> Live:
         " WHERE audience.state = 'live' ORDER BY audience.id"
     )
     ruled = tuple(
-        LiveAudience(row, _compiled(rule), cursor)
+        LiveAudience(row, compiled(rule), cursor)
         for row, kind, rule, cursor in rows
         if kind == "rule"
     )
@@ -81,18 +88,20 @@ def load() -> Live:
 
 
 def predicates() -> dict[int, LivePredicate]:
-    """Read every predicate, filled or not."""
+    """Read the predicates that count touchpoints, whether those stored earlier have been looked through or not."""
     rows = fetch(
-        'SELECT id, "key", did, event, at_least, "window", filled FROM activation_predicate'
+        'SELECT id, "key", did, event, at_least, "window" FROM activation_predicate'
+        " WHERE NOT retired"
     )
     return {
-        row: LivePredicate(row, key, event, at_least, window, bool(filled), _filters(did))
-        for row, key, did, event, at_least, window, filled in rows
+        row: LivePredicate(row, key, event, at_least, window, _filters(did))
+        for row, key, did, event, at_least, window in rows
     }
 
 
 @lru_cache(maxsize=2_000)
-def _compiled(rule: str) -> Compiled:
+def compiled(rule: str) -> Compiled:
+    """Compile the JSON text of a stored rule, once per process."""
     return compile_rule(reading.parse(msgspec.json.decode(rule)))
 
 

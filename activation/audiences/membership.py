@@ -35,26 +35,39 @@ WhyOf = Callable[[int, LiveAudience | None], tuple[Instant, Cause]]
 
 
 def settle(
-    looks: Mapping[int, Look], live: Live, why: WhyOf, gone: Collection[int] = ()
+    looks: Mapping[int, Look],
+    live: Live,
+    why: WhyOf,
+    *,
+    gone: Collection[int] = (),
+    only: Collection[int] | None = None,
 ) -> list[MembershipChange]:
     """Make the stored memberships what the rules say, set the rechecks, and return the changes, sorted by profile.
 
     `why(profile, audience)` gives time and cause of a change; audience None: one whose members are put in by hand, or a
-    profile that is `gone` (it has no identifiers left: every membership ends).
+    profile that is `gone` (it has no identifiers left: every membership ends). `only`: leave other audiences to a recheck.
     """
     profiles = [*looks, *gone]
     standing = _read(profiles)
+    seen = live if only is None else live.only(only)
     changes: list[MembershipChange] = []
     for profile, look in looks.items():
-        changes += _compare(profile, look, standing.inside.get(profile, set()), live, why)
+        changes += _compare(profile, look, standing.inside.get(profile, set()), seen, why)
     changes += [
         _change(audience, profile, why(profile, None), entered=False)
         for profile in gone
         for audience in sorted(standing.inside.get(profile, ()))
     ]
-    _write(changes)
-    _write_rechecks({one: next_look(look, live) for one, look in looks.items()}, standing, gone)
+    store(changes)
+    wanted = {one: next_look(look, live) for one, look in looks.items()}
+    if only is not None:
+        wanted = {one: _sooner(due, standing.rechecks.get(one)) for one, due in wanted.items()}
+    _write_rechecks(wanted, standing, gone)
     return changes
+
+
+def _sooner(one: Instant | None, other: Instant | None) -> Instant | None:
+    return min((due for due in (one, other) if due is not None), default=None)
 
 
 def _compare(
@@ -110,7 +123,7 @@ def _read(profiles: Collection[int]) -> _Standing:
     return _Standing(inside, dict(rechecks))
 
 
-def _write(changes: Sequence[MembershipChange]) -> None:
+def store(changes: Sequence[MembershipChange]) -> None:
     """Store the changes: memberships, sizes, the log."""
     entered = [one for one in changes if one.entered]
     left = [one for one in changes if not one.entered]

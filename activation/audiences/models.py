@@ -164,18 +164,21 @@ class ManualMember(models.Model):
 
 
 class Predicate(models.Model):
-    """A behavioural condition that live rules share.
+    """A behavioural condition that rules in force, or about to be, share.
 
-    `filled`: the touchpoints stored before it was known have been looked at; until then `resume` says where to go on.
+    `filled`: the touchpoints stored before it was known have been looked at; until then up to number `cursor`. `retired`: no rule
+    uses it any more; its matches go in slices, then the row. `swept_at`: when matches outside the window were last deleted.
     """
 
     key = models.CharField(max_length=32, unique=True)
-    did = models.JSONField()
+    did = models.TextField()
     event = models.CharField(max_length=600)
     at_least = models.PositiveIntegerField()
     window = models.BigIntegerField()
     filled = models.BooleanField(default=False)
-    resume = models.JSONField(null=True)
+    cursor = models.BigIntegerField(default=0)
+    retired = models.BooleanField(default=False)
+    swept_at = InstantField()
 
     class Meta:
         verbose_name = _("predicate")
@@ -190,10 +193,7 @@ class Match(models.Model):
 
     pk = models.CompositePrimaryKey("owner_id", "predicate_id", "touchpoint")
     owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
-    # A predicate that no rule uses any more goes at once; its matches follow in slices.
-    predicate = models.ForeignKey(
-        Predicate, models.DO_NOTHING, db_index=False, db_constraint=False
-    )
+    predicate = models.ForeignKey(Predicate, models.CASCADE, db_index=False)
     touchpoint = models.CharField(max_length=36)
     at = InstantField()
 

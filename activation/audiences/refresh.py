@@ -29,7 +29,7 @@ def refresh(
     found = matching.find(resolved.arrivals, live.predicates)
     looks = look_at(people, dict.fromkeys(people, moment), live, found)
     reasons = _Reasons(resolved, live, found, context.now)
-    return membership.settle(looks, live, reasons.why, resolved.moved - people.keys())
+    return membership.settle(looks, live, reasons.why, gone=resolved.moved - people.keys())
 
 
 def due(context: BatchContext, limit: int) -> list[MembershipChange]:
@@ -51,7 +51,7 @@ def due(context: BatchContext, limit: int) -> list[MembershipChange]:
             return moments[profile], Cause.IDENTITY
         return moments[profile], Cause.HAND if audience is None else Cause.CLOCK
 
-    return membership.settle(looks, live, why, moments.keys() - people.keys())
+    return membership.settle(looks, live, why, gone=moments.keys() - people.keys())
 
 
 def moment_of(context: BatchContext) -> Instant:

@@ -73,6 +73,10 @@ class GraphStore(ABC):
         """Return the touchpoints owned by these identifiers, newest first by (at, id), below `before`."""
 
     @abstractmethod
+    def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
+        """Return touchpoints recorded under numbers above `after`, in their order; without those set aside."""
+
+    @abstractmethod
     def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
         """Yield every neighbourhood once, in blocks of about `size` identifiers, memory bounded by the largest neighbourhood.
 

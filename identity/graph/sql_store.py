@@ -105,6 +105,15 @@ class SqlStore(GraphStore):
             )
         return sql_aside.touchpoints(rows)
 
+    def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
+        with _answers():
+            rows = fetch(
+                "SELECT number, uid, source, at, received_at, body FROM identity_graphtouchpoint"
+                " WHERE number > %s AND NOT aside ORDER BY number LIMIT %s",
+                [after, limit],
+            )
+        return sql_aside.touchpoints(rows)
+
     def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
         """Go through the rows in their order; a neighbourhood is yielded with the block of its first row."""
         last = 0

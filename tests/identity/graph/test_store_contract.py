@@ -320,6 +320,16 @@ def test_the_timeline_is_of_the_owners_newest_first_in_pages(graph_store):
     assert [each.owner for each in graph_store.timeline([BOB], before=None, limit=99)] == [BOB] * 8
 
 
+def test_a_scan_goes_through_touchpoints_in_the_order_of_their_numbers(graph_store):
+    batch = [seen(number, ALICE if number % 2 else BOB) for number in range(1, 8)]
+    record(graph_store, *batch)
+    graph_store.set_aside([batch[3].id], epoch=EPOCH, aside=True)
+    kept = [each for each in batch if each is not batch[3]]
+    assert graph_store.scan(after=0, limit=99) == kept
+    assert graph_store.scan(after=2, limit=2) == [batch[2], batch[4]]
+    assert graph_store.scan(after=7, limit=5) == []
+
+
 def test_data_that_cannot_be_stored_is_refused_and_changes_nothing(graph_store):
     bad = seen(2, ALICE, PHONE, properties={"name": "\ud800"})
     with pytest.raises(StoreRefuses):
