@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from activation.audiences import refresh
+from activation.audiences import building, refresh
 from activation.deliveries import queue, receipts
 from activation.deliveries.handover import POSTPONE
 from activation.pressure import ledger
@@ -24,7 +24,7 @@ from identity.touchpoints.types import BatchContext, InboxRow, Mode
 from journeys.enrolments import react
 from journeys.enrolments.react import Steps
 
-DUE = 500  # wake-ups and clock changes in one transaction
+DUE = 150  # wake-ups and clock changes in one transaction
 
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     "consent.set": privacy.set_consent,
@@ -75,15 +75,15 @@ def tick(context: BatchContext) -> bool:
     The clock is live, also while history is being read.
     """
     context = replace(context, mode=Mode.LIVE)
+    built = building.populate(context, DUE)
     with transaction.atomic():
         lane.compare_epoch(context.epoch)
-        building = refresh.populate(context, DUE)
         changes = refresh.due(context, DUE)
         people = facts.of({change.profile for change in changes})
         _send(react.react((), changes, people, context), context)
         steps = react.wake(context, DUE)
         _send(steps, context)
-    return building or bool(changes) or bool(steps.moved)
+    return built or bool(changes) or bool(steps.moved)
 
 
 def execute(kind: str, payload: Mapping[str, Any], context: BatchContext) -> None:

@@ -102,12 +102,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=32, unique=True)),
-                ('did', models.JSONField()),
+                ('did', models.TextField()),
                 ('event', models.CharField(max_length=600)),
                 ('at_least', models.PositiveIntegerField()),
                 ('window', models.BigIntegerField()),
                 ('filled', models.BooleanField(default=False)),
-                ('resume', models.JSONField(null=True)),
+                ('cursor', models.BigIntegerField(default=0)),
+                ('retired', models.BooleanField(default=False)),
+                ('swept_at', identity.fields.InstantField()),
             ],
             options={
                 'verbose_name': 'predicate',
@@ -365,7 +367,7 @@ class Migration(migrations.Migration):
                 ('touchpoint', models.CharField(max_length=36)),
                 ('at', identity.fields.InstantField()),
                 ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
-                ('predicate', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='activation.predicate')),
+                ('predicate', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='activation.predicate')),
             ],
             options={
                 'verbose_name': 'match',

@@ -50,5 +50,5 @@ def profiles(*, after: int, limit: int) -> list[int]:
         "SELECT DISTINCT profile_id FROM identity_identifier WHERE profile_id > %s"
         " ORDER BY profile_id LIMIT %s",
         [after, limit],
-    )  # type: ignore[assignment]
+    )
     return [row for (row,) in found]

@@ -14,7 +14,7 @@ NOON: Instant = 1_788_177_600_000  # 2026-08-31T12:00:00Z, a Monday
 
 def profile(name: str) -> Profile:
     return Profile.objects.create(
-        uid=uuid.uuid5(uuid.NAMESPACE_DNS, name), founder=f"user_id:{name}", created_at=1
+        uid=str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), founder=f"user_id:{name}", created_at=1
     )
 
 
