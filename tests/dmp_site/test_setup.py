@@ -1,0 +1,74 @@
+"""The first run makes everything, the next ones nothing; foreign stores and missing keys are refused."""
+
+import shutil
+
+import pytest
+
+from tests.installation import installation
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+
+COUNTS = """
+from django.contrib.auth.models import Group, User
+from identity.touchpoints.models import Installation, Source
+print(Installation.objects.count(), Source.objects.filter(kind="internal").count(), User.objects.count(), Group.objects.count())
+"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    with installation(tmp_path / "site") as made:
+        made.directory.mkdir()
+        yield made
+
+
+def test_the_first_run_makes_all_and_shows_a_login_once(site):
+    first = site.manage("setup").stdout
+    assert "Login      admin / " in first
+    assert (site.directory / "keys.json").stat().st_mode & 0o777 == 0o600
+    before = (site.directory / "keys.json").read_bytes()
+    again = site.manage("setup").stdout
+    assert again == ""
+    assert (site.directory / "keys.json").read_bytes() == before
+    assert site.shell(COUNTS).split() == ["1", "1", "1", "5"]
+
+
+def test_a_password_that_was_given_is_not_printed(site):
+    said = site.manage("setup", FILROUGE_ADMIN_PASSWORD="correct horse").stdout
+    assert "correct horse" not in said
+    check = "from django.contrib.auth import authenticate as a; print(a(username='admin', password='correct horse'))"
+    assert site.shell(check).strip() == "admin"
+
+
+def test_no_key_is_made_beside_existing_data(site):
+    site.manage("setup")
+    (site.directory / "keys.json").unlink()
+    refused = site.manage("setup", check=False)
+    assert refused.returncode == 1
+    assert "restore the key file" in refused.stderr
+    assert not (site.directory / "keys.json").exists()
+
+
+def test_keys_and_inboxes_of_another_installation_are_refused(site, tmp_path):
+    site.manage("setup")
+    with installation(tmp_path / "other") as other:
+        other.directory.mkdir()
+        other.manage("setup")
+    for name, said in [("keys.json", "identifier key"), ("inbox.sqlite3", "inbox")]:
+        own = site.directory / name
+        own.rename(tmp_path / "kept")
+        shutil.copy2(tmp_path / "other" / name, own)
+        refused = site.manage("setup", check=False)
+        assert refused.returncode == 1
+        assert f"the {said}" in refused.stderr
+        (tmp_path / "kept").replace(own)
+    site.manage("setup")
+
+
+def test_a_missing_inbox_is_not_replaced_by_an_empty_one(site):
+    site.manage("setup")
+    (site.directory / "inbox.sqlite3").unlink()
+    refused = site.manage("setup", check=False)
+    assert refused.returncode == 1
+    assert "there is no inbox" in refused.stderr
+    assert not (site.directory / "inbox.sqlite3").exists()
