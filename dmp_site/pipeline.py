@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from activation.audiences import building, refresh
+from activation.audiences import building, members, refresh
 from activation.deliveries import queue, receipts
 from activation.deliveries.handover import POSTPONE
 from activation.pressure import ledger
@@ -27,6 +27,8 @@ from journeys.enrolments.react import Steps
 DUE = 150  # wake-ups and clock changes in one transaction
 
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
+    members.ADD: members.execute_add,
+    members.REMOVE: members.execute_remove,
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
     POSTPONE: queue.postpone,

@@ -1,6 +1,7 @@
 """Members by hand: put in and taken out by a journey, the API or a person; the lane alone writes them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from activation.audiences.refresh import moment_of
 from identity.sql import Rows, execute
@@ -56,3 +57,23 @@ def _look_again(owners: Collection[int], context: BatchContext) -> None:
         " WHERE activation_recheck.due_at > excluded.due_at",
         [moment_of(context), *rows.of((owner,) for owner in owners)],
     )
+
+
+# --- Lane commands, with the payload {"audience": row id, "owners": [row ids of owner identifiers]} ---
+
+ADD = "audience.add"
+REMOVE = "audience.remove"
+
+
+def execute_add(payload: Mapping[str, Any], context: BatchContext) -> None:
+    """Carry out ADD."""
+    change(_pairs(payload), [], context)
+
+
+def execute_remove(payload: Mapping[str, Any], context: BatchContext) -> None:
+    """Carry out REMOVE."""
+    change([], _pairs(payload), context)
+
+
+def _pairs(payload: Mapping[str, Any]) -> Pairs:
+    return [(int(owner), int(payload["audience"])) for owner in payload["owners"]]

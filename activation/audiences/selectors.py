@@ -1,0 +1,89 @@
+"""Reading audiences: sizes, members, what a profile is in."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from activation.audiences.models import Audience, Membership, MembershipLog, State
+from identity.errors import NotFound
+from identity.sql import fetch
+
+
+def audiences() -> QuerySet[Audience]:
+    """Return all audiences with their builds and versions."""
+    return Audience.objects.select_related("build", "version", "build__version")
+
+
+def audience(id_: int) -> Audience:
+    """Return one audience. Raises NotFound."""
+    found = audiences().filter(pk=id_).first()
+    if found is None:
+        raise NotFound("no_audience", f"there is no audience {id_}")
+    return found
+
+
+def is_building(one: Audience) -> bool:
+    """Tell whether the lane still has profiles or touchpoints to look at before the members are what the rule says."""
+    target = one.version_id if one.state == State.LIVE else None
+    return bool(one.build.version_id != target or one.build.cursor is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A row of the list of members."""
+
+    profile: int
+    uid: str
+    since: int
+    cause: str
+
+
+def members(audience_id: int, *, after: int, limit: int) -> list[Member]:
+    """Return members by rising row id of the profile, above `after`."""
+    rows = fetch(
+        "SELECT m.profile_id, p.uid, m.since, m.cause FROM activation_membership AS m"
+        " JOIN identity_profile AS p ON p.id = m.profile_id"
+        " WHERE m.audience_id = %s AND m.profile_id > %s ORDER BY m.profile_id LIMIT %s",
+        [audience_id, after, limit],
+    )
+    return [Member(*row) for row in rows]
+
+
+def member_profiles(audience_id: int, *, after: int = 0, limit: int = 10_000) -> list[int]:
+    """Return row ids of member profiles in their order, above `after`; for lists that a channel fetches."""
+    rows = fetch(
+        "SELECT profile_id FROM activation_membership WHERE audience_id = %s AND profile_id > %s"
+        " ORDER BY profile_id LIMIT %s",
+        [audience_id, after, limit],
+    )
+    return [row[0] for row in rows]
+
+
+def of_profiles(profile_ids: Collection[int]) -> Mapping[int, frozenset[int]]:
+    """Return the audiences of each of these profiles; one that is in none is left out."""
+    found: dict[int, set[int]] = {}
+    rows = Membership.objects.filter(profile__in=profile_ids)
+    for profile, one in rows.values_list("profile_id", "audience_id"):
+        found.setdefault(profile, set()).add(one)
+    return {profile: frozenset(mine) for profile, mine in found.items()}
+
+
+def versions() -> dict[str, int]:
+    """Return the versions in force by audience, for the record of a batch."""
+    rows = fetch(
+        "SELECT b.audience_id, v.number FROM activation_build AS b"
+        " JOIN activation_audienceversion AS v ON v.id = b.version_id"
+    )
+    return {str(one): number for one, number in rows}
+
+
+def panel(profile_id: int) -> dict[str, Any]:
+    """Return what a profile's page shows: its audiences, newest first, and the last changes."""
+    memberships = Membership.objects.filter(profile=profile_id).select_related("audience")
+    changes = MembershipLog.objects.filter(profile=profile_id).select_related("audience")
+    return {
+        "memberships": list(memberships.order_by("-since", "audience")),
+        "changes": list(changes.order_by("-id")[:20]),
+    }
