@@ -161,11 +161,14 @@ def holds(form: Any, traits: dict[str, Any], mine: list[Touchpoint], now: Instan
     if "did" in form:
         since = now - form["within_days"] * DAY
         wanted = {one["property"]: one["value"] for one in form.get("where", ())}
-        return form["at_least"] <= sum(
-            one.event == form["did"]
-            and one.at > since
-            and all(one.properties.get(name) == value for name, value in wanted.items())
-            for one in mine
+        return bool(
+            form["at_least"]
+            <= sum(
+                one.event == form["did"]
+                and one.at > since
+                and all(one.properties.get(name) == value for name, value in wanted.items())
+                for one in mine
+            )
         )
     assert form["op"] == "eq"
     return bool(traits.get(form["trait"]) == form["value"])
