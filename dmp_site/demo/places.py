@@ -34,3 +34,8 @@ def mail_url() -> str:
 def catalogue() -> Path:
     """Return where the list of what the shop sells lies."""
     return folder() / "catalogue.json"
+
+
+def log() -> Path:
+    """Return the file into which the demo's processes print."""
+    return folder() / "log.txt"

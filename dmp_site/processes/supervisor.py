@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import IO
 
 from dmp_site.processes.lifeline import VARIABLE
 from identity.clock import SECOND, Instant, now
@@ -37,10 +38,11 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive until `stop` is set."""
+    """Keeps children alive until `stop` is set. `output` takes what they print, instead of this process's own."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], output: IO[bytes] | None = None) -> None:
         self.children = list(children)
+        self._output = output
         self.stop = threading.Event()
         self._read_end, self._write_end = os.pipe()
 
@@ -80,6 +82,8 @@ class Supervisor:
             pass_fds=[self._read_end],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=None if self._output is None else subprocess.STDOUT,
         )
         child.started_at = now()
         child.starts += 1

@@ -115,8 +115,3 @@ def test_only_an_anonymous_id_is_answered() -> None:
     assert json.loads(ask(anonymousId="null").body) == {"slots": {}}
     assert json.loads(ask(anonymousId="x" * 5_000).body) == {"slots": {}}
     assert json.loads(ask(anonymousId="\0").body) == {"slots": {}}
-
-
-def test_a_preflight_is_answered() -> None:
-    reply = ask(method="OPTIONS")
-    assert (reply.status, reply.headers["access-control-allow-origin"]) == (204, "*")

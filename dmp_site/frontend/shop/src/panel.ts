@@ -13,7 +13,9 @@ export function watch(shop: Shop): void {
     try {
       const [known, content] = await Promise.all([
         me(),
-        anonymousId().then((id) => decide(shop.collectorUrl, id, shop.slot)),
+        anonymousId()
+          .then((id) => decide(shop.collectorUrl, id, shop.slot))
+          .catch(() => null),
       ]);
       render(shop, known, content);
     } catch {
@@ -22,6 +24,7 @@ export function watch(shop: Shop): void {
       busy = false;
     }
   };
+  render(shop, { profile: null, audiences: [], journeys: [], timeline: [] }, null);
   void look();
   window.setInterval(() => void look(), EVERY);
 }

@@ -40,6 +40,6 @@ const DRAWINGS: Record<string, [background: string, shapes: string]> = {
 
 export function picture(aisle: string): SVGSVGElement {
   const [background, shapes] = DRAWINGS[aisle] ?? ["#eee", '<circle cx="50" cy="54" r="24" fill="#999"/>'];
-  const source = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 108" aria-hidden="true"><rect width="100" height="108" fill="${background}"/>${shapes}</svg>`;
+  const source = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 108" preserveAspectRatio="xMidYMid meet" aria-hidden="true"><rect x="-200" width="500" height="108" fill="${background}"/>${shapes}</svg>`;
   return new DOMParser().parseFromString(source, "image/svg+xml").documentElement as unknown as SVGSVGElement;
 }

@@ -1,0 +1,110 @@
+"""What the shop shows visitors of their own profile, asked of the product's REST API with a key that stays here."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+NOBODY: Mapping[str, Any] = {"profile": None, "audiences": [], "journeys": [], "timeline": []}
+SHOWN = 10  # touchpoints
+_TIMEOUT = 5.0
+
+
+class Away(Exception):
+    """The console does not answer, or not as it should."""
+
+
+class Window:
+    """Looks into the product for one visitor at a time."""
+
+    def __init__(self, console: str, api_key: str) -> None:
+        self._console = console
+        self._client = httpx.AsyncClient(
+            base_url=f"{console}/api/v1/",
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    async def look(self, anonymous_id: str) -> Mapping[str, Any]:
+        """Return what the page shows of the person with this anonymous id. Raises Away."""
+        profile = await self._get(f"profiles/by/anonymous_id/{quote(anonymous_id, safe='')}")
+        if profile is None:
+            return NOBODY
+        uid = profile["id"]
+        timeline, audiences, journeys = await asyncio.gather(
+            self._get(f"profiles/{uid}/timeline?limit={SHOWN}"),
+            self._get(f"profiles/{uid}/audiences"),
+            self._get(f"profiles/{uid}/journeys"),
+        )
+        return {
+            "profile": {
+                "id": uid,
+                "url": f"{self._console}/admin/identity/profile/?q={uid}",
+                "identifiers": [_identifier(one) for one in profile["identifiers"]],
+                "figures": figures(profile),
+            },
+            "audiences": names(audiences),
+            "journeys": [_run(one) for one in (journeys or {}).get("results", [])[:3]],
+            "timeline": [_touchpoint(one) for one in (timeline or {}).get("results", [])],
+        }
+
+    async def _get(self, path: str) -> Any:
+        try:
+            answer = await self._client.get(path)
+        except httpx.HTTPError as error:
+            raise Away from error
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status_code != HTTPStatus.OK:
+            raise Away
+        return answer.json()
+
+
+def figures(profile: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the numbers on the panel, with their labels."""
+    touched = sum(one["count"] for one in profile["contacts"] if one["direction"] == "inbound")
+    sent = sum(one["count"] for one in profile["contacts"] if one["direction"] == "outbound")
+    spent = " + ".join(f"{sum_} {code}" for code, sum_ in profile["orders"]["revenue"].items())
+    return [
+        ("Visits", str(profile["visits"]["count"])),
+        ("Touchpoints", str(touched)),
+        ("Contacted", str(sent)),
+        ("Orders", str(profile["orders"]["count"])),
+        ("Spent", spent or "0"),
+        ("Offers", _offers(profile["consent"])),
+    ]
+
+
+def _offers(consent: Sequence[Mapping[str, Any]]) -> str:
+    said = {one["granted"] for one in consent if one["purpose"] == "marketing"}
+    return "no" if False in said else "yes" if said else "not asked"
+
+
+def names(listed: Any) -> list[str]:
+    """Return the names in an answer that lists things, whether in pages or not."""
+    rows = listed.get("results", []) if isinstance(listed, dict) else listed or []
+    return [str(row["name"]) for row in rows]
+
+
+def _run(one: Mapping[str, Any]) -> str:
+    return f"{one['journey']}: {one['node']}, {one['state']}"
+
+
+def _identifier(one: Mapping[str, Any]) -> str:
+    return f"{one['namespace']}: {one['value'] or '•••'}"
+
+
+def _touchpoint(one: Mapping[str, Any]) -> dict[str, Any]:
+    properties = one["properties"]
+    about = properties.get("name") or properties.get("category") or properties.get("subject") or ""
+    return {
+        "key": one["id"],
+        "at": int(datetime.fromisoformat(one["at"]).timestamp() * 1000),
+        "text": f"{one['event']}{f' · {about}' if about else ''}",
+        "outbound": one["direction"] == "outbound",
+    }
