@@ -31,7 +31,6 @@ def ask(now: int = START, method: str = "GET", **query: str) -> Reply:
 def shown(now: int = START, **query: str) -> Any:
     reply = ask(now, **{"anonymousId": "a1", **query})
     assert reply.status == 200
-    assert reply.headers["access-control-allow-origin"] == "*"
     return json.loads(reply.body)["slots"]
 
 
