@@ -1,0 +1,7 @@
+"""`python -m tests.crash`, which `make crash` runs."""
+
+import sys
+
+from tests.crash.campaign import main
+
+sys.exit(main())
