@@ -113,6 +113,9 @@ class Collector:
             for given, envelope, event in [payload.unpack(clear)]
         ]
 
+    def events(self) -> list[dict[str, Any]]:
+        return [row["event"] for row in self.rows()]
+
     def refused(self) -> dict[str, int]:
         """Return how many events were refused, by reason."""
         found: Counter[str] = Counter()

@@ -4,6 +4,8 @@ Sets an installation up in FILROUGE_DATA_DIR unless there is one, then serves un
 that other floors offer.
 """
 
+import os
+import resource
 import signal
 import threading
 import uuid
@@ -40,6 +42,12 @@ def main() -> None:
         keys = require_keys(settings.KEYS_FILE)
         installation.register(inbox=inbox.make(), graph=uuid.uuid4(), keys=keys, now=now())
         Lane.objects.get_or_create(pk=1)
+    if (
+        "FILROUGE_FILE_LIMIT" in os.environ
+    ):  # bytes a file may have: the end of a disk, for this process alone
+        limit = int(os.environ["FILROUGE_FILE_LIMIT"])
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     get = frozenset({"GET"})

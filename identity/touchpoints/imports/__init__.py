@@ -1,0 +1,1 @@
+"""Imports: rows of files become touchpoints, through the same door as everything else."""

@@ -1,0 +1,52 @@
+"""`import_touchpoints` as a person runs it, through a real collector."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.identity.touchpoints.process import Collector, collector
+from tests.installation import ROOT
+
+pytestmark = pytest.mark.process
+
+
+def run(server: Collector, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "import_touchpoints", *arguments],
+        env=server.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_csv_file_becomes_history_once(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    mapping, file = folder / "m.yaml", folder / "customers.csv"
+    mapping.write_text(
+        "type: identify\nidentifiers: {crm_id: id, email: mail}\nkey: [id]\ntraits: {city: town}\n"
+    )
+    file.write_text("id,mail,town\n1,a@b.fr,Lyon\n,,Nice\n3,c@d.fr,\n")
+    (tmp_path / "data").mkdir()
+    with collector(tmp_path / "data") as server:
+        first = run(server, str(file), "--mapping", str(mapping), "--source", "crm", "--quiet")
+        assert first.returncode == 0, first.stderr
+        assert "3 rows read, 1 of them bad" in first.stdout
+        assert "none of the identifiers" in (folder / "customers.csv.bad.jsonl").read_text()
+        rows = server.rows()
+        assert {row["mode"] for row in rows} == {"history"}
+        assert [row["event"]["traits"] for row in rows] == [{"city": "Lyon"}, {}]
+        run(server, str(file), "--mapping", str(mapping), "--source", "crm", "--quiet")
+        assert [row["event"] for row in server.rows()] == [row["event"] for row in rows] * 2
+    away = run(server, str(folder / "none.csv"), "--source", "crm")
+    assert away.returncode != 0
+    assert "is not there" in away.stderr
+
+
+def test_the_help_has_an_example(tmp_path: Path) -> None:
+    said = run(Collector(tmp_path), "--help").stdout
+    assert "Example: manage.py import_touchpoints" in said
