@@ -16,8 +16,9 @@ from activation.deliveries.handover import POSTPONE
 from activation.pressure import ledger
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
+from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
-from identity.profiles import facts, fold, resolve
+from identity.profiles import facts, fold, rebuild, resolve
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
@@ -69,6 +70,25 @@ def process(
             versions={},
         )
         settle()
+
+
+def regroup(
+    neighbourhoods: Sequence[Neighbourhood], context: BatchContext, *, newborn: bool
+) -> None:
+    """Stages 2 to 6 without touchpoints, in the caller's transaction: evidence was taken away, or profiles are repaired."""
+    resolved = resolve.regroup(neighbourhoods, context, newborn=newborn)
+    fold.fold(resolved, context)
+    people = facts.load(resolved.people)
+    changes = refresh.refresh(resolved, people, context)
+    _send(react.react((), changes, people, context), context)
+
+
+def repair(payload: Mapping[str, Any], context: BatchContext, *, graph: GraphStore) -> None:
+    """Bring the identifiers of a REGROUP command where the evidence says they belong."""
+    neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
+    with transaction.atomic():
+        lane.compare_epoch(context.epoch)
+        regroup(neighbourhoods, context, newborn=True)
 
 
 def tick(context: BatchContext) -> bool:

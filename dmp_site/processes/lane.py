@@ -18,6 +18,7 @@ from dmp_site.processes.lock import LaneLock
 from identity.clock import SECOND, Instant, now
 from identity.errors import DomainError
 from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
+from identity.profiles import resolve
 from identity.touchpoints import aside, commands, decode, lane
 from identity.touchpoints.inbox.port import Claim, InboxReader
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
@@ -113,10 +114,12 @@ class LaneLoop:
         row = claim.rows[0]
         touchpoint = decode.identity_of(row)
         log.error("Touchpoint %d is set aside: %s", row.number, error)
-        if touchpoint:
-            self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
+        changed = (
+            self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True) if touchpoint else ()
+        )
         with transaction.atomic():
             lane.compare_epoch(self.epoch)
+            pipeline.regroup(changed, self._context(claim.mode, claim.horizon), newborn=False)
             aside.set_aside(row.number, touchpoint, error, self.clock())
             self.inbox.settle(claim)
         self.attempts.end()
@@ -140,8 +143,11 @@ class LaneLoop:
         if kind == aside.RETRY:
             self._retry(int(str(payload["number"])))
             return
-        moment = self.clock()
-        pipeline.execute(kind, payload, self._context(Mode.LIVE, moment))
+        context = self._context(Mode.LIVE, self.clock())
+        if kind == resolve.REGROUP:
+            pipeline.repair(payload, context, graph=self.graph)
+            return
+        pipeline.execute(kind, payload, context)
 
     def _retry(self, number: int) -> None:
         row = aside.row(number)

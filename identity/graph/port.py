@@ -59,7 +59,8 @@ class GraphStore(ABC):
     ) -> Sequence[Neighbourhood]:
         """Take the touchpoints' evidence out (or back in) without forgetting them; return what may have changed by it.
 
-        An identifier that no touchpoint vouches for any more comes as a neighbourhood of its own.
+        Done twice, it returns the same twice. An identifier that no touchpoint vouches for any more comes as a neighbourhood
+        of its own.
         """
 
     @abstractmethod

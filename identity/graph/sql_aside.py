@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from identity.clock import Instant
 from identity.graph import bodies
-from identity.graph.evidence import carried, links
+from identity.graph.evidence import carried, first_numbers, links
 from identity.graph.policy import Policy
 from identity.graph.sql_recording import Known, LinkKey, link_rows, link_values, neighbours
 from identity.graph.types import Node
@@ -28,7 +28,7 @@ def touchpoints(rows: Iterable[tuple[int, str, int, Instant, Instant, str]]) -> 
 
 
 def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[int], list[Node]]:
-    """Mark the touchpoints and add up again.
+    """Mark the touchpoints and add up again, also if they are marked already: a lane may have died after the first time.
 
     Return the rows whose neighbourhoods may have changed, and the nodes that no touchpoint vouches for any more.
 
@@ -38,21 +38,20 @@ def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[i
     marked = touchpoints(
         fetch(
             f"UPDATE identity_graphtouchpoint AS t SET aside = %s FROM {given}"
-            " WHERE t.uid = given.wanted AND t.aside <> %s"
+            " WHERE t.uid = given.wanted"
             " RETURNING number, uid, source, at, received_at, body",
-            [aside, *given.of([(each,) for each in ids]), aside],
+            [aside, *given.of([(each,) for each in ids])],
         )
     )
     wanted = links(marked)
     rows = _rows({identifier for each in marked for identifier in carried(each)})
-    before = _numbers(rows.values())
     _add_up_links(wanted, rows, policy)
     _add_up_identifiers(rows, max((each.number for each in marked), default=0), policy)
-    after = _numbers(rows.values())
+    vouched_for = _vouched_for(rows.values())
     gone = [
-        Node(identifier, before[row])
-        for identifier, row in rows.items()
-        if row in before and row not in after
+        Node(identifier, number)
+        for identifier, number in first_numbers(marked).items()
+        if rows[identifier] not in vouched_for
     ]
     return set(rows.values()) | neighbours(rows.values()), gone
 
@@ -67,17 +66,14 @@ def _rows(identifiers: Collection[Identifier]) -> dict[Identifier, int]:
     return {Identifier.of(key): row for key, row in rows}
 
 
-def _numbers(rows: Collection[int]) -> dict[int, int]:
-    """Return the first numbers of the rows that some touchpoint vouches for."""
+def _vouched_for(rows: Collection[int]) -> set[int]:
     given = Rows("given", id="bigint")
-    return dict(
-        fetch(
-            f"SELECT node.id, node.first_number FROM {given}"
-            " JOIN identity_graphidentifier node ON node.id = given.id"
-            " WHERE node.first_number IS NOT NULL",
-            given.of([(row,) for row in rows]),
-        )
+    found = fetch(
+        f"SELECT node.id FROM {given} JOIN identity_graphidentifier node ON node.id = given.id"
+        " WHERE node.first_number IS NOT NULL",
+        given.of([(row,) for row in rows]),
     )
+    return {row for (row,) in found}
 
 
 def _add_up_links(

@@ -19,6 +19,8 @@ from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
 
+REGROUP = "profiles.regroup"  # a lane command: bring these identifiers where the evidence says
+
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -51,24 +53,26 @@ def resolve(
         for touchpoint in touchpoints
         if touchpoint.owner and recorded.first_numbers[touchpoint.id] == touchpoint.number
     ]
-    return _assign(evidence, _places(evidence.targets), counting, context, policy)
+    return _assign(evidence, places(evidence.targets), counting, context, policy)
 
 
 def regroup(
     neighbourhoods: Iterable[Neighbourhood],
     context: BatchContext,
     *,
+    newborn: bool = True,
     policy: Policy = DEFAULT,
 ) -> Resolved:
-    """Bring the assignment up to date without touchpoints, after evidence was taken away or the policy changed.
+    """Bring the assignment up to date without touchpoints: evidence was taken away, or the assignment is being repaired.
 
-    Identifiers that have no profile yet are left to the batch that will bring them.
+    Unless `newborn`, identifiers without a profile are left to the batch that will bring them.
     """
     evidence = wanted(neighbourhoods, policy)
-    places = _places(evidence.targets)
-    evidence.targets = {each: evidence.targets[each] for each in places}
-    evidence.links = [link for link in evidence.links if link.a in places and link.b in places]
-    return _assign(evidence, places, (), context, policy)
+    here = places(evidence.targets)
+    if not newborn:
+        evidence.targets = {each: evidence.targets[each] for each in here}
+        evidence.links = [link for link in evidence.links if link.a in here and link.b in here]
+    return _assign(evidence, here, (), context, policy)
 
 
 def uids_of(founders: Iterable[Identifier]) -> list[str]:
@@ -82,26 +86,26 @@ def uids_of(founders: Iterable[Identifier]) -> list[str]:
 
 def _assign(
     evidence: Wanted,
-    places: Mapping[Identifier, Place],
+    here: Mapping[Identifier, Place],
     counting: Sequence[Touchpoint],
     context: BatchContext,
     policy: Policy,
 ) -> Resolved:
-    differing = changed(evidence, places)
+    differing = changed(evidence, here)
     profiles = _profiles({evidence.targets[each].founder for each in differing}, context)
     _write(differing, evidence, profiles, policy)
     left = {
-        places[each].profile
+        here[each].profile
         for each in differing
-        if each in places and places[each].founder != evidence.targets[each].founder
+        if each in here and here[each].founder != evidence.targets[each].founder
     }
     joined = {
         profiles[evidence.targets[each].founder]
         for each in differing
-        if each not in places or places[each].founder != evidence.targets[each].founder
+        if each not in here or here[each].founder != evidence.targets[each].founder
     }
     members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
-    _remember(moves(evidence, places), profiles, members, context)
+    _remember(moves(evidence, here), profiles, members, context)
     return _resolved(counting, members, frozenset(left | joined))
 
 
@@ -129,7 +133,7 @@ def _resolved(
 # --- Rows ---------------------------------------------------------------------------------------------------------------
 
 
-def _places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
+def places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
     """Read where these identifiers are stored to be."""
     if not identifiers:
         return {}

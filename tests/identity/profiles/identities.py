@@ -38,7 +38,7 @@ class Stages:
 
     def set_aside(self, *batch: Touchpoint, aside: bool = True) -> Resolved:
         changed = self.store.set_aside([each.id for each in batch], epoch=EPOCH, aside=aside)
-        return resolve.regroup(changed, context(), policy=self.policy)
+        return resolve.regroup(changed, context(), newborn=False, policy=self.policy)
 
 
 def assignment() -> dict[str, str]:

@@ -1,0 +1,121 @@
+"""Comparing the whole graph with who is stored to be who. Memory is bounded by a block of the walk."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from identity.clock import Instant
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.port import GraphStore
+from identity.graph.types import Neighbourhood
+from identity.profiles import models
+from identity.profiles.moves import Wanted, changed, wanted
+from identity.profiles.resolve import REGROUP, places, uids_of
+from identity.touchpoints import commands
+from identity.touchpoints.types import Identifier
+
+SLICE = 500  # identifiers in one command to the lane
+_MODULUS = 2**256
+
+
+@dataclass(slots=True)
+class Digest:
+    """A sum over (identifier, profile id) pairs: the same for the same pairs in any order."""
+
+    total: int = 0
+    count: int = 0
+
+    def add(self, key: str, uid: str) -> None:
+        digest = hashlib.sha256(f"{key}\0{uid}".encode()).digest()
+        self.total = (self.total + int.from_bytes(digest)) % _MODULUS
+        self.count += 1
+
+    def __str__(self) -> str:
+        return f"{self.total:064x}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a walk found. `graph` and `stored` are equal exactly when every profile and id is as the evidence says.
+
+    `neighbourhoods` does not count hubs. `differing`: identifiers that are stored otherwise than the evidence says, or not at all. `stray`: stored ones that the graph
+    does not know. `handed`: commands given to the lane.
+    """
+
+    neighbourhoods: int = 0
+    profiles: int = 0
+    differing: int = 0
+    stray: int = 0
+    handed: int = 0
+    graph: Digest = field(default_factory=Digest)
+    stored: Digest = field(default_factory=Digest)
+
+    @property
+    def agrees(self) -> bool:
+        return not self.differing and self.graph.total == self.stored.total
+
+
+def rebuild(
+    graph: GraphStore,
+    *,
+    now: Instant | None,
+    actor: str = "",
+    size: int = 5_000,
+    policy: Policy = DEFAULT,
+    progress: Callable[[Report], None] = lambda _: None,
+) -> Report:
+    """Walk the graph, partition it afresh and compare; hand what differs to the lane, which alone may move identifiers.
+
+    With `now` None nothing is handed over.
+    """
+    report = Report()
+    hubs: set[Identifier] = set()
+    for block in graph.walk(size=size):
+        differing = _compare(wanted(block, policy), hubs, report)
+        report.neighbourhoods += sum(not _is_lone_hub(each) for each in block)
+        if now is not None:
+            report.handed += _hand_over(differing, actor, now)
+        hubs |= {node.identifier for each in block for node in each.nodes if node.quarantined}
+        progress(report)
+    for key, uid in _stored():
+        report.stored.add(key, uid)
+    report.stray += report.stored.count
+    return report
+
+
+def _is_lone_hub(neighbourhood: Neighbourhood) -> bool:
+    return all(node.quarantined for node in neighbourhood.nodes)
+
+
+def _compare(evidence: Wanted, hubs: set[Identifier], report: Report) -> list[Identifier]:
+    """Add a block to the report; return what differs. A hub may be in many blocks and counts in the first."""
+    for hub in hubs & evidence.targets.keys():
+        del evidence.targets[hub]
+    here = places(evidence.targets)
+    founders = {target.founder for target in evidence.targets.values()}
+    uids = dict(zip(founders, uids_of(founders), strict=True))
+    for identifier, target in evidence.targets.items():
+        report.graph.add(identifier.key, uids[target.founder])
+    differing = changed(evidence, here)
+    report.profiles += len(founders)
+    report.differing += len(differing)
+    report.stray -= len(here)
+    return differing
+
+
+def _hand_over(identifiers: Sequence[Identifier], actor: str, now: Instant) -> int:
+    slices = range(0, len(identifiers), SLICE)
+    for start in slices:
+        keys = [each.key for each in identifiers[start : start + SLICE]]
+        commands.enqueue(REGROUP, {"identifiers": keys}, actor, now)
+    return len(slices)
+
+
+def _stored() -> Iterator[tuple[str, str]]:
+    return models.Identifier.objects.values_list("key", "profile__uid").iterator(chunk_size=5_000)
+
+
+def asked_for(payload: Mapping[str, object]) -> list[Identifier]:
+    """Return the identifiers of a REGROUP command."""
+    keys = payload.get("identifiers", [])
+    return [Identifier.of(str(key)) for key in keys] if isinstance(keys, list) else []

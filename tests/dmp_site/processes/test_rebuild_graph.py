@@ -1,0 +1,79 @@
+"""rebuild_graph compares, and the lane repairs; evidence that is set aside no longer holds anybody together."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from dmp_site import pipeline
+from identity.models import Identifier, Profile, ProfileMove, SetAside
+from identity.profiles.types import Resolved
+from identity.touchpoints import aside
+from identity.touchpoints.types import BatchContext
+from tests.road import Road
+
+
+def said(*arguments: str) -> str:
+    out = StringIO()
+    call_command("rebuild_graph", *arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def homes() -> dict[str, str]:
+    return dict(Identifier.objects.values_list("key", "profile__uid"))
+
+
+def test_the_lane_repairs_what_differs(road: Road) -> None:
+    road.receive(
+        {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
+        {"event": "Product Viewed", "userId": "bob", "anonymousId": "phone"},
+    )
+    road.run()
+    before = homes()
+    assert "as the evidence says" in said("--check")
+
+    bob = Profile.objects.get(uid=before["user_id:bob"])
+    Identifier.objects.filter(key="anonymous_id:browser").update(profile=bob)
+    with pytest.raises(CommandError, match="1 identifiers differ"):
+        said("--check")
+    assert "1 commands wait for the lane" in said()
+    road.run()
+    assert homes() == before
+    assert "as the evidence says" in said("--check")
+    assert ProfileMove.objects.get().kind == "split"
+
+
+def test_an_empty_installation_agrees(road: Road) -> None:
+    assert "0 identifiers" in said("--check")
+
+
+def test_evidence_that_is_set_aside_holds_nobody_together(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is recorded whole, then fails at one row: its halves first see that row's links, later they must not."""
+    fold = pipeline.fold.fold
+
+    def failing(resolved: Resolved, context: BatchContext) -> None:
+        if any(each.touchpoint.event == "Poison" for each in resolved.arrivals):
+            raise ValueError("a row that cannot be folded")
+        fold(resolved, context)
+
+    monkeypatch.setattr(pipeline.fold, "fold", failing)
+    road.receive(
+        {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
+        {"event": "Poison", "userId": "alice", "anonymousId": "tablet"},
+        {"event": "Product Viewed", "anonymousId": "tablet", "userId": "bob"},
+    )
+    road.run()
+    assert SetAside.objects.get().error
+    found = homes()
+    assert found["anonymous_id:browser"] == found["user_id:alice"]
+    assert found["anonymous_id:tablet"] == found["user_id:bob"] != found["user_id:alice"]
+    assert not Identifier.objects.filter(contested=True).exists()
+    assert "as the evidence says" in said("--check")
+
+    monkeypatch.setattr(pipeline.fold, "fold", fold)
+    aside.retry(SetAside.objects.get().number, "user:1", road.now)
+    road.run()
+    assert Identifier.objects.filter(contested=True).count() == 4
+    assert "as the evidence says" in said("--check")
