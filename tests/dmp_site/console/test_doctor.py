@@ -1,0 +1,183 @@
+"""Each fault is caused, and `doctor` and the health page name it with what mends it."""
+
+import threading
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from dmp_site import apikeys
+from dmp_site.console import checks
+from dmp_site.jobs.cluster import ROW as JOBS_ROW
+from dmp_site.models import JobsHeartbeat
+from identity.clock import MINUTE, now
+from identity.privacy.keys import make_keys
+from identity.touchpoints import inbox, installation, lane
+from identity.touchpoints.inbox.port import NewRow
+from identity.touchpoints.models import Lane, SetAside
+from identity.touchpoints.types import Mode
+from tests.installation import free_port
+
+pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Answers as a collector does, with a clock that may be off."""
+
+    off = 0
+
+    def do_GET(self):
+        self.send_response_only(200)
+        self.send_header("Date", formatdate(now() / 1000 + self.off, usegmt=True))
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def collector(settings):
+    handler = type("Handler", (Answers,), {})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        settings.COLLECTOR_BIND = f"127.0.0.1:{server.server_port}"
+        settings.COLLECTOR_URL = f"http://{settings.COLLECTOR_BIND}"
+        yield handler
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def site(settings, tmp_path, collector):
+    """Make an installation in order: keys, stores, a lane, jobs and a collector that answer."""
+    settings.DATA_DIR = tmp_path
+    settings.KEYS_FILE = tmp_path / "keys.json"
+    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "inbox.sqlite3"}}
+    keys = make_keys(settings.KEYS_FILE)
+    graph = UUID("11111111-1111-4111-8111-111111111111")
+    installation.register(inbox=inbox.make(), graph=graph, keys=keys, now=now())
+    lane.take_over("tests", now())
+    JobsHeartbeat.objects.create(pk=JOBS_ROW, beaten_at=now())
+
+
+def doctor():
+    """Return the names of the faults and what `doctor` printed."""
+    out = StringIO()
+    try:
+        call_command("doctor", stdout=out)
+    except CommandError as error:
+        return str(error).partition(": ")[2].split(", "), out.getvalue()
+    return [], out.getvalue()
+
+
+def finding(name):
+    return next(found for found in checks.run(now()) if found.name == name)
+
+
+def test_an_installation_in_order_has_no_fault():
+    assert doctor()[0] == []
+    assert {found.level for found in checks.run(now())} == {"ok"}
+
+
+def wrong_key(settings, tmp_path):
+    settings.KEYS_FILE = tmp_path / "other.json"
+    make_keys(settings.KEYS_FILE)
+
+
+def no_key(settings, _tmp_path):
+    settings.KEYS_FILE.unlink()
+
+
+def foreign_inbox(settings, tmp_path):
+    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "other.sqlite3"}}
+    inbox.make()
+
+
+def emptied_inbox(_settings, _tmp_path):
+    Lane.objects.update(live_position=1_000)
+
+
+def full_inbox(settings, _tmp_path):
+    writer = inbox.writer()
+    writer.append([NewRow(1, Mode.LIVE, b"") for _ in range(3)], now())
+    writer.close()
+    settings.INBOX_LIMIT = 3
+
+
+def full_disk(settings, _tmp_path):
+    settings.MIN_FREE_MB = 10**12
+
+
+def dead_cluster(_settings, _tmp_path):
+    JobsHeartbeat.objects.update(beaten_at=now() - 2 * MINUTE)
+
+
+def stopped_lane(_settings, _tmp_path):
+    Lane.objects.update(heartbeat_at=now() - MINUTE)
+
+
+def no_collector(settings, _tmp_path):
+    settings.COLLECTOR_BIND = f"127.0.0.1:{free_port()}"
+
+
+def clock_set_back(_settings, _tmp_path):
+    writer = inbox.writer(lambda: now() + 10 * MINUTE)
+    writer.append([NewRow(1, Mode.LIVE, b"")], now())
+    writer.close()
+
+
+FAULTS = {
+    "wrong key": (wrong_key, "keys", "from its backup"),
+    "no key": (no_key, "keys", "from its backup"),
+    "foreign inbox": (foreign_inbox, "inbox", "manage.py restore"),
+    "emptied inbox": (emptied_inbox, "inbox", "manage.py restore"),
+    "full inbox": (full_inbox, "backlog", "worker --role lane"),
+    "full disk": (full_disk, "disk", "make room"),
+    "dead cluster": (dead_cluster, "jobs", "worker --role jobs"),
+    "stopped lane": (stopped_lane, "lane", "worker --role lane"),
+    "no collector": (no_collector, "collector", "worker --role collector"),
+    "clock ten minutes behind": (clock_set_back, "clock", "timedatectl"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_each_fault_is_named_with_what_mends_it(case, settings, tmp_path, client):
+    cause, name, mend = FAULTS[case]
+    cause(settings, tmp_path)
+    faults, said = doctor()
+    assert faults == [name]
+    assert mend in said
+    client.force_login(User.objects.create_superuser("alice"))
+    page = client.get("/admin/health/findings").content.decode()
+    assert page.count('data-level="fault"') == 1
+    assert mend in page
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_clock_apart_from_the_collectors_is_a_fault(collector, minutes):
+    collector.off = minutes * 60
+    assert doctor()[0] == ["clock"]
+    assert "10 minutes" in finding("clock").what
+
+
+def test_set_aside_touchpoints_are_worth_a_look_and_no_fault():
+    SetAside.objects.create(
+        number=1, source=1, mode="live", received_at=1, payload=b"", state="aside", changed_at=1
+    )
+    assert doctor()[0] == []
+    assert finding("set aside").level == "notice"
+
+
+def test_the_api_tells_the_same(client, settings, tmp_path):
+    key = apikeys.create("monitor", ["health:read"], now())[1]
+    headers = {"Authorization": f"Bearer {key}"}
+    assert client.get("/api/v1/health", headers=headers).json()["status"] == "ok"
+    stopped_lane(settings, tmp_path)
+    answer = client.get("/api/v1/health", headers=headers).json()
+    assert answer["status"] == "fault"
+    assert [one["name"] for one in answer["checks"] if one["level"] == "fault"] == ["lane"]
