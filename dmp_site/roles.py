@@ -83,7 +83,7 @@ ROLES: Mapping[str, Role] = {
     ),
     "privacy officer": Role(
         _("Privacy officer"),
-        frozenset({_READ, "privacy:write", "profiles:write"}),
+        frozenset({_READ, "pii:read", "privacy:write", "profiles:write"}),
         {
             **_SEE,
             "identity.auditentry": _VIEW,

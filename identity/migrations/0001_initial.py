@@ -44,24 +44,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Consent',
-            fields=[
-                ('pk', models.CompositePrimaryKey('identifier', 'purpose', 'channel', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('identifier', models.CharField(max_length=600, verbose_name='identifier')),
-                ('purpose', models.CharField(max_length=100, verbose_name='purpose')),
-                ('channel', models.CharField(max_length=60, verbose_name='channel')),
-                ('granted', models.BooleanField(verbose_name='granted')),
-                ('at', identity.fields.InstantField(verbose_name='at')),
-                ('received_at', identity.fields.InstantField(verbose_name='received')),
-                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
-                ('said_by', models.CharField(max_length=200, verbose_name='said by')),
-            ],
-            options={
-                'verbose_name': 'consent',
-                'verbose_name_plural': 'consents',
-            },
-        ),
-        migrations.CreateModel(
             name='GraphIdentifier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -142,6 +124,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'profile',
                 'verbose_name_plural': 'profiles',
+                'permissions': [('reveal_profile', 'Can see clear personal data')],
             },
         ),
         migrations.CreateModel(
@@ -210,6 +193,25 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'vault entry',
                 'verbose_name_plural': 'vault',
+            },
+        ),
+        migrations.CreateModel(
+            name='Consent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('identifier', models.CharField(max_length=600, verbose_name='identifier')),
+                ('purpose', models.CharField(max_length=100, verbose_name='purpose')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('granted', models.BooleanField(verbose_name='granted')),
+                ('at', identity.fields.InstantField(verbose_name='at')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('said_by', models.CharField(max_length=200, verbose_name='said by')),
+            ],
+            options={
+                'verbose_name': 'consent',
+                'verbose_name_plural': 'consents',
+                'constraints': [models.UniqueConstraint(fields=('identifier', 'purpose', 'channel'), name='consent_once')],
             },
         ),
         migrations.CreateModel(

@@ -68,7 +68,6 @@ class VaultAccess(models.Model):
 class Consent(models.Model):
     """What an identifier's owner said last about one purpose on one channel; "*" stands for every channel."""
 
-    pk = models.CompositePrimaryKey("identifier", "purpose", "channel")
     identifier = models.CharField(_("identifier"), max_length=KEY)
     purpose = models.CharField(_("purpose"), max_length=100)
     channel = models.CharField(_("channel"), max_length=60)
@@ -81,6 +80,11 @@ class Consent(models.Model):
     class Meta:
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["identifier", "purpose", "channel"], name="consent_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.channel}: {self.granted}"

@@ -19,6 +19,7 @@ class Profile(models.Model):
     class Meta:
         verbose_name = _("profile")
         verbose_name_plural = _("profiles")
+        permissions = [("reveal_profile", _("Can see clear personal data"))]
 
     def __str__(self) -> str:
         return str(self.uid)

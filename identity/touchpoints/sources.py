@@ -6,6 +6,7 @@ import uuid
 
 from django.db import transaction
 
+from identity import clock
 from identity.clock import Instant
 from identity.errors import NotFound
 from identity.touchpoints.decode import INTERNAL
@@ -22,9 +23,16 @@ def digest(write_key: str) -> str:
 
 def create(name: str, kind: str, now: Instant, *, region: str = "") -> Source:
     """Make a source. `kind`: site, app, server, crm, ads; `region` completes phone numbers (ISO 3166)."""
-    return Source.objects.create(
-        uuid=uuid.uuid4(), name=name, kind=kind, region=region.upper(), created_at=now
-    )
+    row = seal(Source(name=name, kind=kind, region=region.upper()), now)
+    row.save()
+    return row
+
+
+def seal(source: Source, now: Instant) -> Source:
+    """Give a source that is not stored yet the uuid that its touchpoints' ids are made of."""
+    source.uuid = uuid.uuid4()
+    source.created_at = clock.to_datetime(now)
+    return source
 
 
 def ensure(name: str, kind: str, now: Instant) -> Source:

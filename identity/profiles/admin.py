@@ -1,0 +1,290 @@
+"""Pages of profiles: found by an identifier, shown whole on one page, personal data masked until somebody says why."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from identity import clock, pages
+from identity.access import actor
+from identity.admin_base import ReadOnlyModelAdmin
+from identity.errors import DomainError
+from identity.graph.policy import DEFAULT
+from identity.graph.types import Link
+from identity.privacy import naming, services, vault
+from identity.privacy.types import ADDRESS, EVERY, MARKETING
+from identity.profiles import portrait, sections, selectors, timeline
+from identity.profiles.models import Identifier, Profile
+from identity.profiles.sections import Names, Panel, Section
+from identity.touchpoints.types import Touchpoint
+
+TIMELINE = 25
+_ID = "id"
+
+
+class FindForm(forms.Form):
+    """Finds a profile. It is posted: what people type here is often an e-mail address."""
+
+    namespace = forms.ChoiceField(label=gettext_lazy("by"), widget=UnfoldAdminSelectWidget)
+    value = forms.CharField(
+        label=gettext_lazy("value"), max_length=512, widget=UnfoldAdminTextInputWidget
+    )
+    region = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        names = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
+        choices = [(one.name, one.name) for one in names]
+        self.fields["namespace"].choices = [*choices, (_ID, _("profile id"))]  # type: ignore[attr-defined]
+
+
+class RevealForm(forms.Form):
+    """Asks for the reason that goes to the access log."""
+
+    why = forms.CharField(
+        label=gettext_lazy("reason"), max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class WishForm(forms.Form):
+    """Closes or opens a channel, or keeps what the person said about marketing."""
+
+    channel = forms.ChoiceField(
+        label=gettext_lazy("channel"),
+        choices=[(EVERY, gettext_lazy("every channel")), *((one, one) for one in ADDRESS)],
+        widget=UnfoldAdminSelectWidget,
+    )
+    wish = forms.ChoiceField(
+        label=gettext_lazy("wish"),
+        choices=[
+            ("refuse", gettext_lazy("refuses marketing")),
+            ("allow", gettext_lazy("allows marketing")),
+            ("close", gettext_lazy("close the channel")),
+            ("open", gettext_lazy("open the channel again")),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+@admin.register(Profile)
+class ProfileAdmin(ReadOnlyModelAdmin):
+    """People. What stands on higher floors (audiences, journeys, deliveries, pressure) is given by `panels`."""
+
+    panels: ClassVar[list[Panel]] = []
+
+    list_display = ["uid", "known_as", "created_at"]
+    list_display_links = ["uid"]
+    ordering = ["-pk"]
+    list_before_template = "identity/find.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
+        """Leave out profiles that live on in others; their pages lead there."""
+        alive = Identifier.objects.filter(profile=OuterRef("pk"))
+        rows: QuerySet[Profile] = super().get_queryset(request)
+        return rows.filter(Exists(alive)).prefetch_related("identifiers")
+
+    @display(description=gettext_lazy("known as"))
+    def known_as(self, profile: Profile) -> str:
+        names = sorted(profile.identifiers.all(), key=lambda one: (one.priority, one.key))
+        return ", ".join(Names([], {}).identifier(one.key) for one in names[:3])
+
+    def get_urls(self) -> list[URLPattern]:
+        own = (
+            ("find/", self.find, "find"),
+            ("<int:profile>/reveal/", self.reveal, "reveal"),
+            ("<int:profile>/wish/", self.wish, "wish"),
+        )
+        mine = [
+            path(route, self.admin_site.admin_view(view), name=f"identity_profile_{name}")
+            for route, view, name in own
+        ]
+        return [*mine, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        given = {"find_form": FindForm(), **(extra_context or {})}
+        return super().changelist_view(request, given)
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Lead to the profile that has the posted identifier."""
+        _require(self.has_view_permission(request))
+        form = FindForm(request.POST)
+        if request.method != "POST" or not form.is_valid():
+            return HttpResponseRedirect(_list())
+        try:
+            found = _found(form.cleaned_data)
+        except DomainError as error:
+            messages.warning(request, error.message)
+            return HttpResponseRedirect(_list())
+        return HttpResponseRedirect(_page(found.pk))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show everything about one profile; an old one leads to where it lives now."""
+        _require(self.has_view_permission(request))
+        profile = (
+            Profile.objects.filter(pk=int(object_id)).first() if object_id.isdigit() else None
+        )
+        if profile is None:
+            messages.warning(request, _("There is no such profile."))
+            return HttpResponseRedirect(_list())
+        try:
+            present = selectors.find(profile.uid).profile
+        except DomainError as error:
+            messages.warning(request, error.message)
+            return HttpResponseRedirect(_list())
+        if present.pk != profile.pk:
+            return HttpResponseRedirect(_page(present.pk))
+        return self._show(request, present, {})
+
+    def reveal(self, request: HttpRequest, profile: int) -> HttpResponse:
+        """Show the page with the clear values; each is in the access log, with the reason."""
+        _require(request.user.has_perm("identity.reveal_profile"))
+        form = RevealForm(request.POST)
+        if request.method != "POST" or not form.is_valid():
+            return HttpResponseRedirect(_page(profile))
+        row = Profile.objects.get(pk=profile)
+        keys = [one.key for one in selectors.identifiers(profile)]
+        clear = vault.reveal(
+            [field[:2] for field in vault.fields(keys)],
+            actor=actor(request),
+            why=form.cleaned_data["why"],
+            now=clock.now(),
+        )
+        return self._show(request, row, clear)
+
+    def wish(self, request: HttpRequest, profile: int) -> HttpResponse:
+        """Ask the lane to keep what the person wants."""
+        _require(self._may_wish(request))
+        form = WishForm(request.POST)
+        mine = selectors.identifiers(profile)
+        if request.method == "POST" and form.is_valid() and mine:
+            wish, channel = form.cleaned_data["wish"], form.cleaned_data["channel"]
+            who, now = actor(request), clock.now()
+            if wish in {"allow", "refuse"}:
+                services.ask_consent(
+                    mine[:1], MARKETING, channel, granted=wish == "allow", actor=who, now=now
+                )
+            else:
+                services.ask_suppression(
+                    mine if wish == "open" else mine[:1],
+                    channel,
+                    active=wish == "close",
+                    actor=who,
+                    now=now,
+                )
+            messages.success(request, _("Asked of the lane; the page shows it in a moment."))
+        return HttpResponseRedirect(_page(profile))
+
+    def _may_wish(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_suppression")
+
+    def _show(
+        self, request: HttpRequest, profile: Profile, clear: dict[tuple[str, str], str]
+    ) -> HttpResponse:
+        found = portrait.of(profile.pk)
+        if found is None:
+            messages.warning(request, _("This profile has no identifiers any more."))
+            return HttpResponseRedirect(_list())
+        links, refused = timeline.links(profile.pk)
+        key = pages.after(request.GET, int, str)
+        before = None if key is None else (int(key[0]), str(key[1]))
+        page = timeline.page(profile.pk, before=before, limit=TIMELINE)
+        names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
+        shown: list[Section] = [
+            *sections.about(found, names),
+            *(section for panel in self.panels for section in panel(request, profile.pk)),
+            sections.timeline(page.results, names),
+            *sections.identity(links, refused, selectors.history(profile.pk), names),
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(profile.uid),
+            "profile": profile,
+            "portrait": found,
+            "cards": _cards(found),
+            "sections": [_table(section) for section in shown],
+            "older": page.next,
+            "clear": [
+                (names.identifier(key), field, value)
+                for (key, field), value in sorted(clear.items())
+            ],
+            "hidden": sorted({one.field for one in found.clear}),
+            "reveal_form": RevealForm()
+            if request.user.has_perm("identity.reveal_profile")
+            else None,
+            "wish_form": WishForm() if self._may_wish(request) else None,
+        }
+        answer = TemplateResponse(request, "identity/profile.html", context)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def _sources(
+    found: portrait.Portrait, links: Iterable[Link], touchpoints: Iterable[Touchpoint]
+) -> set[int]:
+    """Return the row ids of the sources that the page names."""
+    words = [*(one.said_by for one in found.consent), *(one.said_by for one in found.bars)]
+    said = [word.partition(":") for word in words]
+    wishes = {int(row) for kind, _sep, row in said if kind == "source" and row.isdigit()}
+    shown = {one.source for one in links} | {one.source for one in touchpoints}
+    return wishes | shown
+
+
+def _cards(found: portrait.Portrait) -> list[tuple[str, str]]:
+    revenue = [sections.cash(units, code) for code, units in sorted(found.account.revenue.items())]
+    sent = sum(one.times for one in found.contacts if one.direction == "outbound")
+    return [
+        (_("First seen"), sections.when(found.facts.first_seen)),
+        (_("Last active"), sections.when(found.facts.last_seen)),
+        (_("Orders"), f"{found.account.orders:,}"),
+        (_("Revenue"), ", ".join(revenue) or "-"),
+        (_("Visits"), f"{found.visits:,}"),
+        (_("Contacts received"), f"{sent:,}"),
+    ]
+
+
+def _table(section: Section) -> dict[str, Any]:
+    return {
+        "title": section.title,
+        "note": section.note,
+        "table": {"headers": section.headers, "rows": section.rows} if section.rows else None,
+    }
+
+
+def _found(asked: dict[str, str]) -> Profile:
+    """Return the profile that was asked for. Raises DomainError."""
+    if asked["namespace"] == _ID:
+        return selectors.find(asked["value"].strip()).profile
+    wanted = naming.identifier(asked["namespace"], asked["value"], region=asked["region"])
+    return selectors.by_identifier(wanted)
+
+
+def _require(allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
+    if not allowed:
+        raise PermissionDenied
+
+
+def _list() -> str:
+    return reverse("admin:identity_profile_changelist")
+
+
+def _page(profile: int) -> str:
+    return reverse("admin:identity_profile_change", args=[profile])

@@ -1,0 +1,231 @@
+"""The tables of a profile's page. Higher floors add theirs through dmp_site (see ProfileAdmin.panels)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest
+from django.template.defaultfilters import date
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from identity import clock
+from identity.clock import Instant
+from identity.graph.types import Link
+from identity.profiles import money
+from identity.profiles.explain import Refusal
+from identity.profiles.portrait import Member, Portrait
+from identity.profiles.selectors import Move
+from identity.touchpoints.types import Identifier, Touchpoint
+
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of the page. Cells are escaped unless they are safe strings. `note` stands below the table."""
+
+    title: str | Promise
+    headers: Sequence[str | Promise]
+    rows: Sequence[Sequence[Any]]
+    note: str | Promise = ""
+
+
+Panel = Callable[[HttpRequest, int], Sequence[Section]]  # of a profile's row id
+
+
+def when(instant: Instant | None) -> str:
+    """Write an instant for people, "-" for never."""
+    if not instant:
+        return "-"
+    return str(date(clock.to_datetime(instant), "Y-m-d H:i:s"))
+
+
+def short(key: str, *, personal: bool) -> str:
+    """Write an identifier: of personal data the namespace and the first digits of its HMAC."""
+    identifier = Identifier.of(key)
+    return f"{identifier.namespace}: {identifier.value[:_SHORT]}…" if personal else key
+
+
+class Names:
+    """How the page writes the identifiers of its profile, and the sources."""
+
+    def __init__(self, members: Sequence[Member], sources: dict[int, str]) -> None:
+        self._personal = {member.key for member in members if member.value is None}
+        self._sources = sources
+
+    def identifier(self, one: Identifier | str) -> str:
+        key = one if isinstance(one, str) else one.key
+        return short(key, personal=key in self._personal or _is_digest(key))
+
+    def source(self, row: int) -> str:
+        return self._sources.get(row, str(row))
+
+    def said_by(self, who: str) -> str:
+        kind, _sep, row = who.partition(":")
+        return self.source(int(row)) if kind == "source" and row.isdigit() else who
+
+
+def _is_digest(key: str) -> bool:
+    value = Identifier.of(key).value
+    return len(value) == 64 and all(digit in "0123456789abcdef" for digit in value)  # noqa: PLR2004 - SHA-256
+
+
+def about(one: Portrait, names: Names) -> list[Section]:
+    """Return what is known of the person."""
+    return [
+        Section(
+            _("Identifiers"),
+            [_("identifier"), _("kind"), _("first seen"), _("last active")],
+            [
+                [names.identifier(each.key), each.kind, when(each.first_at), when(each.last_at)]
+                for each in one.members
+            ],
+        ),
+        Section(
+            _("Traits"),
+            [_("trait"), _("value"), _("since"), _("source")],
+            [[each.name, text(each.value), when(each.at), each.source] for each in one.traits],
+        ),
+        Section(
+            _("Orders"),
+            [_("order"), _("placed"), _("amount"), _("left after refunds")],
+            [
+                [
+                    order_id,
+                    when(order.placed_at),
+                    cash(order.amount or 0, order.currency),
+                    _("cancelled") if order.cancelled else cash(order.net, order.currency),
+                ]
+                for order_id, order in one.latest_orders
+            ],
+        ),
+        Section(
+            _("Contacts"),
+            [_("event"), _("direction"), _("channel"), _("class"), _("count"), _("last")],
+            [
+                [
+                    each.event,
+                    each.direction or "-",
+                    each.channel or "-",
+                    each.message_class or "-",
+                    each.times,
+                    when(each.last_at),
+                ]
+                for each in one.contacts
+            ],
+        ),
+        Section(
+            _("Visits"),
+            [_("began"), _("ended"), _("touchpoints")],
+            [
+                [when(each.started_at), when(each.ended_at), each.touchpoints]
+                for each in one.latest_visits
+            ],
+        ),
+        Section(
+            _("Consent"),
+            [_("purpose"), _("channel"), _("answer"), _("since"), _("source")],
+            [
+                [
+                    each.purpose,
+                    each.channel,
+                    _("yes") if each.granted else _("no"),
+                    when(each.at),
+                    names.said_by(each.said_by),
+                ]
+                for each in one.consent
+            ],
+        ),
+        Section(
+            _("Closed channels"),
+            [_("channel"), _("reason"), _("identifier"), _("since"), _("source")],
+            [
+                [
+                    each.channel,
+                    each.reason,
+                    names.identifier(each.identifier),
+                    when(each.since),
+                    names.said_by(each.said_by),
+                ]
+                for each in one.bars
+            ],
+        ),
+    ]
+
+
+def identity(
+    links: Sequence[Link], refused: Sequence[Refusal], moves: Sequence[Move], names: Names
+) -> list[Section]:
+    """Return why the identifiers are one person."""
+    return [
+        Section(
+            _("Links"),
+            [_("identifier"), _("identifier"), _("source"), _("first"), _("last"), _("count")],
+            [
+                [
+                    names.identifier(each.a),
+                    names.identifier(each.b),
+                    names.source(each.source),
+                    when(each.first_seen),
+                    when(each.last_seen),
+                    each.count,
+                ]
+                for each in links
+            ],
+        ),
+        Section(
+            _("Refused links"),
+            [_("identifier"), _("identifier"), _("reason")],
+            [
+                [names.identifier(each.link.a), names.identifier(each.link.b), each.link.reason]
+                for each in refused
+            ],
+        ),
+        Section(
+            _("Merges and splits"),
+            [_("at"), _("what"), _("from"), _("to"), _("identifiers")],
+            [
+                [
+                    when(each.at),
+                    each.kind,
+                    each.origin,
+                    each.target,
+                    ", ".join(map(names.identifier, each.identifiers)),
+                ]
+                for each in moves
+            ],
+        ),
+    ]
+
+
+def timeline(touchpoints: Sequence[Touchpoint], names: Names) -> Section:
+    """Return the touchpoints of one page."""
+    return Section(
+        _("Timeline"),
+        [_("at"), _("event"), _("direction"), _("channel"), _("source"), _("what")],
+        [
+            [
+                when(each.at),
+                each.event,
+                each.direction or "-",
+                each.channel or "-",
+                names.source(each.source),
+                text(dict(each.properties) or dict(each.traits)),
+            ]
+            for each in touchpoints
+        ],
+    )
+
+
+def cash(units: int, code: str) -> str:
+    """Write minor units for people."""
+    return f"{money.major(units, code):,} {code}"
+
+
+def text(value: Any, longest: int = 160) -> str:
+    """Write a value for people: texts as they are, the rest as JSON, cut when it is long."""
+    said = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    said = "" if said == "{}" else said
+    return said if len(said) <= longest else f"{said[:longest]}…"

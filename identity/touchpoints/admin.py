@@ -1,0 +1,232 @@
+"""Pages of what comes in: sources with their keys and refusals, set-aside touchpoints, batches and the lane's commands."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from identity import clock
+from identity.access import actor
+from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.errors import DomainError
+from identity.touchpoints import aside, sources
+from identity.touchpoints.decode import INTERNAL
+from identity.touchpoints.models import (
+    Batch,
+    LaneCommand,
+    Refusal,
+    SetAside,
+    Source,
+    WriteKey,
+)
+
+KINDS = [
+    ("site", _("site")),
+    ("app", _("app")),
+    ("server", _("server")),
+    ("crm", _("CRM")),
+    ("ads", _("advertising")),
+]
+
+
+class _ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class WriteKeyInline(_ReadOnlyInline):
+    model = WriteKey
+    fields = ["prefix", "created_at", "revoked_at"]
+
+
+class RefusalInline(_ReadOnlyInline):
+    """Why events of this source were not taken, or taken with a value left out."""
+
+    model = Refusal
+    fields = ["reason", "count", "detail", "first_at", "last_at"]
+    ordering = ["-last_at"]
+
+
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+    kind = forms.ChoiceField(label=_("kind"), choices=KINDS, widget=UnfoldAdminSelectWidget)
+    group_is_household = forms.BooleanField(
+        label=_("groups are households"),
+        required=False,
+        help_text=_("The groupId of this source's group calls names a household."),
+    )
+
+    class Meta:
+        model = Source
+        fields = ["name", "kind", "enabled", "region"]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        chosen = self.instance.settings or {}
+        self.fields["group_is_household"].initial = chosen.get("group_is_household", False)
+
+    def clean_region(self) -> str:
+        return str(self.cleaned_data["region"]).upper()
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        household = self.cleaned_data["group_is_household"]
+        self.instance.settings = {**self.instance.settings, "group_is_household": household}
+        return super().save(commit)
+
+
+@admin.register(Source)
+class SourceAdmin(AuditedModelAdmin):
+    """Where touchpoints come from. A source is switched off rather than deleted: its touchpoints go on naming it."""
+
+    form = SourceForm
+    list_display = ["name", "kind", "enabled", "keys_in_use", "refused", "created_at"]
+    list_filter = ["kind", "enabled"]
+    search_fields = ["name"]
+    inlines = [WriteKeyInline, RefusalInline]
+    actions = ["new_key"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        rows: QuerySet[Source] = super().get_queryset(request)
+        return rows.prefetch_related("write_keys", "refusals")
+
+    def get_inlines(self, request: HttpRequest, obj: Source | None) -> Any:
+        return self.inlines if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
+        own = obj is not None and obj.kind == INTERNAL
+        return not own and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
+        return False
+
+    @display(description=_("keys in use"))
+    def keys_in_use(self, source: Source) -> int:
+        return sum(key.revoked_at is None for key in source.write_keys.all())
+
+    @display(description=_("refused"))
+    def refused(self, source: Source) -> int:
+        return sum(refusal.count for refusal in source.refusals.all())
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        sources.seal(obj, clock.now())
+        super().save_model(request, obj, form, change)
+        self._show_key(request, obj)
+
+    def has_key_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.add_writekey")
+
+    @admin.action(description=_("Make a write key"), permissions=["key"])
+    def new_key(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        for source in chosen:
+            self._show_key(request, source)
+
+    def _show_key(self, request: HttpRequest, source: Source) -> None:
+        row, clear = sources.create_key(source.pk, clock.now())
+        self.audit(request, "add", row)
+        said = _("The write key of %(source)s is %(key)s. It is not stored: copy it now.")
+        messages.warning(request, said % {"source": source.name, "key": clear})
+
+
+@admin.register(WriteKey)
+class WriteKeyAdmin(ReadOnlyModelAdmin):
+    """Write keys; one that leaked is revoked here."""
+
+    list_display = ["prefix", "source", "created_at", "revoked_at"]
+    list_filter = ["source"]
+    list_select_related = ["source"]
+    actions = ["revoke"]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_writekey")
+
+    @admin.action(description=_("Revoke"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[WriteKey]) -> None:
+        for key in chosen:
+            try:
+                sources.revoke_key(key.pk, clock.now())
+            except DomainError as error:
+                messages.error(request, error.message)
+            else:
+                self.audit(request, "revoke", key)
+
+
+@admin.register(Refusal)
+class RefusalAdmin(ReadOnlyModelAdmin):
+    """What was refused, per source and reason."""
+
+    list_display = ["source", "reason", "count", "detail", "first_at", "last_at"]
+    list_filter = ["source"]
+    list_select_related = ["source"]
+    search_fields = ["reason"]
+    ordering = ["-last_at"]
+
+
+@admin.register(SetAside)
+class SetAsideAdmin(ReadOnlyModelAdmin):
+    """Touchpoints that failed alone. "Try again" gives them back to the lane under their own number."""
+
+    list_display = [
+        "number",
+        "state",
+        "source_name",
+        "error",
+        "tries",
+        "received_at",
+        "changed_at",
+    ]
+    list_filter = ["state"]
+    ordering = ["-number"]
+    actions = ["try_again"]
+    fields = [
+        "number", "state", "touchpoint", "source_name", "mode", "error", "tries", "received_at", "changed_at",
+    ]  # fmt: skip
+
+    @display(description=_("source"))
+    def source_name(self, row: SetAside) -> str:
+        source = Source.objects.filter(pk=row.source).first()
+        return source.name if source else str(row.source)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_setaside")
+
+    @admin.action(description=_("Try again"), permissions=["retry"])
+    def try_again(self, request: HttpRequest, chosen: QuerySet[SetAside]) -> None:
+        for row in chosen:
+            try:
+                aside.retry(row.number, actor(request), clock.now())
+            except DomainError as error:
+                messages.error(request, error.message)
+            else:
+                self.audit(request, "retry", row)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyModelAdmin):
+    """What the lane did, one transaction a row."""
+
+    list_display = ["id", "now", "mode", "touchpoints", "first_number", "last_number", "epoch"]
+    list_filter = ["mode"]
+    ordering = ["-pk"]
+
+
+@admin.register(LaneCommand)
+class LaneCommandAdmin(ReadOnlyModelAdmin):
+    """What people asked of the lane, and whether it could be done."""
+
+    list_display = ["id", "kind", "actor", "created_at", "done_at", "error"]
+    list_filter = ["kind"]
+    ordering = ["-pk"]
