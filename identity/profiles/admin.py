@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from identity import clock, pages
 from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin
+from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.policy import DEFAULT
 from identity.graph.types import Link
@@ -203,9 +204,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             messages.warning(request, _("This profile has no identifiers any more."))
             return HttpResponseRedirect(_list())
         links, refused = timeline.links(profile.pk)
-        key = pages.after(request.GET, int, str)
-        before = None if key is None else (int(key[0]), str(key[1]))
-        page = timeline.page(profile.pk, before=before, limit=TIMELINE)
+        page = timeline.page(profile.pk, before=_cursor(request), limit=TIMELINE)
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
         shown: list[Section] = [
             *sections.about(found, names),
@@ -232,9 +231,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             else None,
             "wish_form": WishForm() if self._may_wish(request) else None,
         }
-        answer = TemplateResponse(request, "identity/profile.html", context)
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return TemplateResponse(request, "identity/profile.html", context)
 
 
 def _sources(
@@ -246,6 +243,15 @@ def _sources(
     wishes = {int(row) for kind, _sep, row in said if kind == "source" and row.isdigit()}
     shown = {one.source for one in links} | {one.source for one in touchpoints}
     return wishes | shown
+
+
+def _cursor(request: HttpRequest) -> tuple[Instant, str] | None:
+    """Return where the timeline goes on; its beginning for an address that was tampered with."""
+    try:
+        key = pages.after(request.GET, int, str)
+    except DomainError:
+        return None
+    return None if key is None else (int(key[0]), str(key[1]))
 
 
 def _cards(found: portrait.Portrait) -> list[tuple[str, str]]:

@@ -14,6 +14,8 @@ from identity.errors import DomainError
         ({"profiles:read"}, "audiences:read", False),
         ({"*:read"}, "audiences:read", True),
         ({"*:read"}, "audiences:write", False),
+        ({"*:read"}, "pii:read", False),
+        ({"pii:read"}, "pii:read", True),
         ({"*"}, "audiences:write", True),
         (set(), "profiles:read", False),
     ],

@@ -1,0 +1,89 @@
+"""What operators do with sources and set-aside touchpoints."""
+
+import re
+
+import pytest
+
+from identity.privacy.models import AuditEntry
+from identity.touchpoints import aside, sources
+from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
+from identity.touchpoints.types import InboxRow, Mode
+from tests.identity.signing import SignIn
+
+pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+
+NOW = 1_700_000_000_000
+LIST = "/admin/identity/source/"
+
+
+def test_a_source_is_made_with_a_key_that_is_shown_once(sign_in: SignIn) -> None:
+    client = sign_in("operator")
+    asked = {"name": "Shop", "kind": "site", "enabled": "on", "region": "fr"}
+    answer = client.post(f"{LIST}add/", asked, follow=True)
+    [clear] = set(re.findall(r"wk_[0-9a-f]{48}", answer.content.decode()))
+    source = Source.objects.get(name="Shop")
+    assert (source.region, source.settings) == ("FR", {"group_is_household": False})
+    assert WriteKey.objects.get(digest=sources.digest(clear)).source == source
+    page = client.get(f"{LIST}{source.pk}/change/").content.decode()
+    assert clear[:8] in page
+    assert clear not in page
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {
+        "source.add",
+        "writekey.add",
+    }
+
+
+def test_a_changed_source_keeps_its_uuid_and_other_settings(sign_in: SignIn) -> None:
+    source = sources.create("Shop", "site", NOW)
+    Source.objects.filter(pk=source.pk).update(settings={"kept": 1})
+    asked = {"name": "Store", "kind": "app", "group_is_household": "on"}
+    sign_in("operator").post(f"{LIST}{source.pk}/change/", asked | _inlines())
+    changed = Source.objects.get()
+    assert (changed.name, changed.kind, changed.enabled) == ("Store", "app", False)
+    assert changed.uuid == source.uuid
+    assert changed.settings == {"kept": 1, "group_is_household": True}
+
+
+def _inlines() -> dict[str, str]:
+    return {
+        f"{name}-{part}_FORMS": "0"
+        for name in ("write_keys", "refusals")
+        for part in ("TOTAL", "INITIAL")
+    }
+
+
+def test_a_source_gets_another_key_and_the_leaked_one_is_revoked(sign_in: SignIn) -> None:
+    client = sign_in("operator")
+    source = sources.create("Shop", "site", NOW)
+    old, _clear = sources.create_key(source.pk, NOW)
+    client.post(LIST, {"action": "new_key", "_selected_action": [source.pk]})
+    assert WriteKey.objects.count() == 2
+    client.post("/admin/identity/writekey/", {"action": "revoke", "_selected_action": [old.pk]})
+    old.refresh_from_db()
+    assert old.revoked_at is not None
+
+
+def test_the_products_own_source_is_not_changed(sign_in: SignIn) -> None:
+    own = sources.internal(NOW)
+    sign_in("admin").post(f"{LIST}{own.pk}/change/", {"name": "x", "kind": "site"} | _inlines())
+    assert Source.objects.get().name == "Filrouge"
+
+
+def test_a_viewer_may_look_only(sign_in: SignIn) -> None:
+    client = sign_in("viewer")
+    source = sources.create("Shop", "site", NOW)
+    client.post(LIST, {"action": "new_key", "_selected_action": [source.pk]})
+    assert client.get(f"{LIST}add/").status_code == 403
+    assert not WriteKey.objects.exists()
+
+
+def test_a_set_aside_touchpoint_is_tried_again(sign_in: SignIn) -> None:
+    aside.trying(InboxRow(7, 1, Mode.LIVE, NOW, b"sealed"), NOW)
+    aside.set_aside(7, "t", "ValueError: no", NOW)
+    client = sign_in("operator")
+    chosen = {"action": "try_again", "_selected_action": [SetAside.objects.get().pk]}
+    client.post("/admin/identity/setaside/", chosen)
+    assert LaneCommand.objects.get().kind == aside.RETRY
+    again = client.post("/admin/identity/setaside/", chosen, follow=True).content.decode()
+    assert "no set-aside touchpoint has the number 7" in again
+    assert AuditEntry.objects.filter(action="setaside.retry").count() == 1
