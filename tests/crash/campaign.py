@@ -253,7 +253,7 @@ class Campaign:
 
 def run(directory: Path, *, kills: int, seed: int = 0) -> Report:
     """Run one campaign in the directory and return what it saw."""
-    sink = Sink(pause=0.02)
+    sink = Sink(pause=0.5)
     sink.start()
     try:
         settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(sink.port)}
