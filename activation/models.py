@@ -12,7 +12,14 @@ from activation.audiences.models import (
     Recheck,
 )
 from activation.channels.models import ChannelConfig
-from activation.deliveries.models import Delivery, DeliveryStep, Reaction, Template
+from activation.deliveries.models import (
+    Delivery,
+    DeliveryStep,
+    ListEntry,
+    PartnerList,
+    Reaction,
+    Template,
+)
 from activation.pressure.models import (
     ChannelWeight,
     Decision,
@@ -36,11 +43,13 @@ __all__ = [
     "DeliveryStep",
     "Intent",
     "LedgerRow",
+    "ListEntry",
     "ManualMember",
     "Match",
     "Membership",
     "MembershipLog",
     "MessageClass",
+    "PartnerList",
     "PersonCap",
     "Policy",
     "PolicyVersion",

@@ -1,5 +1,6 @@
 """Touchpoints about our own messages: Segment's names for e-mail, our own for the other channels. No Django, no clock."""
 
+import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from activation.deliveries.tokens import Sent
 from activation.deliveries.types import OpenKind, ReactionKind
 from identity.clock import Instant, to_datetime
+
+_LONGEST_ID = 100
 
 SENT = MappingProxyType(
     {"email": "Email Sent", "sms": "SMS Sent", "push": "Push Notification Sent"}
@@ -35,7 +38,13 @@ def sent_event(sent: Sent) -> dict[str, Any]:
     """Return the touchpoint that says that a message went out."""
     name = SENT.get(sent.channel, SENT_ELSEWHERE)
     event = event_of(sent, name, direction="outbound")
-    return {**event, "messageId": f"sent:{sent.key}", "timestamp": iso(sent.at)}
+    return {**event, "messageId": message_id("sent", sent.key), "timestamp": iso(sent.at)}
+
+
+def message_id(*parts: str) -> str:
+    """Return a messageId of fewer than 100 characters, the same for the same parts."""
+    text = ":".join(parts)
+    return text if len(text) < _LONGEST_ID else hashlib.sha256(text.encode()).hexdigest()
 
 
 def iso(at: Instant) -> str:

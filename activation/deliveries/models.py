@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from activation.audiences.models import Audience
 from activation.deliveries.types import DeliveryStatus
 from identity.fields import InstantField
 from identity.profiles.models import Identifier
@@ -145,3 +146,56 @@ class Reaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.delivery_id}"
+
+
+class PartnerList(models.Model):
+    """What a partner (a DSP) pulls: the identifiers of one namespace, of an audience or of everybody, and who is at a cap.
+
+    `number` counts changes: a partner that has seen up to n asks for what came after.
+    """
+
+    channel = models.CharField(_("channel"), max_length=60, default="display")
+    name = models.SlugField(_("name"), max_length=100)
+    namespace = models.CharField(_("namespace"), max_length=60)
+    audience = models.ForeignKey(
+        Audience,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="partner_lists",
+        verbose_name=_("audience"),
+    )
+    message_class = models.CharField(_("message class"), max_length=60, default="marketing")
+    number = models.BigIntegerField(default=0, editable=False)
+    refreshed_at = InstantField(_("refreshed"), null=True, editable=False)
+    created_at = InstantField(_("created"), editable=False)
+
+    class Meta:
+        verbose_name = _("partner list")
+        verbose_name_plural = _("partner lists")
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "name"], name="partner_list_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}/{self.name}"
+
+
+class ListEntry(models.Model):
+    """What a partner was last told about an identifier; an entry that is out stays, so that the partner hears of it."""
+
+    list = models.ForeignKey(PartnerList, models.CASCADE, db_index=False, related_name="entries")
+    identifier = models.ForeignKey(Identifier, models.CASCADE)
+    state = models.CharField(_("state"), max_length=10)  # in, capped, out
+    number = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("entry of a partner list")
+        verbose_name_plural = _("entries of partner lists")
+        constraints = [
+            models.UniqueConstraint(fields=["list", "identifier"], name="list_entry_once")
+        ]
+        indexes = [models.Index(fields=["list", "number", "id"], name="list_entry_changes")]
+
+    def __str__(self) -> str:
+        return f"{self.identifier_id}: {self.state}"

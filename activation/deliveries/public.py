@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from activation.deliveries import machines
-from activation.deliveries.events import event_of, iso
+from activation.deliveries.events import event_of, iso, message_id
 from activation.deliveries.links import addresses
 from activation.deliveries.tokens import BadToken, Purpose, Sent
 from activation.deliveries.types import OpenKind
@@ -76,7 +76,7 @@ async def unsubscribe(call: Call) -> Reply:
         return _ask(call)
     event = event_of(sent, "Unsubscribed", both=True)
     try:
-        await call.record([_once(event, call, f"unsubscribed:{sent.key}")])
+        await call.record([_once(event, call, message_id("unsubscribed", sent.key))])
     except InboxAway:
         return _page(call, 503, {"Retry-After": "5"}, "away")
     return _page(call, 200, {}, "done")

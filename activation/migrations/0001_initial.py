@@ -324,6 +324,38 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PartnerList',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(default='display', max_length=60, verbose_name='channel')),
+                ('name', models.SlugField(max_length=100, verbose_name='name')),
+                ('namespace', models.CharField(max_length=60, verbose_name='namespace')),
+                ('message_class', models.CharField(default='marketing', max_length=60, verbose_name='message class')),
+                ('number', models.BigIntegerField(default=0, editable=False)),
+                ('refreshed_at', identity.fields.InstantField(editable=False, null=True, verbose_name='refreshed')),
+                ('created_at', identity.fields.InstantField(editable=False, verbose_name='created')),
+                ('audience', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='partner_lists', to='activation.audience', verbose_name='audience')),
+            ],
+            options={
+                'verbose_name': 'partner list',
+                'verbose_name_plural': 'partner lists',
+            },
+        ),
+        migrations.CreateModel(
+            name='ListEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(max_length=10, verbose_name='state')),
+                ('number', models.BigIntegerField()),
+                ('identifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+                ('list', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='activation.partnerlist')),
+            ],
+            options={
+                'verbose_name': 'entry of a partner list',
+                'verbose_name_plural': 'entries of partner lists',
+            },
+        ),
+        migrations.CreateModel(
             name='PersonCap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -453,6 +485,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='membershiplog',
             index=models.Index(fields=['audience', 'at'], name='membership_log_audience'),
+        ),
+        migrations.AddConstraint(
+            model_name='partnerlist',
+            constraint=models.UniqueConstraint(fields=('channel', 'name'), name='partner_list_once'),
+        ),
+        migrations.AddIndex(
+            model_name='listentry',
+            index=models.Index(fields=['list', 'number', 'id'], name='list_entry_changes'),
+        ),
+        migrations.AddConstraint(
+            model_name='listentry',
+            constraint=models.UniqueConstraint(fields=('list', 'identifier'), name='list_entry_once'),
         ),
         migrations.AddConstraint(
             model_name='personcap',

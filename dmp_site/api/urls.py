@@ -7,6 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from activation.channels import api as channels
+from activation.deliveries import api as deliveries
 from dmp_site.console.health import Health
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
@@ -30,6 +32,8 @@ class Unknown(APIView):
 rooms: list[URLPattern | URLResolver] = [
     *profiles.urlpatterns,
     *privacy.urlpatterns,
+    *channels.urlpatterns,
+    *deliveries.urlpatterns,
     *journeys.urlpatterns,
 ]
 operations = [path("health", Health.as_view(), name="api-health")]

@@ -1,0 +1,124 @@
+"""Deliveries of a channel that is not built in: fetched, acknowledged, and reported on with a key of its own.
+
+Fetching is handing over: the delivery is marked before it is given out, and without an acknowledgement it becomes `unknown` after a
+while, as when a sender dies. It is not given out again by itself; a late acknowledgement or a receipt settles it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from activation.channels import registry
+from activation.channels.port import Message
+from activation.channels.registry import Description
+from activation.deliveries import claims, events, handover
+from activation.deliveries.composing import Composed
+from activation.deliveries.events import REACTIONS, event_of, iso
+from activation.deliveries.handover import Hands
+from activation.deliveries.models import Delivery
+from activation.deliveries.tokens import Sent
+from activation.deliveries.types import DeliveryStatus
+from activation.pressure import ledger
+from identity.clock import SECOND, Instant
+from identity.errors import DomainError
+from identity.touchpoints import door
+from identity.touchpoints.inbox.port import InboxAway
+
+_FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A message that was given out, to be acknowledged before `ack_before`."""
+
+    message: Message
+    message_class: str
+    ack_before: Instant
+
+
+def fetch(channel: str, limit: int, now: Instant, oldest: Instant | None) -> list[Handed]:
+    """Give out up to `limit` due deliveries. Raises NotFound, DomainError for a channel that nothing is fetched from."""
+    described = _fetched(channel)
+    if not described.enabled:
+        return []
+    handover.give_up_lost(now)
+    lease = described.ack_within * SECOND
+    hands = Hands(f"fetch:{channel}", {channel: described}, oldest, lease)
+    taken = claims.take(hands.token, [channel], now, limit, lease=lease)
+    given = [(one, handover.begin(one, hands, now)) for one in taken]
+    return [
+        Handed(found.message, one.message_class, now + lease)
+        for one, found in given
+        if isinstance(found, Composed)
+    ]
+
+
+def acknowledge(channel: str, keys: Mapping[str, str], now: Instant) -> list[str]:
+    """Note that these went out, given as key -> the provider's id (or ""); return the keys that changed."""
+    _fetched(channel)
+    changed = []
+    with transaction.atomic():
+        for row in _of_channel(channel, keys):
+            if claims.settle(
+                row.pk,
+                DeliveryStatus.SENT,
+                now,
+                token=row.lease_token,
+                provider_id=keys[row.key],
+            ):
+                ledger.commit({row.ledger_key: keys[row.key]})
+                changed.append(row.key)
+    return changed
+
+
+def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) -> list[str]:
+    """Bring receipts in at the front door: {key, event, id?, at?, properties?}; return the keys that are not of this channel.
+
+    Raises DomainError for an event that is no receipt, and when the door cannot take them now.
+    """
+    registry.describe(channel)
+    known = {row.key: row for row in _of_channel(channel, {one["key"] for one in receipts})}
+    touchpoints = [_event(known[one["key"]], one, now) for one in receipts if one["key"] in known]
+    try:
+        refused = door.post(touchpoints) if touchpoints else []
+    except (InboxAway, door.DoorRefuses) as error:
+        raise DomainError("inbox_away", "receipts cannot be stored now", status=503) from error
+    if refused:
+        raise DomainError("bad_receipt", refused[0].message, status=400)
+    return sorted({one["key"] for one in receipts} - known.keys())
+
+
+def _fetched(channel: str) -> Description:
+    described = registry.describe(channel)
+    if not described.pull:
+        raise DomainError("not_fetched", f"deliveries of {channel} are sent, not fetched")
+    return described
+
+
+def _of_channel(channel: str, keys: Collection[str]) -> list[Delivery]:
+    rows = Delivery.objects.filter(channel=channel, key__in=sorted(keys))
+    return list(rows.select_related("owner", "address"))
+
+
+def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str, Any]:
+    """Make the touchpoint of a receipt: once under its own id, else once per delivery and event."""
+    name = str(receipt["event"])
+    if name not in REACTIONS:
+        raise DomainError("bad_receipt", f"{name} is no receipt", status=400)
+    address = row.address.key if row.address else ""
+    sent = Sent(row.key, row.owner.key, address, row.channel, row.message_class, now)
+    said = {
+        str(field): value
+        for field, value in receipt.get("properties", {}).items()
+        if field not in _FORBIDDEN
+    }
+    own = event_of(sent, name, both=name in {"Unsubscribed", "Email Marked as Spam"})
+    mark = receipt.get("id") or name
+    return {
+        **own,
+        "messageId": events.message_id("receipt", row.key, str(mark)),
+        "timestamp": receipt.get("at") or iso(now),
+        "properties": {**said, **own["properties"]},
+    }

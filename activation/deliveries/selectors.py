@@ -1,0 +1,152 @@
+"""Reads of deliveries and templates."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, OuterRef, QuerySet, Subquery
+
+from activation.deliveries import markup, rendering
+from activation.deliveries.models import Delivery, PartnerList, Template
+from activation.deliveries.rendering import Parts
+from activation.deliveries.types import DeliveryStatus
+from identity.errors import DomainError, NotFound
+
+PANEL = 20
+SAMPLE: Mapping[str, Any] = {
+    "traits": {},
+    "person": {"first_name": "Alice", "last_name": "Martin", "name": "Alice Martin"},
+    "event": {},
+    "unsubscribe_url": "#unsubscribe",
+}
+
+
+def delivery(key: str) -> Delivery:
+    """Return one delivery. Raises NotFound."""
+    found = Delivery.objects.select_related("owner", "template").filter(key=key).first()
+    if found is None:
+        raise NotFound("unknown_delivery", f"there is no delivery {key}")
+    return found
+
+
+def timeline(row: Delivery) -> list[dict[str, Any]]:
+    """Return what happened to a delivery, in order: when it was queued, handed over and settled, tries, reactions."""
+    told = [(row.created_at, "queued", "", "")]
+    if row.handed_at:
+        told.append((row.handed_at, "handing_over", "", "sender"))
+    if row.settled_at:
+        told.append((row.settled_at, row.status, row.reason, ""))
+    told += [(one.at, one.status, one.reason, one.actor) for one in row.steps.all()]
+    told += [(one.at, one.kind, one.open_kind or one.url, "") for one in row.reactions.all()]
+    return [
+        {"at": at, "what": what, "detail": detail, "by": by}
+        for at, what, detail, by in sorted(told, key=lambda line: line[0])
+    ]
+
+
+def deliveries(filters: Mapping[str, str]) -> QuerySet[Delivery]:
+    """Return deliveries by channel, status, journey or profile; other names are ignored."""
+    rows = Delivery.objects.select_related("template")
+    columns = {"journey": "journey", "profile": "owner__profile__uid"}
+    chosen: dict[str, Any] = {
+        name: filters[name] for name in ("channel", "status") if filters.get(name)
+    }
+    readers: tuple[tuple[str, Callable[[str], Any]], ...] = (("journey", int), ("profile", UUID))
+    for name, read in readers:
+        if text := filters.get(name):
+            chosen[columns[name]] = _value(name, text, read)
+    return rows.filter(**chosen)
+
+
+def templates() -> QuerySet[Template]:
+    """Return the newest version of each template."""
+    newest = (
+        Template.objects.filter(name=OuterRef("name"))
+        .values("name")
+        .annotate(newest=Max("version"))
+        .values("newest")
+    )
+    return Template.objects.filter(version=Subquery(newest))
+
+
+def template(name: str) -> Template:
+    """Return the newest version of a template. Raises NotFound."""
+    found = Template.objects.filter(name=name).order_by("-version").first()
+    if found is None:
+        raise NotFound("unknown_template", f"there is no template {name}")
+    return found
+
+
+def preview(parts: Parts, values: Mapping[str, Any]) -> Parts:
+    """Render with sample values; a name without one shows itself in brackets. Raises BadTemplate."""
+    filled: dict[str, Any] = {**SAMPLE, **values}
+    for name in sorted(rendering.names(parts)):
+        filled = _with(filled, name.split("."), f"[{name}]")
+    try:
+        return rendering.render(parts, filled)
+    except markup.MissingValue as error:
+        raise markup.BadTemplate("no_sample", f"give a sample value for {error.name}") from error
+
+
+def partner_list(channel: str, name: str) -> PartnerList:
+    """Return a list that a partner pulls. Raises NotFound."""
+    found = PartnerList.objects.filter(channel=channel, name=name).first()
+    if found is None:
+        raise NotFound("unknown_list", f"the channel {channel} has no list {name}")
+    return found
+
+
+def panel(profile_id: int) -> list[dict[str, Any]]:
+    """Return what a profile's page shows: the newest deliveries to it, with what became of each."""
+    rows = (
+        Delivery.objects.filter(owner__profile=profile_id)
+        .select_related("template")
+        .prefetch_related("reactions", "steps")
+        .order_by("-id")[:PANEL]
+    )
+    return [
+        {
+            "id": row.pk,
+            "key": row.key,
+            "channel": row.channel,
+            "message_class": row.message_class,
+            "template": str(row.template),
+            "journey": row.journey,
+            "status": row.status,
+            "reason": row.reason,
+            "due_at": row.due_at,
+            "handed_at": row.handed_at,
+            "reactions": [
+                {"kind": one.kind, "open_kind": one.open_kind, "at": one.at}
+                for one in row.reactions.all()
+            ],
+            "steps": [
+                {"at": one.at, "status": one.status, "reason": one.reason}
+                for one in row.steps.all()
+            ],
+        }
+        for row in rows
+    ]
+
+
+def unknown_count() -> int:
+    """Return how many deliveries wait for a receipt or a person."""
+    return Delivery.objects.filter(status=DeliveryStatus.UNKNOWN).count()
+
+
+def _value(name: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise DomainError("bad_filter", f"{name} cannot be {text[:40]!r}", status=400) from error
+
+
+def _with(values: dict[str, Any], path: list[str], shown: str) -> dict[str, Any]:
+    """Put a value where there is none; one that is there stays."""
+    name, *rest = path
+    inner = values.get(name)
+    if not rest:
+        return values if inner is not None else {**values, name: shown}
+    if inner is not None and not isinstance(inner, dict):
+        return values
+    return {**values, name: _with(inner or {}, rest, shown)}
