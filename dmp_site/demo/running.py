@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections
 
 from dmp_site import apikeys, setup
-from dmp_site.demo import catalogue, dataset, places
+from dmp_site.demo import catalogue, dataset, loading, places
 from dmp_site.demo import state as states
 from dmp_site.demo.state import State
 from dmp_site.processes import lifeline
@@ -91,7 +92,7 @@ class Demo:
             self._wait("the console", settings.CONSOLE_URL)
             self._wait("the shop", places.shop_url())
             self._announce(state)
-        except (Stopped, DomainError, OSError) as error:
+        except (Stopped, DomainError, OSError, httpx.HTTPError, loading.Wrong) as error:
             if not self._supervisor.stop.is_set():
                 self._failed = str(error)
                 self._supervisor.stop.set()
@@ -100,7 +101,13 @@ class Demo:
 
     def _load(self, state: State) -> None:
         """Do what earlier starts have not finished."""
+        stopped = self._supervisor.stop.wait
         steps: list[tuple[str, Callable[[], None]]] = [
+            *(
+                (part.file, partial(loading.load, part, self._say))
+                for part in loading.parts(state.weeks)
+            ),
+            ("figures", lambda: loading.check(state.api_key, stopped, self._say)),
             ("shop", lambda: catalogue.write(places.catalogue())),
         ]
         for name, step in steps:
