@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from identity import clock
 from identity.access import actor
+from identity.errors import DomainError
 from identity.fields import InstantField
 from identity.privacy import audit
 
@@ -85,6 +87,31 @@ class AuditedModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
     formfield_overrides = {
         InstantField: {"form_class": forms.DateTimeField, "widget": UnfoldAdminTextInputWidget}
     }
+
+
+class ServiceModelAdmin(AuditedModelAdmin):
+    """The base of pages whose `save_model` calls a service: what the service refuses is said on the form, nothing is saved."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Leave the audit entry to the service, which wrote it."""
+        return super(Audited, self).log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Leave the audit entry to the service, which wrote it."""
+        return super(Audited, self).log_change(request, obj, message)
 
 
 class ReadOnlyModelAdmin(AuditedModelAdmin):

@@ -25,7 +25,7 @@ class ChannelConfig(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PULL)
     enabled = models.BooleanField(_("enabled"), default=True)
     addressed_by = models.CharField(_("addressed by"), max_length=60, blank=True)
-    url = models.URLField(_("address"), max_length=500, blank=True)
+    url = models.CharField(_("address"), max_length=500, blank=True)
     secret_number = models.PositiveIntegerField(_("number of the secret"), default=1)
     rotating = models.BooleanField(
         _("also sign with the previous secret"),

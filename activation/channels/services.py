@@ -80,7 +80,7 @@ def _fill(row: ChannelConfig, values: Mapping[str, Any]) -> None:
     try:
         if row.kind == Kind.WEBHOOK:
             hosts.split(row.url)
-        row.clean_fields(exclude=["url"])
+        row.clean_fields()
     except hosts.Forbidden as error:
         raise DomainError("bad_address", str(error), status=400) from error
     except ValidationError as error:

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('pull', 'fetches its deliveries over the REST API'), ('webhook', 'is called with a signed request')], default='pull', max_length=10, verbose_name='kind')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('addressed_by', models.CharField(blank=True, max_length=60, verbose_name='addressed by')),
-                ('url', models.URLField(blank=True, max_length=500, verbose_name='address')),
+                ('url', models.CharField(blank=True, max_length=500, verbose_name='address')),
                 ('secret_number', models.PositiveIntegerField(default=1, verbose_name='number of the secret')),
                 ('rotating', models.BooleanField(default=False, verbose_name='also sign with the previous secret')),
                 ('ack_within', models.PositiveIntegerField(default=300, verbose_name='seconds to acknowledge')),
