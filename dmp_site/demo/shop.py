@@ -28,7 +28,7 @@ def policy() -> str:
     )
 
 
-def answers(window: visitor.Window, about: bytes) -> Answer:
+def answers(look: visitor.Look, about: bytes) -> Answer:
     """Return what answers requests. `about`: the JSON that the page reads first."""
 
     async def answer(ask: Ask) -> Page:
@@ -38,19 +38,19 @@ def answers(window: visitor.Window, about: bytes) -> Answer:
             case "/api/shop":
                 return Page(about, "application/json", headers={"cache-control": "no-store"})
             case "/api/me":
-                return await _me(window, ask)
+                return await _me(look, ask)
         return await asyncio.to_thread(_file, ask.path)
 
     return answer
 
 
-async def _me(window: visitor.Window, ask: Ask) -> Page:
+async def _me(look: visitor.Look, ask: Ask) -> Page:
     """Answer what is known of the visitor whose cookie this is; nobody can ask for another."""
     anonymous_id = own_id(ask.headers.get("cookie", ""))
     if not anonymous_id:
         return web.json(visitor.NOBODY)
     try:
-        return web.json(await window.look(anonymous_id))
+        return web.json(await look(anonymous_id))
     except visitor.Away:
         return web.json({"message": "the console does not answer"}, HTTPStatus.BAD_GATEWAY)
 
@@ -100,5 +100,7 @@ def serve(stop: threading.Event) -> None:
         state = states.load()
     window = visitor.Window(settings.CONSOLE_URL, state.api_key)
     web.serve(
-        web.application(answers(window, _about(state)), policy()), settings.DEMO_SHOP_BIND, stop
+        web.application(answers(window.look, _about(state)), policy()),
+        settings.DEMO_SHOP_BIND,
+        stop,
     )

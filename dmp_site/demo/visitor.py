@@ -1,7 +1,7 @@
 """What the shop shows visitors of their own profile, asked of the product's REST API with a key that stays here."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 
 NOBODY: Mapping[str, Any] = {"profile": None, "audiences": [], "journeys": [], "timeline": []}
-SHOWN = 10  # touchpoints
+Look = Callable[[str], Awaitable[Mapping[str, Any]]]
+SHOWN = 8  # touchpoints
 _TIMEOUT = 5.0
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -36,7 +36,7 @@ class Ask:
     headers: Mapping[str, str]
 
 
-Answer = Callable[[Ask], Awaitable[Page]]
+Answer = Callable[[Ask], Coroutine[Any, Any, Page]]
 
 
 def json(value: object, status: int = HTTPStatus.OK) -> Page:

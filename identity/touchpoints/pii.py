@@ -58,7 +58,8 @@ class Cleaner:
         kept: dict[str, Any] = {}
         for key, value in payload.items():
             name = names.get(_plain(key))
-            if name is not None:
+            # {"email": true} is a wish and no address: consent is said like that.
+            if name is not None and not isinstance(value, bool):
                 self._take(name if top else f"{path}.{key}", value)
             else:
                 kept[key] = self._value(value, names, path, key)

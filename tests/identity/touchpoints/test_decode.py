@@ -222,6 +222,13 @@ def test_a_name_of_a_page_or_product_is_not_a_persons(one: One) -> None:
     assert (order.event, order.properties) == ("Order Completed", {"name": "Tea"})
 
 
+def test_a_wish_about_a_channel_is_not_its_address(one: One) -> None:
+    wish = {"marketing": {"email": True, "phone": False}}
+    traits = {"email": "alice@example.org", "consent": wish}
+    made = one(type="identify", userId="42", traits=traits)
+    assert made.traits == {"consent": wish}
+
+
 def test_contacts(one: One) -> None:
     view = one(type="page", userId="1")
     assert (view.direction, view.channel) == (Direction.INBOUND, "site")

@@ -38,10 +38,6 @@ function render(shop: Shop, known: Me, content: Content | null): void {
     h("p", { class: "eyebrow" }, h("i", {}), "Live from Filrouge"),
     h("h2", {}, "What it knows about you"),
     ...profile(known),
-    section("Audiences", "audiences", chips(known.audiences, "in none yet")),
-    known.journeys.length ? section("Journeys", "journeys", chips(known.journeys, "")) : null,
-    section("Site slot", "decision", h("code", {}, content ? JSON.stringify(content, null, 1) : "null")),
-    section("What happened", "timeline", timeline(known)),
     h(
       "p",
       { class: "links" },
@@ -49,6 +45,10 @@ function render(shop: Shop, known: Me, content: Content | null): void {
       known.profile &&
         h("a", { href: known.profile.url, target: "_blank", rel: "noopener" }, "Open in the console"),
     ),
+    section("Audiences", "audiences", chips(known.audiences, "in none yet")),
+    known.journeys.length ? section("Journeys", "journeys", chips(known.journeys, "")) : null,
+    section("Site slot", "decision", h("code", {}, content ? JSON.stringify(content, null, 1) : "null")),
+    section("What happened", "timeline", timeline(known)),
   );
 }
 
