@@ -13,7 +13,7 @@ from django.db import transaction
 from activation.audiences import building, members, refresh
 from activation.deliveries import queue, receipts
 from activation.deliveries.handover import POSTPONE
-from activation.pressure import ledger
+from activation.pressure import caps, ledger
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
@@ -30,6 +30,7 @@ DUE = 150  # wake-ups and clock changes in one transaction
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     members.ADD: members.execute_add,
     members.REMOVE: members.execute_remove,
+    caps.CHANGE: caps.execute_change,
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
     POSTPONE: queue.postpone,

@@ -1,6 +1,7 @@
 """Caps of one person's own: given by a journey ("three more ads this week, no more") or through the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from activation.pressure.types import PersonCap
 from identity.sql import Rows, execute
@@ -35,3 +36,13 @@ def change(caps: Sequence[PersonCap], context: BatchContext) -> None:
             ),
         ],
     )
+
+
+# --- The lane command, with the fields of PersonCap as payload ---
+
+CHANGE = "pressure.cap"
+
+
+def execute_change(payload: Mapping[str, Any], context: BatchContext) -> None:
+    """Carry out CHANGE."""
+    change([PersonCap(**payload)], context)

@@ -7,8 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from activation.audiences import api as audiences
 from activation.channels import api as channels
 from activation.deliveries import api as deliveries
+from activation.pressure import api as pressure
 from dmp_site.console.health import Health
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
@@ -34,6 +36,8 @@ rooms: list[URLPattern | URLResolver] = [
     *privacy.urlpatterns,
     *channels.urlpatterns,
     *deliveries.urlpatterns,
+    *audiences.urlpatterns,
+    *pressure.urlpatterns,
     *journeys.urlpatterns,
 ]
 operations = [path("health", Health.as_view(), name="api-health")]

@@ -1,0 +1,235 @@
+"""What people decide about pressure. The lane reads these rows at its next batch."""
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils.text import slugify
+
+from activation.audiences.models import Audience
+from activation.pressure import caps, documents
+from activation.pressure.documents import BadPolicy, PolicyDocument
+from activation.pressure.models import (
+    ChannelWeight,
+    MessageClass,
+    Policy,
+    PolicyState,
+    PolicyVersion,
+    QuietHours,
+)
+from activation.pressure.types import PolicyMode
+from identity.clock import Instant
+from identity.errors import DomainError, NotFound
+from identity.privacy import audit
+from identity.touchpoints import commands
+
+MAX_LIVE = 100
+
+
+def create(name: str, document: Any, *, slug: str = "", actor: str, now: Instant) -> Policy:
+    """Make a draft. Raises BadPolicy, or DomainError when the short name is taken."""
+    _check(documents.read(document))
+    policy = Policy(
+        name=_named(name),
+        slug=_slug(slug, name),
+        document=document,
+        created_at=now,
+        changed_at=now,
+    )
+    try:
+        with transaction.atomic():
+            policy.save(force_insert=True)
+            _audit(policy, "create", {}, actor, now)
+    except IntegrityError:
+        raise DomainError(
+            "slug_taken", f"there is a policy with the short name {policy.slug!r} already"
+        ) from None
+    return policy
+
+
+def change(
+    id_: int,
+    *,
+    name: str | None = None,
+    document: Any = None,
+    actor: str,
+    now: Instant,
+) -> Policy:
+    """Change the working copy; it holds when it is published. Raises NotFound, BadPolicy."""
+    with transaction.atomic():
+        policy = locked(id_)
+        if document is not None:
+            _check(documents.read(document), of=policy)
+            policy.document = document
+        policy.name = _named(name) if name is not None else policy.name
+        policy.changed_at = now
+        policy.save(update_fields=["name", "document", "changed_at"])
+        _audit(policy, "change", {}, actor, now)
+    return policy
+
+
+def publish(id_: int, *, actor: str, now: Instant) -> Policy:
+    """Let the working copy hold from the next batch on (no new version if nothing changed). Raises NotFound, BadPolicy."""
+    with transaction.atomic():
+        policy = locked(id_)
+        _check(documents.read(policy.document), of=policy)
+        if Policy.objects.filter(state=PolicyState.LIVE).exclude(pk=id_).count() >= MAX_LIVE:
+            raise DomainError("too_many_policies", f"at most {MAX_LIVE} policies can be live")
+        if policy.version is None or policy.version.document != policy.document:
+            policy.version = _new_version(policy, actor, now)
+        policy.state = PolicyState.LIVE
+        policy.changed_at = now
+        policy.save(update_fields=["version", "state", "changed_at"])
+        _audit(policy, "publish", {"version": policy.version.number}, actor, now)
+    return policy
+
+
+def archive(id_: int, *, actor: str, now: Instant) -> Policy:
+    """Take the policy out of force. Raises NotFound; DomainError while a live override names it."""
+    with transaction.atomic():
+        policy = locked(id_)
+        overrides = Policy.objects.filter(state=PolicyState.LIVE, version__document__base=id_)
+        if named := overrides.values_list("slug", flat=True).first():
+            raise DomainError("has_override", f"the override {named!r} is live; archive it first")
+        policy.state = PolicyState.ARCHIVED
+        policy.changed_at = now
+        policy.save(update_fields=["state", "changed_at"])
+        _audit(policy, "archive", {}, actor, now)
+    return policy
+
+
+def locked(id_: int) -> Policy:
+    """Return the policy, its row locked for the rest of the transaction. Raises NotFound."""
+    try:
+        return Policy.objects.select_for_update(of=("self",)).select_related("version").get(pk=id_)
+    except Policy.DoesNotExist:
+        raise NotFound("no_policy", f"there is no policy {id_}") from None
+
+
+def set_weights(weights: Mapping[str, int], *, actor: str, now: Instant) -> None:
+    """Set what contacts over these channels weigh, in hundredths; what was reserved keeps its points."""
+    with transaction.atomic():
+        for channel, weight in weights.items():
+            ChannelWeight.objects.update_or_create(channel=channel, defaults={"weight": weight})
+        audit.record(actor, "pressure.weights", "activation.channelweight", dict(weights), now)
+
+
+def set_class(
+    name: str,
+    *,
+    weight: int,
+    obeys_caps: bool,
+    counts_toward_caps: bool,
+    actor: str,
+    now: Instant,
+) -> MessageClass:
+    """Describe a message class; what was reserved keeps its points and flags."""
+    flags = {
+        "weight": weight,
+        "obeys_caps": obeys_caps,
+        "counts_toward_caps": counts_toward_caps,
+    }
+    with transaction.atomic():
+        row, _ = MessageClass.objects.update_or_create(name=name, defaults=flags)
+        audit.record(actor, "pressure.class", f"activation.messageclass:{row.pk}", flags, now)
+    return row
+
+
+def add_quiet_hours(
+    name: str, start: time, end: time, channels: list[str], *, actor: str, now: Instant
+) -> QuietHours:
+    """Add quiet hours, local time. Raises DomainError for hours that end when they start."""
+    row = QuietHours(name=name, start=start, end=end, channels=channels)
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise DomainError("bad_hours", " ".join(error.messages), status=422) from None
+    with transaction.atomic():
+        row.save()
+        audit.record(actor, "quiethours.add", f"activation.quiethours:{row.pk}", {}, now)
+    return row
+
+
+def remove_quiet_hours(id_: int, *, actor: str, now: Instant) -> None:
+    """Delete quiet hours. Raises NotFound."""
+    with transaction.atomic():
+        if not QuietHours.objects.filter(pk=id_).delete()[0]:
+            raise NotFound("no_hours", f"there are no quiet hours {id_}")
+        audit.record(actor, "quiethours.remove", f"activation.quiethours:{id_}", {}, now)
+
+
+def ask_for_cap(
+    owner: int,
+    channel: str,
+    *,
+    limit: int,
+    window: Instant,
+    until: Instant,
+    actor: str,
+    now: Instant,
+) -> int:
+    """Ask the lane to give one person a cap of their own; return the command's row id."""
+    payload = {
+        "owner": owner,
+        "channel": channel,
+        "limit": limit,
+        "window": window,
+        "until": until,
+        "origin": actor,
+    }
+    with transaction.atomic():
+        command = commands.enqueue(caps.CHANGE, payload, actor, now)
+        detail = {"channel": channel, "limit": limit}
+        audit.record(actor, caps.CHANGE, f"identity.identifier:{owner}", detail, now)
+    return command
+
+
+def _check(document: PolicyDocument, of: Policy | None = None) -> None:
+    """Check what the document points at. Raises BadPolicy."""
+    if (
+        document.audience is not None
+        and not Audience.objects.filter(pk=document.audience).exists()
+    ):
+        raise BadPolicy(f"audience: there is no audience {document.audience}")
+    if document.base is None:
+        return
+    base = Policy.objects.filter(pk=document.base).first()
+    if base is None or base == of:
+        raise BadPolicy(f"base: there is no other policy {document.base}")
+    replaced = documents.read(base.version.document if base.version else base.document)
+    if replaced.mode is not PolicyMode.LIMIT:
+        raise BadPolicy("base: an override replaces a limit, not another override")
+    if replaced.unit is not document.unit:
+        raise BadPolicy(f"unit: {replaced.unit.value}, as the policy that it replaces")
+
+
+def _new_version(policy: Policy, actor: str, now: Instant) -> PolicyVersion:
+    last = policy.versions.aggregate(last=Max("number"))["last"] or 0
+    return PolicyVersion.objects.create(
+        policy=policy,
+        number=last + 1,
+        document=policy.document,
+        published_at=now,
+        published_by=actor,
+    )
+
+
+def _named(name: str) -> str:
+    found = name.strip()[:200]
+    if not found:
+        raise DomainError("no_name", "a policy needs a name", status=422)
+    return found
+
+
+def _slug(slug: str, name: str) -> str:
+    found = slugify(slug or name)[:100]
+    if not found:
+        raise DomainError("bad_slug", "give a short name of letters and digits", status=422)
+    return found
+
+
+def _audit(policy: Policy, verb: str, detail: dict[str, Any], actor: str, now: Instant) -> None:
+    audit.record(actor, f"policy.{verb}", f"activation.policy:{policy.pk}", detail, now)
