@@ -47,13 +47,14 @@ def test_an_audience_is_made_published_and_archived(console):
     assert "plan is “gold”" in page
     act(console, "audience", "publish", audience.pk)
     audience.refresh_from_db()
-    assert (audience.state, audience.version.number) == ("live", 1)
+    assert (audience.state, audience.versions.count()) == ("live", 1)
     change = reverse("admin:activation_audience_change", args=[audience.pk])
     assert console.get(change).status_code == 200
     red = GOLD.replace("gold", "red")
     console.post(change, {**INLINES, "name": "Red", "description": "", "rule": red})
     audience.refresh_from_db()
-    assert (audience.name, audience.slug, audience.rule["value"]) == ("Red", "gold", "red")
+    assert (audience.name, audience.slug) == ("Red", "gold")
+    assert "red" in str(audience.rule)
     act(console, "audience", "archive", audience.pk)
     audience.refresh_from_db()
     assert audience.state == "archived"
