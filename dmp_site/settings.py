@@ -271,4 +271,5 @@ Q_CLUSTER = {
     "poll": 1.0,
     "save_limit": 1000,
     "label": "Jobs",
+    "log_level": "WARNING",  # a heartbeat every few seconds is no news
 }
