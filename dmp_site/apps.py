@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class DmpSiteConfig(AppConfig):
     name = "dmp_site"
-    verbose_name = _("Site")
+    verbose_name = _("Operations")

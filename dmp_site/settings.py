@@ -182,6 +182,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
+FORMAT_MODULE_PATH = ["dmp_site.formats"]
 LOCALE_PATHS = [BASE_DIR / "dmp_site" / "locale"]
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # served from where they are installed: nothing to collect
@@ -203,6 +204,10 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Filrouge",
     "SITE_SYMBOL": "conversion_path",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "/static/console/icon.svg"}
+    ],
+    "STYLES": ["/static/console/console.css"],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

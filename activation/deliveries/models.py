@@ -85,6 +85,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         indexes = [
             models.Index(fields=["owner", "id"], name="delivery_owner"),
+            models.Index(fields=["handed_at"], name="delivery_handed"),
             models.Index(
                 fields=["due_at", "id"],
                 name="delivery_due",

@@ -18,6 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
+from activation.channels import registry
+from activation.deliveries.models import Delivery
+from activation.deliveries.types import DeliveryStatus
 from dmp_site import jobs
 from identity.clock import MINUTE, SECOND, Instant, from_datetime
 from identity.privacy.keys import KeysMissing, require_keys
@@ -26,9 +29,9 @@ from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.models import Lane, SetAside
 
 _MEGABYTE = 1_000_000
-_SILENT = 30 * SECOND  # a lane that says nothing for so long is stopped or hangs
 _CLUSTER_SILENT = 60 * SECOND
 _LATE = 5 * MINUTE
+_DUE = 3 * MINUTE  # longer than a channel that was away is left alone
 _CLOCKS_APART = 2 * MINUTE
 _PATIENCE = 2.0  # seconds
 
@@ -88,7 +91,7 @@ def the_lane(now: Instant) -> Finding:
     if beaten_at is None:
         return fault("lane", _("No lane has ever worked here."), "manage.py up")
     age = max(0, now - beaten_at) // SECOND
-    if age * SECOND > _SILENT:
+    if age > settings.LANE_TIMEOUT:
         what = _("The lane has said nothing for %(seconds)d s.") % {"seconds": age}
         return fault("lane", what, "manage.py worker --role lane")
     said = _("Epoch %(epoch)d, %(holder)s, heard %(seconds)d s ago.")
@@ -101,10 +104,10 @@ def backlog(now: Instant) -> Finding:
         waiting = inbox.reader().backlog()
     except ForeignInbox:
         return fault("backlog", _("There is no inbox to look at."), "manage.py setup")
-    what = _("%(live)d live and %(history)d history rows wait; the limit is %(limit)d.") % {
-        "live": waiting.live,
-        "history": waiting.history,
-        "limit": settings.INBOX_LIMIT,
+    what = _("%(live)s live and %(history)s history rows wait; the limit is %(limit)s.") % {
+        "live": f"{waiting.live:,}",
+        "history": f"{waiting.history:,}",
+        "limit": f"{settings.INBOX_LIMIT:,}",
     }
     if waiting.live + waiting.history >= settings.INBOX_LIMIT:
         full = _("The collector answers 429: senders try again later. ") + what
@@ -126,6 +129,24 @@ def cluster(now: Instant) -> Finding:
         what = _("The task cluster has not worked for %(seconds)d s.") % {"seconds": age // SECOND}
         return fault("jobs", what, "manage.py worker --role jobs")
     return ok("jobs", _("The task cluster worked %(seconds)d s ago.") % {"seconds": age // SECOND})
+
+
+def sender(now: Instant) -> Finding:
+    """Look whether due messages are handed over in time."""
+    pushed = [
+        name for name, one in registry.descriptions().items() if one.enabled and not one.pull
+    ]
+    waiting = Delivery.objects.filter(
+        status=DeliveryStatus.QUEUED, held=False, channel__in=pushed, due_at__lt=now - _DUE
+    )
+    first = waiting.order_by("due_at").first()
+    if first is None:
+        return ok("sender", _("No message is late."))
+    what = _("Messages for %(channel)s have been due for %(minutes)d minutes.") % {
+        "channel": first.channel,
+        "minutes": (now - from_datetime(first.due_at)) // MINUTE,
+    }
+    return fault("sender", what, "manage.py worker --role send")
 
 
 def collector(_now: Instant) -> Finding:
@@ -184,6 +205,7 @@ CHECKS: list[Callable[[Instant], Finding]] = [
     inbox_identity,
     the_lane,
     backlog,
+    sender,
     cluster,
     collector,
     disk,

@@ -88,8 +88,12 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups and links that this user may see, in unfold's form."""
     found = [
-        {"title": title, "separator": not title, "items": list(_items(request, entries))}
-        for title, entries in GROUPS
+        {
+            "title": title,
+            "separator": not title and number > 0,
+            "items": list(_items(request, entries)),
+        }
+        for number, (title, entries) in enumerate(GROUPS)
     ]
     return [group for group in found if group["items"]]
 

@@ -11,12 +11,17 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from activation.audiences.models import Audience
+from activation.audiences.models import State as AudienceState
+from activation.deliveries.models import Delivery
 from dmp_site.console import navigation
 from identity.clock import Instant, from_datetime, to_datetime
 from identity.profiles.models import Identifier
 from identity.touchpoints import inbox
 from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.models import Batch
+from journeys.publishing.models import Journey
+from journeys.publishing.models import State as JourneyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,29 @@ NUMBERS: list[Number] = [
         "identity.view_batch",
         "identity.batch",
         _touchpoints,
+    ),
+    Number(
+        _("Live audiences"),
+        _("Published audiences; their sizes are exact at the end of each batch."),
+        "activation.view_audience",
+        "activation.audience",
+        lambda _now: Audience.objects.filter(state=AudienceState.LIVE).count(),
+    ),
+    Number(
+        _("Live journeys"),
+        _("Published journeys that take people in."),
+        "journeys.view_journey",
+        "journeys.journey",
+        lambda _now: Journey.objects.filter(state=JourneyState.LIVE).count(),
+    ),
+    Number(
+        _("Messages today"),
+        _(
+            "Deliveries that were handed over to a channel since midnight in the installation's time zone."
+        ),
+        "activation.view_delivery",
+        "activation.delivery",
+        lambda now: Delivery.objects.filter(handed_at__gte=midnight(now)).count(),
     ),
     Number(
         _("Waiting"),

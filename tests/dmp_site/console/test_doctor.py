@@ -4,18 +4,21 @@ import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from activation.deliveries.models import Delivery, Template
+from activation.deliveries.types import DeliveryStatus
 from dmp_site import apikeys
 from dmp_site.console import checks
 from dmp_site.jobs.cluster import ROW as JOBS_ROW
 from dmp_site.models import JobsHeartbeat
 from identity.clock import MINUTE, now
 from identity.privacy.keys import make_keys
+from identity.profiles.models import Identifier, Profile
 from identity.touchpoints import inbox, installation, lane
 from identity.touchpoints.inbox.port import NewRow
 from identity.touchpoints.models import Lane, SetAside
@@ -121,6 +124,24 @@ def stopped_lane(_settings, _tmp_path):
     Lane.objects.update(heartbeat_at=now() - MINUTE)
 
 
+def late_messages(_settings, _tmp_path):
+    profile = Profile.objects.create(uid=uuid4(), founder="user_id:1", created_at=1)
+    owner = Identifier.objects.create(
+        key="user_id:1",
+        namespace="user_id",
+        kind="person",
+        priority=1,
+        first_number=1,
+        profile=profile,
+    )
+    template = Template.objects.create(name="hello", version=1, channel="email", created_at=1)
+    Delivery.objects.create(
+        key="1:send:1", ledger_key="1:send:1", owner=owner, profile=profile.pk, channel="email",
+        message_class="marketing", template=template, decision=1, status=DeliveryStatus.QUEUED,
+        created_at=1, due_at=now() - 5 * MINUTE,
+    )  # fmt: skip
+
+
 def no_collector(settings, _tmp_path):
     settings.COLLECTOR_BIND = f"127.0.0.1:{free_port()}"
 
@@ -140,6 +161,7 @@ FAULTS = {
     "full disk": (full_disk, "disk", "make room"),
     "dead cluster": (dead_cluster, "jobs", "worker --role jobs"),
     "stopped lane": (stopped_lane, "lane", "worker --role lane"),
+    "late messages": (late_messages, "sender", "worker --role send"),
     "no collector": (no_collector, "collector", "worker --role collector"),
     "clock ten minutes behind": (clock_set_back, "clock", "timedatectl"),
 }
