@@ -125,7 +125,7 @@ def stopped_lane(_settings, _tmp_path):
 
 
 def late_messages(_settings, _tmp_path):
-    profile = Profile.objects.create(uid=uuid4(), founder="user_id:1", created_at=1)
+    profile = Profile.objects.create(uid=str(uuid4()), founder="user_id:1", created_at=1)
     owner = Identifier.objects.create(
         key="user_id:1",
         namespace="user_id",

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from dmp_site import pipeline
 from identity.models import Identifier, Profile, ProfileMove, SetAside
+from identity.profiles import fold as fold_stage
 from identity.profiles.types import Resolved
 from identity.touchpoints import aside
 from identity.touchpoints.types import BatchContext
@@ -51,14 +51,14 @@ def test_evidence_that_is_set_aside_holds_nobody_together(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch is recorded whole, then fails at one row: its halves first see that row's links, later they must not."""
-    fold = pipeline.fold.fold
+    fold = fold_stage.fold
 
     def failing(resolved: Resolved, context: BatchContext) -> None:
         if any(each.touchpoint.event == "Poison" for each in resolved.arrivals):
             raise ValueError("a row that cannot be folded")
         fold(resolved, context)
 
-    monkeypatch.setattr(pipeline.fold, "fold", failing)
+    monkeypatch.setattr(fold_stage, "fold", failing)
     road.receive(
         {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
         {"event": "Poison", "userId": "alice", "anonymousId": "tablet"},
@@ -72,7 +72,7 @@ def test_evidence_that_is_set_aside_holds_nobody_together(
     assert not Identifier.objects.filter(contested=True).exists()
     assert "as the evidence says" in said("--check")
 
-    monkeypatch.setattr(pipeline.fold, "fold", fold)
+    monkeypatch.setattr(fold_stage, "fold", fold)
     aside.retry(SetAside.objects.get().number, "user:1", road.now)
     road.run()
     assert Identifier.objects.filter(contested=True).count() == 4
