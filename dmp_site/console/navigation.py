@@ -41,6 +41,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
         _("What with"),
         [
             Entry("activation.audience", "groups"),
+            Entry("activation.membershiplog", "swap_horiz"),
             Entry("activation.template", "draft"),
             Entry("activation.channelconfig", "hub"),
             Entry("activation.policy", "speed"),
@@ -49,6 +50,8 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
             Entry("activation.messageclass", "label"),
             Entry("activation.channelweight", "balance"),
             Entry("activation.delivery", "send"),
+            Entry("activation.partnerlist", "list_alt"),
+            Entry("activation.ledgerrow", "menu_book"),
             Entry("activation.decision", "rule"),
         ],
     ),
