@@ -14,7 +14,7 @@ from journeys.enrolments import selectors
 
 # The collector adds what lets a page of another origin read the answer, and answers preflights.
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
-_MOST_SLOTS = 50
+MOST_SLOTS = 50
 
 
 async def decide(call: Call) -> Reply:
@@ -22,7 +22,7 @@ async def decide(call: Call) -> Reply:
     anonymous_id = call.query.get("anonymousId", "")
     if not anonymous_id:
         return _json(400, {"code": "no_anonymous_id", "message": "anonymousId is missing"})
-    wanted = [name for name in call.query.get("slots", "").split(",") if name][:_MOST_SLOTS]
+    wanted = [name for name in call.query.get("slots", "").split(",") if name][:MOST_SLOTS]
     try:
         return await sync_to_async(_decide)(anonymous_id, wanted, call.now)
     except (OperationalError, InterfaceError):

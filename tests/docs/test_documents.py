@@ -1,6 +1,7 @@
 """The documentation, checked where a machine can: links, commands, settings, Makefile targets."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ VARIABLE = re.compile(r"env\.(?:text|secret|integer|flag|names)\(\s*\"([A-Z_]+)\
 
 def everything() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+
+
+def sources() -> Iterator[Path]:
+    for floor in (*FLOORS, "tests", "benchmarks"):
+        for path in (ROOT / floor).rglob("*.py"):
+            if "node_modules" not in path.parts:
+                yield path
 
 
 def slug(heading: str) -> str:
@@ -70,6 +78,16 @@ def test_every_setting_is_named():
     assert len(read) > 20
     documents = everything()
     assert sorted(name for name in read if f"FILROUGE_{name}" not in documents) == []
+
+
+def test_every_document_that_the_code_names_exists():
+    named = {
+        (document, path.relative_to(ROOT))
+        for path in sources()
+        for document in re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5
+    assert {one for one in named if not (ROOT / one[0]).is_file()} == set()
 
 
 def test_every_target_of_make_that_is_named_exists():

@@ -97,15 +97,15 @@ async def _reply(table: Table, request: Request) -> Reply:
         return Problem(500, "fault", "this is our fault, and logged").reply()
 
 
-def public(collection: Collection, routes: Sequence[Route], clock: Callable[[], Instant]) -> App:
-    """Return the application of the public port: collection, health and what the floors offer."""
+def public(collection: Collection, routes: Sequence[Route], clock: Callable[[], Instant]) -> Table:
+    """Return what the public port answers: collection, health and what the floors offer."""
     exact = {**collection.exact(), ("GET", "/health"): _alive}
     prefixes = dict(collection.prefixes())
     for route in routes:
         handler = _offered(route, collection.intake, clock)
         for method in route.methods:
             (prefixes if route.path.endswith("/") else exact)[method, route.path] = handler
-    return application(Table.of(exact, prefixes))
+    return Table.of(exact, prefixes)
 
 
 async def _alive(_request: Request) -> Reply:

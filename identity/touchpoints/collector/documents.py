@@ -6,7 +6,8 @@ from identity.touchpoints.collector.http import reply_json
 from identity.touchpoints.collector.keyring import Origin
 from identity.touchpoints.public import Reply
 
-_CACHE = {"Cache-Control": "public, max-age=300"}
+KEPT = 300  # seconds for which browsers may keep a settings document
+_CACHE = {"Cache-Control": f"public, max-age={KEPT}"}
 
 
 def segment_settings(write_key: str, collector_url: str) -> Reply:

@@ -20,6 +20,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = 4 * 1024 * 1024  # bytes, as sent and decompressed
+MOST_FIELDS = 1000  # of a query string
+REMEMBERED = 900  # seconds for which browsers may remember the answer to a preflight
 _DRAINED = 16 * LARGEST_BODY  # what is read and thrown away so that the client sees the answer
 _IN_LOOP = 64 * 1024  # compressed bytes; more is decompressed in a thread
 _GZIP = b"\x1f\x8b"
@@ -63,7 +65,7 @@ class Request:
         """The query string; of a name that comes twice the last value, undecodable bytes replaced."""
         if self._query is None:
             text = self.scope["query_string"].decode("latin-1")
-            self._query = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
+            self._query = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
         return self._query
 
     def header(self, name: bytes) -> str:
@@ -139,7 +141,7 @@ def preflight(request: Request) -> Reply:
     headers = {
         "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
         "Access-Control-Allow-Headers": wanted or _PREFLIGHT,
-        "Access-Control-Max-Age": "900",
+        "Access-Control-Max-Age": str(REMEMBERED),
     }
     return Reply(200, b"", headers)
 

@@ -83,7 +83,8 @@ class _Process:
             keyring = Keyring(ask, now)
             await keyring.renew()
             intake = Intake(self.committer, keyring, self.own)
-            public = app.public(Collection(intake, settings.COLLECTOR_URL), routes, now)
+            collection = Collection(intake, settings.COLLECTOR_URL)
+            public = app.application(app.public(collection, routes, now))
             async with (
                 _listening(public, settings.COLLECTOR_BIND) as outer,
                 _listening(

@@ -10,7 +10,7 @@ import msgspec
 from identity.touchpoints.imports.mapping import BadRow
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-_LONGEST_CELL = 1_000_000
+LONGEST_CELL = 1_000_000
 
 
 class BadFile(Exception):
@@ -32,7 +32,7 @@ def rows(path: Path, format_: str | None = None) -> Iterator[Read]:
 
 
 def _csv(path: Path) -> Iterator[Read]:
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         while True:
