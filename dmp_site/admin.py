@@ -18,7 +18,8 @@ from dmp_site import apikeys, jobs
 from dmp_site.api.authentication import known_scopes
 from dmp_site.models import ApiKey, Job
 from identity import clock
-from identity.admin_base import Audited, AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.access import actor
+from identity.admin_base import Audited, ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 
 admin.site.unregister(User)
@@ -80,7 +81,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(AuditedModelAdmin):
+class ApiKeyAdmin(ServiceModelAdmin):
     """Keys of API clients. A key is shown once; afterwards it can only be revoked."""
 
     form = ApiKeyForm
@@ -115,16 +116,16 @@ class ApiKeyAdmin(AuditedModelAdmin):
         return shown if obj else ["name", "scopes", "channel"]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001
-        clear = apikeys.seal(obj, clock.now())
-        super().save_model(request, obj, form, change)
+        """Hand the form to the service that the API calls too."""
+        key, clear = apikeys.create(now=clock.now(), actor=actor(request), **form.cleaned_data)
+        obj.pk, obj.prefix = key.pk, key.prefix
         said = _("The key is %(key)s. It is not stored: copy it now.") % {"key": clear}
         messages.warning(request, said)
 
     @admin.action(description=_("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: Any) -> None:
         for key in keys:
-            apikeys.revoke(key.prefix, clock.now())
-            self.audit(request, "revoke", key)
+            apikeys.revoke(key.prefix, clock.now(), actor=actor(request))
 
 
 @admin.register(Job)
@@ -164,8 +165,6 @@ class JobAdmin(ReadOnlyModelAdmin):
     def cancel(self, request: HttpRequest, chosen: Any) -> None:
         for job in chosen:
             try:
-                jobs.cancel(job.pk, clock.now())
+                jobs.cancel(job.pk, clock.now(), actor=actor(request))
             except DomainError as error:
                 messages.error(request, error.message)
-            else:
-                self.audit(request, "cancel", job)

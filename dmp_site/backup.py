@@ -19,12 +19,14 @@ from django.db import connections
 from dmp_site.processes.lock import FileLock
 from identity.clock import Instant
 from identity.errors import DomainError
+from identity.privacy import audit
 from identity.privacy.keys import keys_at, require_keys
 from identity.touchpoints import inbox, installation
 from identity.touchpoints.inbox.port import ForeignInbox, InboxTaken
 from identity.touchpoints.models import Installation
 
 MANIFEST = "manifest.json"
+ACTOR = "command:restore"
 
 
 def create(directory: Path, now: Instant, *, keys_to: Path | None = None) -> None:
@@ -68,7 +70,10 @@ def restore(directory: Path, now: Instant, *, keys_from: Path | None = None) -> 
         settings.KEYS_FILE.unlink(missing_ok=True)
         shutil.copy2(keys_from, settings.KEYS_FILE)
         settings.KEYS_FILE.chmod(0o600)
-    return [*said, *_look()]
+    looked = _look()
+    restored, detail = f"identity.installation:{installation.ROW}", {"of": manifest["created_at"]}
+    audit.record(ACTOR, "installation.restore", restored, detail, now)
+    return [*said, *looked]
 
 
 def _files() -> dict[str, Path]:

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from dmp_site import roles
 from identity import graph
 from identity.clock import Instant
+from identity.privacy import audit
 from identity.privacy.keys import Keys, KeysMissing, make_keys, require_keys
 from identity.touchpoints import inbox, installation, sources
 from identity.touchpoints.models import Installation
@@ -29,7 +30,7 @@ def ensure(now: Instant) -> list[str]:
     _join_stores(keys, now)
     sources.internal(now)
     roles.ensure()
-    return said + _first_login()
+    return said + _first_login(now)
 
 
 def _make_keys() -> str:
@@ -72,7 +73,7 @@ def _join_stores(keys: Keys, now: Instant) -> None:
     installation.register(inbox=made, graph=graph.store().uuid(), keys=keys, now=now)
 
 
-def _first_login() -> list[str]:
+def _first_login(now: Instant) -> list[str]:
     """Make the first person who may sign in, unless there is somebody."""
     with transaction.atomic():
         if User.objects.exists():
@@ -81,5 +82,6 @@ def _first_login() -> list[str]:
         password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
         user = User.objects.create_superuser(name, password=password)
         user.groups.add(Group.objects.get(name="admin"))
+        audit.record(installation.SETUP, "user.add", f"auth.user:{user.pk}", {"first": True}, now)
     shown = "the password of FILROUGE_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else password
     return [f"Login      {name} / {shown}"]

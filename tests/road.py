@@ -43,7 +43,7 @@ class Road:
         self.loop = self.new_lane()
 
     def make_source(self, name: str, kind: str) -> Source:
-        return sources.create(name, kind, self.now)
+        return sources.create(name, kind, self.now, actor="tests")
 
     def new_lane(self) -> LaneLoop:
         """Take over as a new lane would."""

@@ -18,6 +18,7 @@ from identity import clock
 from identity.touchpoints import inbox, sources
 
 Say = Callable[[str], object]
+ACTOR = "command:demo"
 _COLUMNS = (
     "age",
     "income",
@@ -121,7 +122,7 @@ def load(part: Part, say: Say) -> None:
         written = part.write(fresh)
         fresh.replace(path)
         say(f"Importing {written:,} {part.what}")
-    sources.ensure(part.source, part.kind, clock.now())
+    sources.ensure(part.source, part.kind, clock.now(), actor=ACTOR)
     options: dict[str, Any] = {"source": part.source}
     if part.mapping is not None:
         options["mapping"] = path.with_suffix(".mapping.json")

@@ -24,7 +24,6 @@ from identity.clock import Instant
 from identity.errors import DomainError
 from identity.touchpoints import sources
 
-ACTOR = "command:demo"
 LOGIN = "admin"
 _PATIENCE = 120  # seconds until everything must answer
 
@@ -78,10 +77,9 @@ class Demo:
         user = User.objects.get(username=settings.ADMIN_USER)
         user.set_password(state.password)
         user.save(update_fields=["password"])
-        _, state.write_key = sources.create_key(
-            sources.ensure("Corner Market", "site", moment).pk, moment
-        )
-        _, state.api_key = apikeys.create("Corner Market", ["*:read"], moment)
+        shop = sources.ensure("Corner Market", "site", moment, actor=loading.ACTOR)
+        _, state.write_key = sources.create_key(shop.pk, moment, actor=loading.ACTOR)
+        _, state.api_key = apikeys.create("Corner Market", ["*:read"], moment, actor=loading.ACTOR)
         state.finished("login")
 
     def _guarded(self, state: State) -> None:

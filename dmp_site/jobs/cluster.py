@@ -109,4 +109,4 @@ def lapsed() -> None:
 
 def begin(kind: str) -> None:
     """Start a job that comes round regularly; a scheduled task."""
-    runner.start(kind, {}, "schedule", clock.now())
+    runner.start(kind, {}, runner.SCHEDULE, clock.now())

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
 from dmp_site.jobs.kinds import KINDS, Step
@@ -15,6 +16,7 @@ from dmp_site.models import Job
 from identity import clock
 from identity.clock import SECOND, Instant
 from identity.errors import DomainError, NotFound
+from identity.privacy import audit
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ SLICE = (
     8.0  # seconds: the worker ends within the supervisor's patience, and heartbeats are never late
 )
 LEASE = 60 * SECOND
+SCHEDULE = "schedule"  # the actor of jobs that come round by themselves
 
 
 class LeaseLost(Exception):
@@ -31,7 +34,8 @@ class LeaseLost(Exception):
 def start(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> Job:
     """Store a job and queue its first slice. An open job of the same kind and payload is returned instead."""
     if kind not in KINDS:
-        raise NotFound("unknown_job", f"there is no job of kind {kind!r}")
+        said = _("There is no job of the kind %(kind)s.") % {"kind": kind}
+        raise NotFound("unknown_job", said)
     with transaction.atomic():
         job = Job.objects.filter(kind=kind, payload=dict(payload), state__in=Job.OPEN).first()
         if job is not None:
@@ -39,17 +43,26 @@ def start(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> Jo
         job = Job.objects.create(
             kind=kind, payload=dict(payload), actor=actor, created_at=now, changed_at=now
         )
+        if actor != SCHEDULE:  # what comes round by itself is no change by anybody
+            audit.record(actor, "job.start", f"dmp_site.job:{job.pk}", {"kind": kind}, now)
     _queue(job.pk)
     return job
 
 
-def cancel(job: int, now: Instant) -> None:
-    """Ask a job to stop after its present step; one that waits stops at once. Raises DomainError when it is over."""
+def cancel(job: int, now: Instant, *, actor: str) -> None:
+    """Ask a job to stop after its present step; one that waits stops at once. Raises NotFound, DomainError when it is over."""
     with transaction.atomic():
         asked = Job.objects.filter(pk=job, state__in=Job.OPEN).update(cancel=True, changed_at=now)
         if not asked:
-            raise DomainError("job_over", f"job {job} is not there or is over already")
+            raise _not_open(job)
         Job.objects.filter(pk=job, token="").update(state=Job.State.CANCELLED)
+        audit.record(actor, "job.cancel", f"dmp_site.job:{job}", {}, now)
+
+
+def _not_open(job: int) -> DomainError:
+    if Job.objects.filter(pk=job).exists():
+        return DomainError("job_over", _("Job %(job)s is over already.") % {"job": job})
+    return NotFound("no_job", _("There is no job %(job)s.") % {"job": job})
 
 
 def requeue_lapsed(now: Instant) -> int:

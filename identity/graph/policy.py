@@ -20,6 +20,7 @@ import phonenumbers
 from identity.touchpoints.types import Identifier
 
 MAX_BYTES = 512
+REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO 3166
 MAX_IDENTIFIERS = 32  # links are pairwise, so the work grows with the square
 
 

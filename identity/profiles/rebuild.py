@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.db import transaction
+
 from identity.clock import Instant
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
+from identity.privacy import audit
 from identity.profiles import models
 from identity.profiles.moves import Wanted, changed, wanted
 from identity.profiles.resolve import REGROUP, places, uids_of
@@ -104,10 +107,16 @@ def _compare(evidence: Wanted, hubs: set[Identifier], report: Report) -> list[Id
 
 
 def _hand_over(identifiers: Sequence[Identifier], actor: str, now: Instant) -> int:
+    """Ask the lane to bring these where the evidence says; return how many commands that took."""
     slices = range(0, len(identifiers), SLICE)
-    for start in slices:
-        keys = [each.key for each in identifiers[start : start + SLICE]]
-        commands.enqueue(REGROUP, {"identifiers": keys}, actor, now)
+    if not slices:
+        return 0
+    with transaction.atomic():
+        for start in slices:
+            keys = [each.key for each in identifiers[start : start + SLICE]]
+            last = commands.enqueue(REGROUP, {"identifiers": keys}, actor, now)
+        detail = {"identifiers": len(identifiers), "commands": len(slices)}
+        audit.record(actor, REGROUP, f"identity.lanecommand:{last}", detail, now)
     return len(slices)
 
 

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from identity import clock
 from identity.access import actor
-from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.touchpoints import aside, sources
 from identity.touchpoints.decode import INTERNAL
@@ -26,13 +26,7 @@ from identity.touchpoints.models import (
     WriteKey,
 )
 
-KINDS = [
-    ("site", _("site")),
-    ("app", _("app")),
-    ("server", _("server")),
-    ("crm", _("CRM")),
-    ("ads", _("advertising")),
-]
+_HOUSEHOLD = "group_is_household"
 
 
 class _ReadOnlyInline(TabularInline):  # type: ignore[misc]
@@ -60,7 +54,9 @@ class RefusalInline(_ReadOnlyInline):
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
-    kind = forms.ChoiceField(label=_("kind"), choices=KINDS, widget=UnfoldAdminSelectWidget)
+    kind = forms.ChoiceField(
+        label=_("kind"), choices=[*sources.KINDS.items()], widget=UnfoldAdminSelectWidget
+    )
     group_is_household = forms.BooleanField(
         label=_("groups are households"),
         required=False,
@@ -76,17 +72,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         chosen = self.instance.settings or {}
         self.fields["group_is_household"].initial = chosen.get("group_is_household", False)
 
-    def clean_region(self) -> str:
-        return str(self.cleaned_data["region"]).upper()
-
-    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        household = self.cleaned_data["group_is_household"]
-        self.instance.settings = {**self.instance.settings, "group_is_household": household}
-        return super().save(commit)
-
 
 @admin.register(Source)
-class SourceAdmin(AuditedModelAdmin):
+class SourceAdmin(ServiceModelAdmin):
     """Where touchpoints come from. A source is switched off rather than deleted: its touchpoints go on naming it."""
 
     form = SourceForm
@@ -119,11 +107,12 @@ class SourceAdmin(AuditedModelAdmin):
         return sum(refusal.count for refusal in source.refusals.all())
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Hand the form to the service that the API calls too; a new source gets its first key at once."""
+        values, who = form.cleaned_data, actor(request)
         if change:
-            super().save_model(request, obj, form, change)
+            sources.change(obj.pk, values, clock.now(), actor=who)
             return
-        sources.seal(obj, clock.now())
-        super().save_model(request, obj, form, change)
+        obj.pk = sources.create(now=clock.now(), actor=who, **values).pk
         self._show_key(request, obj)
 
     def has_key_permission(self, request: HttpRequest) -> bool:
@@ -135,8 +124,7 @@ class SourceAdmin(AuditedModelAdmin):
             self._show_key(request, source)
 
     def _show_key(self, request: HttpRequest, source: Source) -> None:
-        row, clear = sources.create_key(source.pk, clock.now())
-        self.audit(request, "add", row)
+        _row, clear = sources.create_key(source.pk, clock.now(), actor=actor(request))
         said = _("The write key of %(source)s is %(key)s. It is not stored: copy it now.")
         messages.warning(request, said % {"source": source.name, "key": clear})
 
@@ -157,11 +145,9 @@ class WriteKeyAdmin(ReadOnlyModelAdmin):
     def revoke(self, request: HttpRequest, chosen: QuerySet[WriteKey]) -> None:
         for key in chosen:
             try:
-                sources.revoke_key(key.pk, clock.now())
+                sources.revoke_key(key.pk, clock.now(), actor=actor(request))
             except DomainError as error:
                 messages.error(request, error.message)
-            else:
-                self.audit(request, "revoke", key)
 
 
 @admin.register(Refusal)
@@ -210,8 +196,6 @@ class SetAsideAdmin(ReadOnlyModelAdmin):
                 aside.retry(row.number, actor(request), clock.now())
             except DomainError as error:
                 messages.error(request, error.message)
-            else:
-                self.audit(request, "retry", row)
 
 
 @admin.register(Batch)

@@ -1,9 +1,11 @@
 """Rows that fail alone: their tries, and setting them aside until somebody says "try again"."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
+from identity.privacy import audit
 from identity.touchpoints import commands
 from identity.touchpoints.models import SetAside
 from identity.touchpoints.types import InboxRow, Mode
@@ -15,7 +17,7 @@ TRIES = 3
 def trying(row: InboxRow, now: Instant) -> bool:
     """Write that one more attempt on this row alone begins; False, and nothing written, when its tries are used up."""
     with transaction.atomic():
-        entry, _ = SetAside.objects.get_or_create(
+        entry, _made = SetAside.objects.get_or_create(
             number=row.number,
             defaults={
                 "source": row.source,
@@ -46,21 +48,23 @@ def done(number: int) -> None:
 
 
 def retry(number: int, actor: str, now: Instant) -> int:
-    """Ask the lane to take the row once more, under its original number. Raises NotFound."""
+    """Ask the lane to take the row once more, under its original number; return the command's row id. Raises NotFound."""
     with transaction.atomic():
-        found = SetAside.objects.filter(number=number, state="aside").update(
-            state="again", tries=0, changed_at=now
-        )
-        if not found:
-            raise NotFound("not_set_aside", f"no set-aside touchpoint has the number {number}")
-        return commands.enqueue(RETRY, {"number": number}, actor, now)
+        entry = SetAside.objects.select_for_update().filter(number=number, state="aside").first()
+        if entry is None:
+            raise _not_set_aside(number)
+        SetAside.objects.filter(pk=entry.pk).update(state="again", tries=0, changed_at=now)
+        command = commands.enqueue(RETRY, {"number": number}, actor, now)
+        detail = {"number": number}
+        audit.record(actor, "setaside.retry", f"identity.setaside:{entry.pk}", detail, now)
+    return command
 
 
 def row(number: int) -> InboxRow:
     """Return the set-aside row as it was in the inbox. Raises NotFound."""
     entry = SetAside.objects.filter(number=number).first()
     if entry is None:
-        raise NotFound("not_set_aside", f"no set-aside touchpoint has the number {number}")
+        raise _not_set_aside(number)
     return InboxRow(
         number=entry.number,
         source=entry.source,
@@ -68,3 +72,8 @@ def row(number: int) -> InboxRow:
         received_at=from_datetime(entry.received_at),
         payload=bytes(entry.payload),
     )
+
+
+def _not_set_aside(number: int) -> NotFound:
+    said = _("No set-aside touchpoint has the number %(number)s.") % {"number": number}
+    return NotFound("not_set_aside", said)

@@ -5,10 +5,12 @@ from uuid import UUID
 from django.db import transaction
 
 from identity.clock import Instant
+from identity.privacy import audit
 from identity.privacy.keys import Keys
 from identity.touchpoints.models import Installation
 
 ROW = 1
+SETUP = "command:setup"  # the actor of what an installation is made with
 
 
 class Foreign(Exception):
@@ -18,7 +20,7 @@ class Foreign(Exception):
 def register(*, inbox: UUID, graph: UUID, keys: Keys, now: Instant) -> None:
     """Record which stores and keys belong together, once; afterwards the same as `verify`. Raises Foreign."""
     with transaction.atomic():
-        Installation.objects.get_or_create(
+        row, made = Installation.objects.get_or_create(
             pk=ROW,
             defaults={
                 "inbox": inbox,
@@ -28,6 +30,8 @@ def register(*, inbox: UUID, graph: UUID, keys: Keys, now: Instant) -> None:
                 "created_at": now,
             },
         )
+        if made:
+            audit.record(SETUP, "installation.add", f"identity.installation:{row.pk}", {}, now)
     verify(inbox=inbox, graph=graph, keys=keys)
 
 

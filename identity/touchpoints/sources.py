@@ -1,19 +1,36 @@
-"""Sources and their write keys: made and revoked here, by the admin, the API and `createkey`."""
+"""Sources and their write keys: made, changed and revoked here, by the admin, the API and commands alike. Each change is audited."""
 
 import hashlib
 import secrets
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from identity import clock
 from identity.clock import Instant
-from identity.errors import NotFound
+from identity.errors import DomainError, NotFound
+from identity.graph import policy
+from identity.privacy import audit
 from identity.touchpoints.decode import INTERNAL
+from identity.touchpoints.installation import SETUP
 from identity.touchpoints.models import Source, WriteKey
 
+KINDS: Mapping[str, str | Promise] = {
+    "site": gettext_lazy("site"),
+    "app": gettext_lazy("app"),
+    "server": gettext_lazy("server"),
+    "crm": gettext_lazy("CRM"),
+    "ads": gettext_lazy("advertising"),
+}
 _PREFIX = "wk_"
 _SHOWN = 8  # characters of a key that its list shows
+_LONGEST_NAME = 200
+_HOUSEHOLD = "group_is_household"
 
 
 def digest(write_key: str) -> str:
@@ -21,45 +38,127 @@ def digest(write_key: str) -> str:
     return hashlib.sha256(write_key.encode()).hexdigest()
 
 
-def create(name: str, kind: str, now: Instant, *, region: str = "") -> Source:
-    """Make a source. `kind`: site, app, server, crm, ads; `region` completes phone numbers (ISO 3166)."""
-    row = seal(Source(name=name, kind=kind, region=region.upper()), now)
-    row.save()
+def create(
+    name: str,
+    kind: str,
+    now: Instant,
+    *,
+    actor: str,
+    region: str = "",
+    group_is_household: bool = False,
+    enabled: bool = True,
+) -> Source:
+    """Make a source. `kind`: one of KINDS; `region` completes phone numbers (ISO 3166). Raises DomainError."""
+    row = Source(uuid=uuid.uuid4(), created_at=clock.to_datetime(now))
+    values = {
+        "name": name,
+        "kind": kind,
+        "region": region,
+        _HOUSEHOLD: group_is_household,
+        "enabled": enabled,
+    }
+    _fill(row, values)
+    return _added(row, actor, now)
+
+
+def change(source: int, values: Mapping[str, Any], now: Instant, *, actor: str) -> Source:
+    """Change name, kind, region, enabled or group_is_household; what is not named stays. Raises NotFound, DomainError."""
+    with transaction.atomic():
+        row = Source.objects.select_for_update().filter(pk=source).first()
+        if row is None:
+            raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
+        if row.kind == INTERNAL:
+            raise DomainError("own_source", _("The product's own source stays as it is."))
+        _fill(row, values)
+        row.save()
+        _audit(row, "change", {"fields": sorted(values)}, actor, now)
     return row
 
 
-def seal(source: Source, now: Instant) -> Source:
-    """Give a source that is not stored yet the uuid that its touchpoints' ids are made of."""
-    source.uuid = uuid.uuid4()
-    source.created_at = clock.to_datetime(now)
-    return source
-
-
-def ensure(name: str, kind: str, now: Instant) -> Source:
-    """Return the source of that name, made unless it exists."""
+def ensure(name: str, kind: str, now: Instant, *, actor: str) -> Source:
+    """Return the source of that name, made unless it exists. Raises DomainError."""
     with transaction.atomic():
         found = Source.objects.filter(name=name).order_by("pk").first()
-        return found or create(name, kind, now)
+        return found or create(name, kind, now, actor=actor)
 
 
 def internal(now: Instant) -> Source:
     """Return the product's own source: opens, clicks, unsubscribes, receipts. Made unless it exists."""
     with transaction.atomic():
         found = Source.objects.filter(kind=INTERNAL).order_by("pk").first()
-        return found or create("Filrouge", INTERNAL, now)
+        if found is not None:
+            return found
+        created = clock.to_datetime(now)
+        row = Source(uuid=uuid.uuid4(), created_at=created, name="Filrouge", kind=INTERNAL)
+        return _added(row, SETUP, now)
 
 
-def create_key(source: int, now: Instant) -> tuple[WriteKey, str]:
-    """Make a write key; return its row and the key itself, which nobody can show again."""
+def create_key(source: int, now: Instant, *, actor: str) -> tuple[WriteKey, str]:
+    """Make a write key; return its row and the key itself, which nobody can show again. Raises NotFound."""
     clear = _PREFIX + secrets.token_hex(24)
     with transaction.atomic():
+        if not Source.objects.filter(pk=source).exists():
+            raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
         row = WriteKey.objects.create(
             source_id=source, prefix=clear[:_SHOWN], digest=digest(clear), created_at=now
         )
+        detail = {"source": source}
+        audit.record(actor, "writekey.add", f"identity.writekey:{row.pk}", detail, now)
     return row, clear
 
 
-def revoke_key(key: int, now: Instant) -> None:
+def revoke_key(key: int, now: Instant, *, actor: str) -> None:
     """Let a write key write no longer; collectors know within two seconds. Raises NotFound."""
-    if not WriteKey.objects.filter(pk=key, revoked_at=None).update(revoked_at=now):
-        raise NotFound("no_such_key", f"no write key in use has the number {key}")
+    with transaction.atomic():
+        if not WriteKey.objects.filter(pk=key, revoked_at=None).update(revoked_at=now):
+            raise NotFound(
+                "no_such_key", _("No write key in use has the number %(key)s.") % {"key": key}
+            )
+        audit.record(actor, "writekey.revoke", f"identity.writekey:{key}", {}, now)
+
+
+def _added(row: Source, actor: str, now: Instant) -> Source:
+    with transaction.atomic():
+        row.save(force_insert=True)
+        _audit(row, "add", {"kind": row.kind}, actor, now)
+    return row
+
+
+def _fill(row: Source, values: Mapping[str, Any]) -> None:
+    """Set what is named, checked. Raises DomainError."""
+    if "name" in values:
+        row.name = _name(str(values["name"]))
+    if "kind" in values:
+        row.kind = _kind(str(values["kind"]))
+    if "region" in values:
+        row.region = _region(str(values["region"]))
+    if "enabled" in values:
+        row.enabled = bool(values["enabled"])
+    if _HOUSEHOLD in values:
+        row.settings = {**row.settings, _HOUSEHOLD: bool(values[_HOUSEHOLD])}
+
+
+def _name(name: str) -> str:
+    found = name.strip()
+    if not 1 <= len(found) <= _LONGEST_NAME or "\x00" in found:
+        raise DomainError("bad_name", _("A source has a name of 1 to 200 characters."), status=422)
+    return found
+
+
+def _kind(kind: str) -> str:
+    if kind not in KINDS:
+        said = _("A source is one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}
+        raise DomainError("bad_kind", said, status=422)
+    return kind
+
+
+def _region(region: str) -> str:
+    found = region.strip().upper()
+    if found and found not in policy.REGIONS:
+        said = _("A region is a country code of two letters, such as FR.")
+        raise DomainError("bad_region", said, status=422)
+    return found
+
+
+def _audit(row: Source, verb: str, detail: dict[str, Any], actor: str, now: Instant) -> None:
+    audit.record(actor, f"source.{verb}", f"identity.source:{row.pk}", detail, now)

@@ -13,7 +13,7 @@ from dmp_site import apikeys
 def call(client: Client) -> Any:
     """Call the API with a key that may read and write audiences and pressure."""
     scopes = [f"{room}:{verb}" for room in ("audiences", "pressure") for verb in ("read", "write")]
-    key = apikeys.create("tests", scopes, 1)[1]
+    key = apikeys.create("tests", scopes, 1, actor="tests")[1]
 
     def _call(method: str, path: str, body: Any = None) -> Any:
         return client.generic(

@@ -15,7 +15,7 @@ from identity.touchpoints import inbox, lane, sources
 from identity.touchpoints.inbox.port import NewRow
 from identity.touchpoints.models import Lane
 from identity.touchpoints.types import Mode
-source = sources.ensure("shop", "site", now())
+source = sources.ensure("shop", "site", now(), actor="tests")
 writer = inbox.writer()
 writer.append([NewRow(source.pk, Mode.LIVE, b"waiting") for _ in range({rows})], now())
 Lane.objects.update_or_create(pk=1, defaults={{"live_position": {position}}})
@@ -25,6 +25,11 @@ from identity.touchpoints import inbox
 from identity.touchpoints.models import Source
 reader = inbox.reader(); reader.check()
 print(Source.objects.filter(name="shop").count(), reader.backlog().live)
+"""
+AUDITED = """
+from identity.privacy.models import AuditEntry
+entry = AuditEntry.objects.order_by("pk").last()
+print(entry.actor, entry.action)
 """
 
 
@@ -61,6 +66,7 @@ def test_the_drill(site, copy):
     said = site.manage("restore", str(directory), "--keys", str(keys)).stdout
     assert "manage.py up" in said
     assert site.shell(STATE).split() == ["1", "6"]
+    assert site.shell(AUDITED).split() == ["command:restore", "installation.restore"]
     assert site.manage("setup").stdout == ""
 
 

@@ -47,6 +47,17 @@ def test_who_made_a_key_is_in_the_audit_log_and_the_key_is_not():
     assert key not in str(entry.detail)
 
 
+def test_a_source_that_is_made_for_a_key_is_in_the_audit_log_too():
+    createkey("--source", "shop", "--quiet")
+    createkey("--source", "shop", "--quiet")
+    entries = AuditEntry.objects.order_by("pk").values_list("actor", "action")
+    assert list(entries) == [
+        ("command:createkey", "source.add"),
+        ("command:createkey", "writekey.add"),
+        ("command:createkey", "writekey.add"),
+    ]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

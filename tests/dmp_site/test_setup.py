@@ -13,6 +13,10 @@ from django.contrib.auth.models import Group, User
 from identity.touchpoints.models import Installation, Source
 print(Installation.objects.count(), Source.objects.filter(kind="internal").count(), User.objects.count(), Group.objects.count())
 """
+AUDITED = """
+from identity.privacy.models import AuditEntry
+print(*AuditEntry.objects.filter(actor="command:setup").order_by("pk").values_list("action", flat=True))
+"""
 
 
 @pytest.fixture
@@ -31,6 +35,7 @@ def test_the_first_run_makes_all_and_shows_a_login_once(site):
     assert again == ""
     assert (site.directory / "keys.json").read_bytes() == before
     assert site.shell(COUNTS).split() == ["1", "1", "1", "5"]
+    assert site.shell(AUDITED).split() == ["installation.add", "source.add", "user.add"]
 
 
 def test_a_password_that_was_given_is_not_printed(site):

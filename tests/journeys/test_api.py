@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def call(client: Client) -> Any:
     world.templates()
-    key = apikeys.create("tests", ["journeys:read", "journeys:write"], 1)[1]
+    key = apikeys.create("tests", ["journeys:read", "journeys:write"], 1, actor="tests")[1]
 
     def _call(method: str, path: str, body: Any = None, **headers: str) -> Any:
         return client.generic(
@@ -89,7 +89,7 @@ def test_the_schema_is_published(call: Any) -> None:
 
 
 def test_nothing_without_the_scope(client: Client) -> None:
-    key = apikeys.create("tests", ["journeys:read"], 1)[1]
+    key = apikeys.create("tests", ["journeys:read"], 1, actor="tests")[1]
     headers = {"Authorization": f"Bearer {key}"}
     assert client.get("/api/v1/journeys", headers=headers).status_code == 200
     answer = client.post(

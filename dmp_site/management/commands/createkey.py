@@ -9,7 +9,6 @@ from dmp_site import apikeys
 from dmp_site.management.base import Documented
 from identity.clock import Instant, now
 from identity.errors import DomainError
-from identity.privacy import audit
 from identity.touchpoints import sources
 
 ACTOR = "command:createkey"
@@ -57,15 +56,13 @@ class Command(Documented):
 def _source(options: dict[str, Any], moment: Instant) -> tuple[str, str]:
     if options["scope"] or options["channel"]:
         raise CommandError("--scope and --channel belong to --api: a write key can only write")
-    source = sources.ensure(options["source"], options["kind"], moment)
-    key, clear = sources.create_key(source.pk, moment)
-    audit.record(ACTOR, "writekey.add", f"identity.writekey:{key.pk}", {}, moment)
+    source = sources.ensure(options["source"], options["kind"], moment, actor=ACTOR)
+    _key, clear = sources.create_key(source.pk, moment, actor=ACTOR)
     return clear, f"Write key of the source {source.name}; it is shown this once:"
 
 
 def _api(options: dict[str, Any], moment: Instant) -> tuple[str, str]:
     key, clear = apikeys.create(
-        options["api"], options["scope"], moment, channel=options["channel"]
+        options["api"], options["scope"], moment, actor=ACTOR, channel=options["channel"]
     )
-    audit.record(ACTOR, "apikey.add", f"dmp_site.apikey:{key.pk}", {"scopes": key.scopes}, moment)
     return clear, f"API key {key.name} ({', '.join(key.scopes)}); it is shown this once:"

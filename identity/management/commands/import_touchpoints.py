@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from identity.clock import SECOND, Instant, now
+from identity.errors import DomainError
 from identity.privacy.keys import KeysMissing
 from identity.touchpoints import door, sources
 from identity.touchpoints.imports import files, mapping
@@ -17,6 +18,8 @@ from identity.touchpoints.imports.mapping import AsEvents, Translator
 from identity.touchpoints.imports.run import Checkpoint, Import, Progress, fingerprint
 from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.types import Mode
+
+ACTOR = "command:import_touchpoints"
 
 
 class Command(BaseCommand):
@@ -58,7 +61,13 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             progress = self._import(options, now())
-        except (mapping.BadMapping, files.BadFile, door.DoorRefuses, KeysMissing) as error:
+        except (
+            DomainError,
+            mapping.BadMapping,
+            files.BadFile,
+            door.DoorRefuses,
+            KeysMissing,
+        ) as error:
             raise CommandError(str(error)) from error
         except InboxAway as error:
             raise CommandError(
@@ -74,7 +83,7 @@ class Command(BaseCommand):
         file: Path = options["file"]
         if not file.is_file():
             raise files.BadFile(f"{file} is not there")
-        source = sources.ensure(options["source"], "crm", moment)
+        source = sources.ensure(options["source"], "crm", moment, actor=ACTOR)
         what = fingerprint(file, _digest(options["mapping"]), str(source.pk), options["mode"])
         with door.opened() as opened:
             return Import(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def call(client):
-    key = apikeys.create("tests", ["channels:read", "channels:write"], 1)[1]
+    key = apikeys.create("tests", ["channels:read", "channels:write"], 1, actor="tests")[1]
 
     def _call(method, path, body=None):
         return client.generic(

@@ -58,7 +58,7 @@ def posted(monkeypatch):
 @pytest.fixture
 def call(client):
     def _call(method, path, body=None, *, scopes=("*",), channel=""):
-        key = apikeys.create("tests", scopes, 1, channel=channel)[1]
+        key = apikeys.create("tests", scopes, 1, channel=channel, actor="tests")[1]
         return client.generic(
             method,
             f"/api/v1/{path}",

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.dmp_site.api.probe"
 
 
 def bearer(*scopes, channel=""):
-    return apikeys.create("tests", scopes, 1, channel=channel)[1]
+    return apikeys.create("tests", scopes, 1, channel=channel, actor="tests")[1]
 
 
 def get(client, path="/api/v1/probe", key=None):
@@ -60,10 +60,10 @@ def test_an_unknown_key_is_refused(client, key):
 
 def test_a_revoked_key_is_refused(client):
     key = bearer("things:read")
-    apikeys.revoke(key[:12], 2)
+    apikeys.revoke(key[:12], 2, actor="tests")
     assert get(client, key=key).status_code == 401
     with pytest.raises(NotFound):
-        apikeys.revoke("frk_nothing", 2)
+        apikeys.revoke("frk_nothing", 2, actor="tests")
 
 
 def test_a_view_that_names_no_scope_is_closed_even_for_the_highest_key(client):
@@ -87,7 +87,7 @@ def test_use_is_noted_once_a_minute():
 @pytest.mark.parametrize("scopes", [[], ["profiles"], ["Profiles:Read"], ["a:b:c"], [""]])
 def test_malformed_scopes_are_refused(scopes):
     with pytest.raises(DomainError):
-        apikeys.create("tests", scopes, 1)
+        apikeys.create("tests", scopes, 1, actor="tests")
 
 
 def _signed_in(role=None, **user):

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.dmp_site.api.probe"
 
 @pytest.fixture
 def key():
-    return apikeys.create("tests", ["*"], 1)[1]
+    return apikeys.create("tests", ["*"], 1, actor="tests")[1]
 
 
 @pytest.fixture

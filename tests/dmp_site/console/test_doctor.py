@@ -196,7 +196,7 @@ def test_set_aside_touchpoints_are_worth_a_look_and_no_fault():
 
 
 def test_the_api_tells_the_same(client, settings, tmp_path):
-    key = apikeys.create("monitor", ["health:read"], now())[1]
+    key = apikeys.create("monitor", ["health:read"], now(), actor="tests")[1]
     headers = {"Authorization": f"Bearer {key}"}
     assert client.get("/api/v1/health", headers=headers).json()["status"] == "ok"
     stopped_lane(settings, tmp_path)

@@ -108,16 +108,16 @@ def test_a_worker_that_lost_its_lease_writes_nothing(counting, monkeypatch):
 
 def test_cancelling(counting, monkeypatch):
     waiting = runner.start("count", {"to": 2}, "user:1", now())
-    runner.cancel(waiting.pk, now())
+    runner.cancel(waiting.pk, now(), actor="tests")
     waiting.refresh_from_db()
     assert waiting.state == "cancelled"
     runner.run(waiting.pk)
     with pytest.raises(DomainError):
-        runner.cancel(waiting.pk, now())
+        runner.cancel(waiting.pk, now(), actor="tests")
 
     running = runner.start("count", {"to": 2}, "user:1", now())
     Job.objects.filter(pk=running.pk).update(token="a", state="running")
-    runner.cancel(running.pk, now())
+    runner.cancel(running.pk, now(), actor="tests")
     running.refresh_from_db()
     assert (running.state, running.cancel) == ("running", True)
     lapse(running)

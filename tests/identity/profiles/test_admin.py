@@ -26,7 +26,7 @@ FIND = "/admin/identity/profile/find/"
 @pytest.fixture
 def alice() -> Profile:
     key, pii = mail(ADDRESS)
-    source = sources.create("Shop", "site", T0).pk
+    source = sources.create("Shop", "site", T0, actor="tests").pk
     whose = ("user_id:alice", "anonymous_id:c-1", key)
     take(
         touchpoint(1, of=("anonymous_id:c-1",), source=source),

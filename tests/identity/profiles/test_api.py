@@ -25,7 +25,7 @@ GUEST = ("anonymous_id:guest",)
 def alice() -> str:
     """Make somebody who looked around, signed in and bought; return the id of the profile."""
     key, pii = mail(ADDRESS)
-    source = sources.create("Shop", "site", T0).pk
+    source = sources.create("Shop", "site", T0, actor="tests").pk
     order = {"order_id": 7, "revenue": 12.5, "currency": "EUR"}
     take(touchpoint(1, of=GUEST, source=source, id=uid(1)))
     take(
@@ -63,7 +63,7 @@ class Api:
     """A caller with a key."""
 
     def __init__(self, *scopes: str) -> None:
-        key = apikeys.create("tests", scopes, 1)[1]
+        key = apikeys.create("tests", scopes, 1, actor="tests")[1]
         self._client = Client(headers={"Authorization": f"Bearer {key}"})
 
     def get(self, path: str, expect: int = 200) -> Any:

@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
+from identity.privacy.models import AuditEntry
 from identity.profiles import models, rebuild
 from identity.touchpoints.models import LaneCommand
 from tests.identity.graph.evidence import SMALL, events
@@ -52,6 +53,9 @@ def test_a_wrong_assignment_is_found_and_handed_to_the_lane(stages):
     command = LaneCommand.objects.get()
     assert (command.kind, command.actor) == ("profiles.regroup", "command:test")
     assert [each.key for each in rebuild.asked_for(command.payload)] == ["anonymous_id:c"]
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action) == ("command:test", "profiles.regroup")
+    assert entry.detail == {"identifiers": 1, "commands": 1}
 
 
 def test_lost_and_stray_identifiers_are_counted(stages):

@@ -93,9 +93,9 @@ class Collector:
         """Make a source of that name and a write key for it."""
         return self.shell(
             "from identity.touchpoints import sources\n"
-            f"source = sources.create({name!r}, 'site', 1)\n"
+            f"source = sources.create({name!r}, 'site', 1, actor='tests')\n"
             f"source.enabled = {enabled}; source.save()\n"
-            "print(sources.create_key(source.pk, 1)[1])"
+            "print(sources.create_key(source.pk, 1, actor='tests')[1])"
         )
 
     def rows(self) -> list[dict[str, Any]]:

@@ -148,7 +148,7 @@ def test_a_revoked_key_writes_no_longer(server: Collector) -> None:
     assert httpx.post(f"{server.url}/v1/page", json=page(), auth=(revoked, "")).status_code == 200
     server.shell(
         "from identity.touchpoints import sources; from identity.touchpoints.models import WriteKey\n"
-        f"sources.revoke_key(WriteKey.objects.get(prefix={revoked[:8]!r}).pk, 5)"
+        f"sources.revoke_key(WriteKey.objects.get(prefix={revoked[:8]!r}).pk, 5, actor='tests')"
     )
     for _ in range(200):
         if httpx.post(f"{server.url}/v1/page", json=page(), auth=(revoked, "")).status_code == 401:

@@ -21,7 +21,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def source() -> Source:
-    return sources.create("shop", "site", NOW, region="FR")
+    return sources.create("shop", "site", NOW, region="FR", actor="tests")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def one(source: Source) -> One:
 
 def test_the_id_is_derived_from_source_and_message(source: Source) -> None:
     event = {"type": "page", "anonymousId": "a", "messageId": "m1"}
-    other = sources.create("other", "site", NOW)
+    other = sources.create("other", "site", NOW, actor="tests")
     (touchpoint,) = decode([row(source, event), row(source, event)])
     assert touchpoint.id == str(uuid.uuid5(source.uuid, "m1"))
     assert decode([row(other, event)])[0].id != touchpoint.id

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def source() -> Source:
-    return sources.create("shop", "site", NOW)
+    return sources.create("shop", "site", NOW, actor="tests")
 
 
 def of_collector(number: int, *refused: tuple[int, str, str, int]) -> InboxRow:

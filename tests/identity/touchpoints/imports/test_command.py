@@ -23,6 +23,13 @@ def run(server: Collector, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+AUDITED = (
+    "from identity.privacy.models import AuditEntry\n"
+    "entry = AuditEntry.objects.order_by('pk').last()\n"
+    "print(entry.actor, entry.action)"
+)
+
+
 def test_a_csv_file_becomes_history_once(tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
@@ -35,6 +42,7 @@ def test_a_csv_file_becomes_history_once(tmp_path: Path) -> None:
     with collector(tmp_path / "data") as server:
         first = run(server, str(file), "--mapping", str(mapping), "--source", "crm", "--quiet")
         assert first.returncode == 0, first.stderr
+        assert server.shell(AUDITED) == "command:import_touchpoints source.add"
         assert "3 rows read, 1 of them bad" in first.stdout
         assert "none of the identifiers" in (folder / "customers.csv.bad.jsonl").read_text()
         rows = server.rows()
