@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
+from activation.pressure import services as pressure
 from dmp_site import roles
 from identity import graph
 from identity.clock import Instant
@@ -30,6 +31,7 @@ def ensure(now: Instant) -> list[str]:
     _join_stores(keys, now)
     sources.internal(now)
     roles.ensure()
+    pressure.seed()
     return said + _first_login(now)
 
 

@@ -1,6 +1,7 @@
 """Pages of the console: journeys with their drafts and states, people in them (read-only)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -113,7 +114,8 @@ class JourneyAdmin(AuditedModelAdmin):
         permissions=["change"], description=_("Publish; people inside stay in their version")
     )
     def publish(self, request: HttpRequest, queryset: QuerySet[Journey]) -> None:
-        self._each(request, queryset, services.publish)
+        urgent = request.user.has_perm("activation.send_urgent")
+        self._each(request, queryset, partial(services.publish, may_send_urgent=urgent))
 
     @admin.action(permissions=["change"], description=_("Pause: hold people where they are"))
     def pause(self, request: HttpRequest, queryset: QuerySet[Journey]) -> None:

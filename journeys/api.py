@@ -20,6 +20,7 @@ from journeys.publishing import selectors, services
 from journeys.publishing.models import Journey, JourneyVersion
 
 READ, WRITE = "journeys:read", "journeys:write"
+URGENT = "pressure:urgent"  # publish sends that go past caps and quiet hours
 _IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
@@ -235,6 +236,7 @@ class OneJourney(APIView):
 
 class Publish(APIView):
     required_scope = {"POST": WRITE}
+    further_scopes = [URGENT]
 
     @extend_schema(
         operation_id="publish_journey",
@@ -243,7 +245,10 @@ class Publish(APIView):
         parameters=[_IF_MATCH],
     )
     def post(self, request: Request, journey: int) -> Response:
-        """Publish the draft; `migration` says where people in older versions go. Problems are answered with 422."""
+        """Publish the draft; `migration` says where people in older versions go. Problems are answered with 422.
+
+        Urgent sends take the scope `pressure:urgent` too.
+        """
         form = _read(_Publish, request)
         return Response(
             _version(
@@ -251,6 +256,7 @@ class Publish(APIView):
                     journey,
                     etag=request.headers.get("If-Match"),
                     migration=form["migration"],
+                    may_send_urgent=caller(request).may(URGENT),
                     **_who(request),
                 )
             )

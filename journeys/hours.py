@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from activation.pressure.types import Quiet
+from activation.pressure.windows import instant_of, quiet_end
 from identity.clock import Instant, from_datetime, to_datetime
 
 
@@ -47,15 +49,15 @@ def is_zone(name: str) -> bool:
 
 
 def next_local(now: Instant, wanted: time, zone: ZoneInfo) -> Instant:
-    """Return the first instant after `now` at which clocks in the zone show `wanted` (a time that a change of clocks skips: right after it)."""
+    """Return the first instant after `now` at which clocks in the zone show `wanted`; for a time that spring skips, the jump itself."""
     today = to_datetime(now).astimezone(zone).date()
+    wall = wanted.replace(tzinfo=None, fold=0)
     for days in range(-1, 3):
-        there = datetime.combine(
-            today + timedelta(days=days), wanted.replace(tzinfo=None), tzinfo=zone
-        )
-        instant = from_datetime(there)
-        if instant > now:
-            return instant
+        day = datetime.combine(today + timedelta(days=days), wall)
+        # An hour that autumn repeats shows it twice.
+        for instant in (instant_of(day, zone), from_datetime(day.replace(tzinfo=zone, fold=1))):
+            if instant > now:
+                return instant
     raise AssertionError("a day has an end")
 
 
@@ -63,9 +65,5 @@ def quiet_until(now: Instant, quiet: QuietHours | None, zone: ZoneInfo) -> Insta
     """Return when the quiet hours that hold now end; None when it is not quiet."""
     if quiet is None or quiet.start == quiet.end:
         return None
-    there = to_datetime(now).astimezone(zone).time()
-    if quiet.start < quiet.end:
-        inside = quiet.start <= there < quiet.end
-    else:
-        inside = there >= quiet.start or there < quiet.end
-    return next_local(now, quiet.end, zone) if inside else None
+    end = quiet_end(Quiet(quiet.start, quiet.end), now, zone)
+    return end if end > now else None

@@ -11,17 +11,20 @@ from identity.clock import Instant
 from identity.profiles.types import Facts
 from journeys.matching import Seen
 
+FALLBACK = ":fallback"
+
 
 class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a place waits for.
 
     `since`: when the wait began (for a send: when it was first asked for). `until`: when it ends by itself; None = never.
-    `asked`: a send was asked for and not answered yet.
+    `asked`: a send was asked for and not answered yet. `fallback`: it is the one over the other channel.
     """
 
     since: Instant
     until: Instant | None = None
     asked: bool = False
+    fallback: bool = False
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,12 +53,16 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of the send with this key. `port` is the node's port to go on through; "" with `retry_at`: deferred."""
+    """What became of the send with this key. `port` is the node's port to go on through; "" with `retry_at`: deferred.
+
+    `when_capped`: what to do about a cap that refused it.
+    """
 
     key: str
     port: str
     retry_at: Instant | None = None
     reason: str = ""
+    when_capped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Ask for a message. `key` = "{enrolment}:{node}:{visit}"."""
+    """Ask for a message. `key` = "{enrolment}:{node}:{visit}", and FALLBACK behind it for the one over the other channel."""
 
     key: str
     node: str
@@ -89,6 +96,7 @@ class Send:
     when_capped: str
     due_at: Instant
     give_up_at: Instant | None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,5 @@ def _ask(claimed: Claimed, person: Facts) -> Ask:
         due_at=claimed.claimed_at,
         journey=claimed.journey,
         time_zone=person.time_zone,
+        urgent=claimed.urgent,
     )

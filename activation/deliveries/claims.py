@@ -37,6 +37,7 @@ class Claimed(NamedTuple):
     address: int | None
     address_key: str
     address_profile: int | None
+    urgent: bool = False
 
 
 def take(
@@ -66,7 +67,7 @@ def read(ids: Collection[int]) -> list[Claimed]:
     rows = Rows("taken", id="bigint")
     found = fetch(
         "SELECT d.id, d.key, d.ledger_key, d.channel, d.message_class, d.template_id, d.journey, d.facts, d.claimed_at, d.tries,"
-        " o.id, o.key, o.profile_id, a.id, COALESCE(a.key, ''), a.profile_id"
+        " o.id, o.key, o.profile_id, a.id, COALESCE(a.key, ''), a.profile_id, d.urgent"
         f" FROM {rows} JOIN activation_delivery AS d ON d.id = taken.id"
         " JOIN identity_identifier AS o ON o.id = d.owner_id"
         " LEFT JOIN identity_identifier AS a ON a.id = d.address_id ORDER BY d.due_at, d.id",

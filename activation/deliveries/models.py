@@ -69,6 +69,7 @@ class Delivery(models.Model):
     status = models.CharField(_("status"), max_length=20)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     held = models.BooleanField(_("held"), default=False)
+    urgent = models.BooleanField(_("urgent"), default=False)
     created_at = InstantField(_("queued"))
     due_at = InstantField(_("due"))
     tries = models.PositiveIntegerField(_("tries"), default=0)

@@ -86,7 +86,13 @@ def _result(request: SendRequest, decision: Decision, delivery: int | None) -> S
         return SendResult(
             request.key, Outcome.DEFERRED, decision.id, retry_at=retry_at, reason=decision.reason
         )
-    return SendResult(request.key, Outcome.CAPPED, decision.id, reason=decision.reason)
+    return SendResult(
+        request.key,
+        Outcome.CAPPED,
+        decision.id,
+        reason=decision.reason,
+        when_capped=decision.when_capped,
+    )
 
 
 def _refusal(request: SendRequest, known: _Known) -> str:
@@ -125,6 +131,7 @@ def _ask(request: SendRequest, person: Facts | None) -> Ask:
         time_zone=person.time_zone if person else "",
         when_capped=request.when_capped,
         give_up_at=request.give_up_at,
+        urgent=request.urgent,
     )
 
 
@@ -135,7 +142,7 @@ def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
     """
     rows = fetch(
         "SELECT d.key, d.ledger_key, d.owner_id, o.profile_id, d.channel, d.message_class, d.journey, d.version,"
-        " d.node, d.occurrence FROM activation_delivery AS d JOIN identity_identifier AS o ON o.id = d.owner_id"
+        " d.node, d.occurrence, d.urgent FROM activation_delivery AS d JOIN identity_identifier AS o ON o.id = d.owner_id"
         " WHERE d.id = %s AND d.status = %s",
         [payload["delivery"], DeliveryStatus.POSTPONED.value],
     )
@@ -152,6 +159,7 @@ def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
         version,
         node,
         occurrence,
+        urgent,
     ) = rows[0]
     ledger.release({ledger_key: "quiet_hours"})
     number = int(ledger_key.removeprefix(key).removeprefix(_AGAIN) or 0) + 1
@@ -168,6 +176,7 @@ def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
         node=node,
         occurrence=occurrence,
         time_zone=person.time_zone if person else "",
+        urgent=bool(urgent),
     )
     [decision] = reserve([ask], context)
     if not decision.passed and decision.earliest is not None:
@@ -243,6 +252,7 @@ def _queue(
         "facts": "text",
         "decision": "bigint",
         "due_at": "bigint",
+        "urgent": "boolean",
     }
     rows = Rows("passed", **columns)
     renamed = {"owner": "owner_id", "address": "address_id", "template": "template_id"}
@@ -280,4 +290,5 @@ def _row(request: SendRequest, known: _Known, decision: int, due_at: int) -> tup
         msgspec.json.encode(request.facts, order="deterministic").decode(),
         decision,
         due_at,
+        request.urgent,
     )

@@ -65,7 +65,8 @@ class SendRequest:
 
     `key` = "{enrolment}:{node}:{visit}" is the occurrence key of the ledger and of the delivery: never used twice.
     `owner` is the row id of the owner identifier that the ledger row and the delivery belong to (house.md, "Whose is it").
-    `when_capped` is skip | defer | exit | the step's default; `give_up_at` bounds a deferral.
+    `when_capped` is skip | defer | exit | fallback, "" = what the policy that refuses says; `give_up_at` bounds a deferral.
+    `urgent` goes past caps and quiet hours; who publishes the step must be allowed to.
     """
 
     key: str
@@ -80,14 +81,18 @@ class SendRequest:
     occurrence: int
     due_at: Instant
     priority: int = 0
-    when_capped: str = "skip"
+    when_capped: str = ""
     give_up_at: Instant | None = None
+    urgent: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The answer to one SendRequest. `decision` is the row id of the stored decision; `delivery` that of the queued row."""
+    """The answer to one SendRequest. `decision` is the row id of the stored decision; `delivery` that of the queued row.
+
+    `when_capped`: what the step is to do about a refusal by a cap, its own setting or else the policy's.
+    """
 
     key: str
     outcome: Outcome
@@ -95,3 +100,4 @@ class SendResult:
     delivery: int | None = None
     retry_at: Instant | None = None
     reason: str = ""
+    when_capped: str = ""

@@ -204,6 +204,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(max_length=20, verbose_name='status')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('held', models.BooleanField(default=False, verbose_name='held')),
+                ('urgent', models.BooleanField(default=False, verbose_name='urgent')),
                 ('created_at', identity.fields.InstantField(verbose_name='queued')),
                 ('due_at', identity.fields.InstantField(verbose_name='due')),
                 ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),

@@ -54,16 +54,26 @@ def _contacts(owners: Mapping[int, int], since: Instant) -> dict[int, list[Conta
 
 
 def _caps(owners: Mapping[int, int], since: Instant) -> dict[int, list[PersonCap]]:
+    """Return the caps that hold: per person and channel the last word, whichever of their identifiers it was given under.
+
+    It is found on reading, so that a merge changes no cap and a split gives them back.
+    """
     rows = Rows("owners", owner="bigint", profile="bigint")
-    found: dict[int, list[PersonCap]] = defaultdict(list)
-    for profile, *cap in fetch(
-        'SELECT owners.profile, c.owner_id, c.channel, c."limit", c."window", c.until, c.origin'
-        f" FROM {rows} JOIN activation_personcap AS c ON c.owner_id = owners.owner"
-        " WHERE c.until > %s ORDER BY c.id",
-        [*rows.of(owners.items()), since],
+    last: dict[tuple[int, str], tuple[Instant, list[PersonCap]]] = {}
+    for profile, changed_at, *cap in fetch(
+        'SELECT owners.profile, c.changed_at, c.owner_id, c.channel, c."limit", c."window", c.until, c.origin'
+        f" FROM {rows} JOIN activation_personcap AS c ON c.owner_id = owners.owner ORDER BY c.id",
+        rows.of(owners.items()),
     ):
-        found[profile].append(PersonCap(*cap))
-    return found
+        found = PersonCap(*cap)
+        spot = profile, found.channel
+        at, held = last.get(spot, (changed_at, []))
+        if changed_at >= at:
+            last[spot] = changed_at, [*(held if changed_at == at else ()), found]
+    caps: dict[int, list[PersonCap]] = defaultdict(list)
+    for (profile, _), (_, held) in last.items():
+        caps[profile] += [one for one in held if one.until > since]
+    return caps
 
 
 def _audiences(profiles: Iterable[int]) -> dict[int, list[int]]:

@@ -8,7 +8,13 @@ from django.conf import settings
 
 from activation.pressure.documents import PolicyDocument, read, to_policy
 from activation.pressure.policy import Rulebook
-from activation.pressure.types import MessageClass, Policy, Quiet
+from activation.pressure.types import (
+    DEFAULT_CLASSES,
+    DEFAULT_WEIGHTS,
+    MessageClass,
+    Policy,
+    Quiet,
+)
 from identity.sql import fetch
 
 
@@ -16,10 +22,11 @@ def load() -> Rulebook:
     """Read the rulebook in four statements; documents are parsed once per process and text."""
     return Rulebook(
         policies=_policies(),
-        weights=dict(fetch("SELECT channel, weight FROM activation_channelweight")),
-        classes={
-            row[0]: MessageClass(row[0], row[1], bool(row[2]), bool(row[3])) for row in _classes()
+        weights={
+            **DEFAULT_WEIGHTS,
+            **dict(fetch("SELECT channel, weight FROM activation_channelweight")),
         },
+        classes={**DEFAULT_CLASSES, **{one.name: one for one in _classes()}},
         quiet=_quiet(),
         zone=settings.TIME_ZONE,
     )
@@ -47,11 +54,13 @@ def _document(text: str) -> PolicyDocument:
     return read(msgspec.json.decode(text))
 
 
-def _classes() -> list[tuple[str, int, bool, bool]]:
-    rows: list[tuple[str, int, bool, bool]] = fetch(
-        "SELECT name, weight, obeys_caps, counts_toward_caps FROM activation_messageclass"
-    )
-    return rows
+def _classes() -> list[MessageClass]:
+    return [
+        MessageClass(name, weight, bool(obeys), bool(counts))
+        for name, weight, obeys, counts in fetch(
+            "SELECT name, weight, obeys_caps, counts_toward_caps FROM activation_messageclass"
+        )
+    ]
 
 
 def _quiet() -> list[Quiet]:

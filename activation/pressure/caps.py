@@ -9,7 +9,7 @@ from identity.touchpoints.types import BatchContext
 
 
 def change(caps: Sequence[PersonCap], context: BatchContext) -> None:
-    """Set caps in the caller's transaction, in the lane. The newest per owner and channel holds; a past `until` ends one."""
+    """Set caps in the caller's transaction, in the lane. The newest per person and channel holds; a past `until` ends one."""
     latest = {(cap.owner, cap.channel): cap for cap in caps}
     if not latest:
         return

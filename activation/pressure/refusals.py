@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+from activation.pressure import intents
 from activation.pressure.types import Ask
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import BatchContext
 
 
 def refuse(refused: Sequence[tuple[Ask, str]], context: BatchContext) -> Mapping[str, int]:
-    """Write one decision for each (ask, reason), in the caller's transaction; return row ids by key. One statement."""
+    """Write one decision for each (ask, reason), in the caller's transaction; return row ids by key. Two statements."""
     if not refused:
         return {}
+    intents.keep([ask for ask, _ in refused], context.now)
     rows = Rows(
         "refused",
         key="text",

@@ -7,12 +7,12 @@ Every ask gets a stored decision; nothing is dropped silently. The number of sta
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from activation.pressure import accounts, book, policy
+from activation.pressure import accounts, book, intents, policy
 from activation.pressure.ledger import Entry, as_text, enter
 from activation.pressure.policy import Account
 from activation.pressure.types import Ask, Decision, Origin, Reason, Status, Verdict
 from identity.clock import Instant
-from identity.sql import Rows, execute, fetch
+from identity.sql import Rows, fetch
 from identity.touchpoints.types import BatchContext
 
 
@@ -86,7 +86,7 @@ def _store(
     context: BatchContext,
 ) -> dict[str, Decision]:
     ranked = sorted(asks, key=policy.order)
-    _write_intents(ranked, context.now)
+    intents.keep(ranked, context.now)
     decisions = _write_decisions(ranked, verdicts, people, context.now)
     passed = [ask for ask in ranked if verdicts[ask.key].passed]
     entries = [_entry(ask, verdicts[ask.key], people[ask.profile]) for ask in passed]
@@ -109,37 +109,6 @@ def _decision(ask: Ask, verdict: Verdict, row: int, ledger: int | None) -> Decis
         winner=winner.name if winner else "",
         ledger=ledger,
         when_capped="" if verdict.passed else ask.when_capped or default,
-    )
-
-
-def _write_intents(asks: Sequence[Ask], now: Instant) -> None:
-    rows = Rows(
-        "intents",
-        key="text",
-        owner="bigint",
-        channel="text",
-        message_class="text",
-        journey="bigint",
-        ask="text",
-    )
-    execute(
-        "INSERT INTO activation_intent (key, owner_id, channel, message_class, journey, asked_at, ask)"
-        f" SELECT key, owner, channel, message_class, journey, %s, ask FROM {rows} WHERE true"
-        " ON CONFLICT (key) DO NOTHING",
-        [
-            now,
-            *rows.of(
-                (
-                    one.key,
-                    one.owner,
-                    one.channel,
-                    one.message_class,
-                    one.journey,
-                    as_text(asdict(one)),
-                )
-                for one in asks
-            ),
-        ],
     )
 
 

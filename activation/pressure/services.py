@@ -1,6 +1,7 @@
 """What people decide about pressure. The lane reads these rows at its next batch."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import time
 from typing import Any
 
@@ -20,7 +21,7 @@ from activation.pressure.models import (
     PolicyVersion,
     QuietHours,
 )
-from activation.pressure.types import PolicyMode
+from activation.pressure.types import DEFAULT_CLASSES, DEFAULT_WEIGHTS, PolicyMode
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.privacy import audit
@@ -75,7 +76,9 @@ def publish(id_: int, *, actor: str, now: Instant) -> Policy:
     """Let the working copy hold from the next batch on (no new version if nothing changed). Raises NotFound, BadPolicy."""
     with transaction.atomic():
         policy = locked(id_)
-        _check(documents.read(policy.document), of=policy)
+        document = documents.read(policy.document)
+        _check(document, of=policy)
+        _check_place(policy, document)
         if Policy.objects.filter(state=PolicyState.LIVE).exclude(pk=id_).count() >= MAX_LIVE:
             raise DomainError("too_many_policies", f"at most {MAX_LIVE} policies can be live")
         if policy.version is None or policy.version.document != policy.document:
@@ -91,8 +94,7 @@ def archive(id_: int, *, actor: str, now: Instant) -> Policy:
     """Take the policy out of force. Raises NotFound; DomainError while a live override names it."""
     with transaction.atomic():
         policy = locked(id_)
-        overrides = Policy.objects.filter(state=PolicyState.LIVE, version__document__base=id_)
-        if named := overrides.values_list("slug", flat=True).first():
+        if named := _live_override(id_):
             raise DomainError("has_override", f"the override {named!r} is live; archive it first")
         policy.state = PolicyState.ARCHIVED
         policy.changed_at = now
@@ -115,6 +117,17 @@ def set_weights(weights: Mapping[str, int], *, actor: str, now: Instant) -> None
         for channel, weight in weights.items():
             ChannelWeight.objects.update_or_create(channel=channel, defaults={"weight": weight})
         audit.record(actor, "pressure.weights", "activation.channelweight", dict(weights), now)
+
+
+def seed() -> None:
+    """Write the weights and classes that hold by default, so that people see and change them; what is there stays."""
+    ChannelWeight.objects.bulk_create(
+        [ChannelWeight(channel=name, weight=weight) for name, weight in DEFAULT_WEIGHTS.items()],
+        ignore_conflicts=True,
+    )
+    MessageClass.objects.bulk_create(
+        [MessageClass(**asdict(one)) for one in DEFAULT_CLASSES.values()], ignore_conflicts=True
+    )
 
 
 def set_class(
@@ -204,6 +217,28 @@ def _check(document: PolicyDocument, of: Policy | None = None) -> None:
         raise BadPolicy("base: an override replaces a limit, not another override")
     if replaced.unit is not document.unit:
         raise BadPolicy(f"unit: {replaced.unit.value}, as the policy that it replaces")
+
+
+def _check_place(policy: Policy, document: PolicyDocument) -> None:
+    """Check the policy against those that are live: an override reads its limit in the unit of its base, and needs one."""
+    if document.base is not None:
+        if not Policy.objects.filter(pk=document.base, state=PolicyState.LIVE).exists():
+            raise BadPolicy(f"base: policy {document.base} is not live; publish it first")
+        return
+    before = documents.read(policy.version.document) if policy.version else document
+    if (before.unit, before.mode) != (document.unit, document.mode) and (
+        named := _live_override(policy.pk)
+    ):
+        raise DomainError(
+            "has_override",
+            f"the override {named!r} is live and reads its limit in {before.unit.value}; archive it first",
+        )
+
+
+def _live_override(base: int) -> str | None:
+    """Return the short name of a live override of this policy, if there is one."""
+    overrides = Policy.objects.filter(state=PolicyState.LIVE, version__document__base=base)
+    return overrides.values_list("slug", flat=True).first()
 
 
 def _new_version(policy: Policy, actor: str, now: Instant) -> PolicyVersion:

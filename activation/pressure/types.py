@@ -1,8 +1,10 @@
 """Pressure as values: windows, policies, what is asked and what was decided. No Django, no clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
+from types import MappingProxyType
 
 from identity.clock import Instant
 
@@ -108,6 +110,27 @@ class MessageClass:
     weight: int = 100
     obeys_caps: bool = True
     counts_toward_caps: bool = True
+
+
+# What holds until somebody says otherwise. An order confirmation answers the person's own act: it obeys no cap and takes no room.
+DEFAULT_WEIGHTS: Mapping[str, int] = MappingProxyType(
+    {
+        "email": 100,
+        "push": 100,
+        "webhook": 100,
+        "in_app": 50,
+        "sms": 200,
+        "call": 500,
+        "display": 10,
+        "site": 0,
+    }
+)
+DEFAULT_CLASSES: Mapping[str, MessageClass] = MappingProxyType(
+    {
+        "marketing": MessageClass("marketing"),
+        "transactional": MessageClass("transactional", obeys_caps=False, counts_toward_caps=False),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

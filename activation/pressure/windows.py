@@ -49,7 +49,7 @@ def span(calendar: Calendar, at: Instant, zone: ZoneInfo) -> tuple[Instant, Inst
     if calendar.period is Period.HOUR:
         return _hour_start(at, zone), _hour_end(at, zone)
     start = _floor(calendar, _local(at, zone).replace(tzinfo=None, fold=0))
-    return _instant(start, zone), _instant(_following(calendar.period, start), zone)
+    return instant_of(start, zone), instant_of(_following(calendar.period, start), zone)
 
 
 def _local(at: Instant, zone: ZoneInfo) -> datetime:
@@ -91,7 +91,7 @@ def _following(period: Period, start: datetime) -> datetime:
     return start + timedelta(days=1 if period is Period.DAY else 7)
 
 
-def _instant(local: datetime, zone: ZoneInfo) -> Instant:
+def instant_of(local: datetime, zone: ZoneInfo) -> Instant:
     """Return the first instant at which clocks in the zone show this time; for a time that they skip, the jump itself."""
     late = from_datetime(local.replace(tzinfo=zone))
     if _local(late, zone).replace(tzinfo=None, fold=0) == local:
@@ -151,7 +151,7 @@ def quiet_end(quiet: Quiet, at: Instant, zone: ZoneInfo) -> Instant:
         return at
     days = 1 if quiet.start > quiet.end and local.time() >= quiet.start else 0
     wall = datetime.combine(local.date() + timedelta(days=days), quiet.end)
-    end = _instant(wall, zone)
+    end = instant_of(wall, zone)
     if end <= at:  # the first time has passed in an hour that autumn repeats
         end = from_datetime(wall.replace(tzinfo=zone, fold=1))
     if _local(end, zone).utcoffset() != local.utcoffset():

@@ -69,7 +69,7 @@ def required_scope(view: Any, method: str) -> str | None:
 
 
 def known_scopes() -> list[str]:
-    """Return every scope that some view asks for, sorted."""
+    """Return every scope that some view asks for, sorted; `further_scopes` of a view let a caller do more there."""
     return sorted(
         {scope for view in _views(get_resolver().url_patterns) for scope in _scopes(view)}
     )
@@ -77,7 +77,8 @@ def known_scopes() -> list[str]:
 
 def _scopes(view: Any) -> Iterable[str]:
     needed = getattr(view, "required_scope", None) or {}
-    return needed.values() if isinstance(needed, dict) else [needed]
+    required = needed.values() if isinstance(needed, dict) else [needed]
+    return [*required, *getattr(view, "further_scopes", ())]
 
 
 def _views(patterns: Iterable[Any]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from journeys.enrolments.models import State
 from journeys.enrolments.runs import Line, Run
+from journeys.types import FALLBACK
 
 MERGED = "merged"
 
@@ -32,10 +33,11 @@ def settle(runs: Sequence[Run]) -> tuple[list[Run], list[Line]]:
 def sends(runs: Iterable[Run]) -> dict[str, bool]:
     """Return the keys of everything that these runs may have asked to send -> whether it is to be held back."""
     return {
-        f"{run.id}:{node}:{visit}": run.state == State.SUSPENDED
+        f"{run.id}:{node}:{visit}{other}": run.state == State.SUSPENDED
         for run in runs
         for node, count in run.place.visits.items()
         for visit in range(1, count + 1)
+        for other in ("", FALLBACK)
     }
 
 

@@ -35,7 +35,7 @@ class Plan:
     """The journeys in force at one moment.
 
     `states`: journey -> state. `versions`: version -> definition, of those that may have people inside. `events` and `audiences`
-    lead to entrances. `watched`: event -> the properties to remember of it.
+    lead to entrances. `watched`: event -> the properties to remember of it. `priorities`: journey -> the highest of its versions.
     """
 
     states: Mapping[int, str] = field(default_factory=dict)
@@ -43,13 +43,15 @@ class Plan:
     events: Mapping[str, Sequence[Entrance]] = field(default_factory=dict)
     audiences: Mapping[int, Sequence[Entrance]] = field(default_factory=dict)
     watched: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    priorities: Mapping[int, int] = field(default_factory=dict)
 
     def goes_on(self, journey: int) -> bool:
         """Tell whether people inside of a journey move."""
         return self.states.get(journey) in _GOING
 
-    def going(self) -> list[int]:
-        return [journey for journey in self.states if self.goes_on(journey)]
+    def going(self) -> list[tuple[int, int]]:
+        """Return the journeys whose people move, with their priorities."""
+        return [(one, priority) for one, priority in self.priorities.items() if self.goes_on(one)]
 
 
 def current() -> Plan:
@@ -70,16 +72,20 @@ def current() -> Plan:
 def _plan(rows: tuple[tuple[int, str, int, str, bool], ...]) -> Plan:
     states: dict[int, str] = {}
     versions: dict[int, Definition] = {}
+    priorities: dict[int, int] = {}
     entrances: list[Entrance] = []
     for journey, state, version, digest, published in rows:
         definition = _definition(digest)
         states[journey] = state
         versions[version] = definition
+        own = definition.settings.priority
+        priorities[journey] = max(own, priorities.get(journey, own))
         if published and state == State.LIVE:
             entrances += [
                 Entrance(journey, version, node, definition) for node in definition.entries()
             ]
-    return Plan(states, versions, *_doors(entrances), _watched(versions.values()))
+    events, audiences = _doors(entrances)
+    return Plan(states, versions, events, audiences, _watched(versions.values()), priorities)
 
 
 def _doors(

@@ -60,14 +60,17 @@ def wake(context: BatchContext, limit: int) -> Steps:
 
 
 def _due(plan: plans.Plan, context: BatchContext, limit: int) -> list[int]:
-    """Return who is due, the earliest of each journey: one walk over the index per journey that goes on."""
-    journeys = Rows("j", journey="bigint")
+    """Return who is due, the earliest of each journey: one walk over the index per journey that goes on.
+
+    Of more than `limit` those of the journeys with the highest priority come first, so that they compete first for room.
+    """
+    journeys = Rows("j", journey="bigint", priority="bigint")
     rows = fetch(
         f"SELECT e.id FROM {journeys} JOIN journeys_enrolment AS e ON e.id IN ("
         "SELECT d.id FROM journeys_enrolment AS d WHERE d.journey_id = j.journey AND d.state = 'active'"
         " AND d.wake_at IS NOT NULL AND d.wake_at <= %s ORDER BY d.wake_at, d.id LIMIT %s)"
-        " ORDER BY e.wake_at, e.id LIMIT %s",
-        [*journeys.of((journey,) for journey in plan.going()), context.horizon, limit, limit],
+        " ORDER BY j.priority DESC, e.wake_at, e.id LIMIT %s",
+        [*journeys.of(plan.going()), context.horizon, limit, limit],
     )
     return [row[0] for row in rows]
 
@@ -85,4 +88,4 @@ def resume(results: Sequence[SendResult], context: BatchContext) -> Steps:
 
 def _answer(result: SendResult) -> Answer:
     port = "" if result.outcome is Outcome.DEFERRED else result.outcome.value
-    return Answer(result.key, port, result.retry_at, result.reason)
+    return Answer(result.key, port, result.retry_at, result.reason, result.when_capped)

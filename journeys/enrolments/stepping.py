@@ -184,5 +184,6 @@ def _request(run: Run, send: Send, person: Facts, priority: int) -> SendRequest:
         priority=priority,
         when_capped=send.when_capped,
         give_up_at=send.give_up_at,
+        urgent=send.urgent,
         facts={"key": run.key} if run.key else {},
     )

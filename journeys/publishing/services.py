@@ -10,6 +10,7 @@ from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.privacy import audit
 from journeys.definition import Definition, Invalid, Problem, digest, document, parse
+from journeys.nodes.send import SendConfig
 from journeys.publishing import selectors
 from journeys.publishing.models import Journey, JourneyVersion, Relocation, State
 from journeys.validation import validate
@@ -73,16 +74,25 @@ def publish(
     now: Instant,
     etag: str | None = None,
     migration: Mapping[str, str | None] | None = None,
+    may_send_urgent: bool = False,
 ) -> JourneyVersion:
     """Make the draft the version that people enter. The same logic as before makes no new version.
 
     `migration`: node of older versions -> node of the new one to move to, None to leave. Who stands at a node that is not named
-    stays in the version they are in. Raises InvalidDefinition, DomainError.
+    stays in the version they are in. `may_send_urgent`: whether the actor may publish sends that go past caps and quiet hours.
+    Raises InvalidDefinition, DomainError.
     """
     with transaction.atomic():
         journey = _locked(id_)
         _check_etag(journey, etag)
         definition = _valid(journey.draft)
+        urgent = _urgent(definition)
+        if urgent and not may_send_urgent:
+            raise DomainError(
+                "may_not_send_urgent",
+                f"{', '.join(urgent)} would go past caps and quiet hours; that takes a permission of its own",
+                status=403,
+            )
         version = _version(journey, definition, actor, now)
         if migration:
             _relocate(version, definition, migration)
@@ -90,9 +100,8 @@ def publish(
             journey.state = State.LIVE
         journey.version = version
         journey.save(update_fields=["state", "version"])
-        _audit(
-            journey, "publish", actor, now, version=version.number, migration=dict(migration or {})
-        )
+        told = {"version": version.number, "migration": dict(migration or {})}
+        _audit(journey, "publish", actor, now, **told, **({"urgent": urgent} if urgent else {}))
     return version
 
 
@@ -150,6 +159,15 @@ def _valid(draft: Any) -> Definition:
     if problems := validate(definition, selectors.known()):
         raise InvalidDefinition(problems)
     return definition
+
+
+def _urgent(definition: Definition) -> list[str]:
+    """Return the send nodes whose messages go past caps and quiet hours."""
+    return [
+        node.id
+        for node in definition.nodes.values()
+        if isinstance(node.config, SendConfig) and node.config.urgent
+    ]
 
 
 def _version(journey: Journey, definition: Definition, actor: str, now: Instant) -> JourneyVersion:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from activation.audiences.types import MembershipChange
+from activation.channels.models import ChannelConfig, Kind
 from activation.deliveries.models import Template
 from activation.deliveries.types import Outcome, SendRequest, SendResult
 from identity.clock import HOUR, Instant, from_datetime
@@ -32,6 +33,12 @@ def templates() -> None:
         Template.objects.get_or_create(
             pk=number, name=f"t{number}", version=1, channel="email", created_at=START
         )
+
+
+def other_channel(name: str, template: int) -> None:
+    """Make a channel that others fetch from, with a template."""
+    ChannelConfig.objects.create(name=name, kind=Kind.PULL, addressed_by="", created_at=START)
+    Template.objects.create(pk=template, name=name, version=1, channel=name, created_at=START)
 
 
 def person(*keys: str) -> Profile:

@@ -11,8 +11,9 @@ from rest_framework.views import APIView
 from activation.pressure import selectors, services
 from activation.pressure.api import shapes
 from activation.pressure.api.callers import READ, WRITE, who
+from activation.pressure.policy import FARTHEST
 from identity import clock, pages
-from identity.errors import NotFound
+from identity.errors import DomainError, NotFound
 from identity.privacy.shapes import valid
 from identity.profiles import facts
 from identity.profiles import selectors as profiles
@@ -95,6 +96,8 @@ class Check(APIView):
         """Say whether a contact would pass, why, and when it would; nothing is stored."""
         asked, now = valid(shapes.PressureQuestion, request), clock.now()
         at = clock.from_datetime(asked["at"]) if "at" in asked else now
+        if at > now + FARTHEST:
+            raise DomainError("too_far", "at: give a time within the next 400 days", status=422)
         person = _person(asked["profile"])
         verdict = selectors.would_pass(person, asked["channel"], asked["message_class"], at, now)
         return Response(

@@ -82,6 +82,10 @@ def test_an_override_names_a_limit_of_its_unit_that_stays_live(call):
     more = make(call, "More", **override, limit=5)
     call("POST", f"pressure/policies/{more}/publish")
     assert call("POST", f"pressure/policies/{base}/archive").json()["code"] == "has_override"
+    points = {**DAILY, "unit": "points"}
+    call("PATCH", f"pressure/policies/{base}", {"document": points})
+    refused = call("POST", f"pressure/policies/{base}/publish").json()
+    assert (refused["code"], "messages" in refused["message"]) == ("has_override", True)
     chain = call(
         "POST", "pressure/policies", {"name": "C", "document": {**DAILY, **override, "base": more}}
     )
@@ -148,6 +152,23 @@ def test_would_this_pass_is_answered_by_the_code_that_decides(call):
     later = call("POST", "pressure/check", {**body, "at": answer["earliest"]}).json()
     assert later["passes"] is True
     assert LedgerRow.objects.count() == 1
+
+
+def test_a_question_about_a_time_far_away_is_refused(call):
+    alice, _ = person("alice")
+    question = {"profile": str(alice.uid), "channel": "email", "at": "9999-12-31T23:59:59Z"}
+    answer = call("POST", "pressure/check", question)
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_far")
+
+
+def test_an_override_is_published_after_the_policy_that_it_replaces(call):
+    base = make(call, "Base")
+    fans = call("POST", "audiences", {"name": "Fans", "kind": "manual"}).json()["id"]
+    more = make(call, "More", mode="override", base=base, audience=fans)
+    refused = call("POST", f"pressure/policies/{more}/publish")
+    assert (refused.status_code, "publish it first" in refused.json()["message"]) == (422, True)
+    call("POST", f"pressure/policies/{base}/publish")
+    assert call("POST", f"pressure/policies/{more}/publish").status_code == 200
 
 
 def test_a_cap_of_one_s_own_is_set_by_the_lane(call):

@@ -204,6 +204,34 @@ def test_a_cap_of_one_s_own_follows_the_owner(alice):
     ].passed
 
 
+def test_the_last_word_on_a_cap_holds_whichever_identifier_it_was_given_under(alice):
+    profile, (owner, other) = alice
+    caps.change([PersonCap(other, "display", 0, DAY, NOON + DAY, "journey 3")], context(NOON))
+    caps.change([PersonCap(owner, "display", 5, DAY, NOON + DAY, "journey 3")], context(NOON + 1))
+    asks = [ask(f"{n}:a:1", profile, owner, channel="display") for n in range(6)]
+    assert sum(one.passed for one in reserve(asks, context(NOON + 2))) == 5
+
+
+def test_what_nobody_changed_holds_in_a_fresh_installation(alice):
+    publish("points", limit=2.1, unit="points", window=rolling(24))
+    profile, (owner, _) = alice
+    asks = [
+        ask("1:a:1", profile, owner, message_class="transactional", channel="call"),
+        ask("2:a:1", profile, owner, channel="sms", priority=3),
+        ask("3:a:1", profile, owner, channel="display", priority=2),
+        ask("4:a:1", profile, owner, channel="display", priority=1),
+        ask("5:a:1", profile, owner, channel="site"),
+    ]
+    passed = {one.key: one.passed for one in reserve(asks, context())}
+    assert passed == {
+        "1:a:1": True,
+        "2:a:1": True,
+        "3:a:1": True,
+        "4:a:1": False,
+        "5:a:1": True,
+    }
+
+
 def test_asking_whether_it_would_pass_counts_like_sending_and_stores_nothing(alice):
     publish("day", limit=1, window=rolling(24))
     profile, (owner, _) = alice

@@ -10,9 +10,15 @@ from activation.audiences.models import Audience
 from activation.audiences.types import MembershipChange
 from activation.deliveries.types import Outcome
 from identity.clock import DAY, HOUR, MINUTE, Instant
+from identity.errors import DomainError
+from identity.privacy.models import AuditEntry
 from identity.profiles.types import Arrival, Cause
 from identity.touchpoints.types import Mode
+from journeys.enrolments import react
 from journeys.enrolments.models import Enrolment, Sighting, Step
+from journeys.publishing import services
+from journeys.publishing.models import Journey
+from journeys.publishing.services import InvalidDefinition
 from tests.journeys import documents, world
 from tests.journeys.documents import journey, leave, send, wait, wait_for
 from tests.journeys.world import START, arrival, batch, person, standing
@@ -168,8 +174,70 @@ def test_a_capped_send_can_end_the_journey() -> None:
     person("user_id:alice")
     batch(START, viewed("user_id:alice"))
     (request,) = world.wake(START + HOUR).requests
-    world.answer(request, Outcome.CAPPED, reason="3 of 3")
+    world.answer(request, Outcome.CAPPED, reason="3 of 3", when_capped=request.when_capped)
     assert standing() == [("mail", "done", "capped: 3 of 3")]
+
+
+def test_a_capped_send_does_what_the_policy_says_when_the_step_says_nothing() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    assert request.when_capped == ""
+    world.answer(request, Outcome.CAPPED, reason="3 of 3", when_capped="exit")
+    assert standing() == [("mail", "done", "capped: 3 of 3")]
+
+
+def test_a_capped_send_falls_back_to_the_other_channel_and_then_is_capped() -> None:
+    world.other_channel("letter", template=9)
+    document = documents.abandoned_cart()
+    other = {"channel": "letter", "template": 9}
+    document["nodes"]["mail"] = send(when_capped="fallback", fallback=other)
+    world.published(document)
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (first,) = world.wake(START + HOUR).requests
+    (second,) = world.answer(
+        first, Outcome.CAPPED, reason="3 of 3", when_capped=first.when_capped
+    ).requests
+    assert (second.channel, second.template, second.due_at) == ("letter", 9, first.due_at)
+    assert second.key != first.key
+    assert second.key.startswith(first.key)
+    world.answer(second, Outcome.CAPPED, reason="full too", when_capped=second.when_capped)
+    assert standing() == [("mail", "done", "capped: full too")]
+    assert "falls back to letter: 3 of 3" in [step.reason for step in Step.objects.all()]
+
+
+def test_a_fallback_has_to_name_its_channel_and_template() -> None:
+    document = documents.abandoned_cart()
+    document["nodes"]["mail"] = send(when_capped="fallback")
+    with pytest.raises(InvalidDefinition, match="say over which channel"):
+        world.published(document)
+
+
+def test_of_more_than_can_be_woken_at_once_the_important_journey_comes_first() -> None:
+    world.published(documents.abandoned_cart(), "usual")
+    world.published(documents.abandoned_cart(priority=5), "important")
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = react.wake(world.context(START + HOUR), 1).requests
+    assert request.priority == 5
+
+
+def test_urgent_sends_take_a_permission_to_publish_and_are_logged() -> None:
+    document = documents.abandoned_cart()
+    document["nodes"]["mail"] = send(urgent=True)
+    with pytest.raises(DomainError) as refused:
+        world.published(document)
+    assert (refused.value.code, refused.value.status) == ("may_not_send_urgent", 403)
+    journey = Journey.objects.get()
+    services.publish(journey.pk, actor="carol", now=START, may_send_urgent=True)
+    entry = AuditEntry.objects.get(action="journey.publish")
+    assert (entry.actor, entry.detail["urgent"]) == ("carol", ["mail"])
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    (request,) = world.wake(START + HOUR).requests
+    assert request.urgent
 
 
 def reaction(kind: str) -> dict[str, Any]:
