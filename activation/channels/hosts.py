@@ -17,7 +17,8 @@ def split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
+        (parts.hostname or "").encode("idna")  # the name service would stumble over it
+    except ValueError as error:  # UnicodeError is one
         raise Forbidden("the address is malformed") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Forbidden("the address is not http:// or https:// with a host")

@@ -50,6 +50,8 @@ class WebhookChannel(Channel):
             response = self._client.send(self._request(parts, message.key, body, now))
         except hosts.Forbidden as error:
             raise ChannelError(str(error), away=True) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ChannelError("the address is malformed", away=True) from error
         except (*_NOT_TAKEN, OSError) as error:
             raise ChannelError(
                 f"the endpoint cannot be reached: {type(error).__name__}", away=True

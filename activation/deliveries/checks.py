@@ -17,9 +17,10 @@ from identity.profiles.types import Facts
 
 
 class Answer(Enum):
-    """GO; NO for good; WAIT until `until`."""
+    """GO; NO for good; BROKEN: no message can be made; WAIT until `until`."""
 
     GO = "go"
+    BROKEN = "broken"
     NO = "no"
     WAIT = "wait"
 

@@ -4,16 +4,18 @@ Fetching is handing over: the delivery is marked before it is given out, and wit
 while, as when a sender dies. It is not given out again by itself; a late acknowledgement or a receipt settles it.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from activation.channels import registry
 from activation.channels.port import Message
 from activation.channels.registry import Description
 from activation.deliveries import claims, events, handover
+from activation.deliveries.claims import Claimed
 from activation.deliveries.composing import Composed
 from activation.deliveries.events import REACTIONS, event_of, iso
 from activation.deliveries.handover import Hands
@@ -25,6 +27,8 @@ from identity.clock import SECOND, Instant
 from identity.errors import DomainError
 from identity.touchpoints import door
 from identity.touchpoints.inbox.port import InboxAway
+
+log = logging.getLogger(__name__)
 
 _FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
 
@@ -47,11 +51,9 @@ def fetch(channel: str, limit: int, now: Instant, oldest: Instant | None) -> lis
     lease = described.ack_within * SECOND
     hands = Hands(f"fetch:{channel}", {channel: described}, oldest, lease)
     taken = claims.take(hands.token, [channel], now, limit, lease=lease)
-    given = [(one, handover.begin(one, hands, now)) for one in taken]
     return [
-        Handed(found.message, one.message_class, now + lease)
-        for one, found in given
-        if isinstance(found, Composed)
+        Handed(composed.message, one.message_class, now + lease)
+        for one, composed in _begin(taken, hands, now)
     ]
 
 
@@ -88,6 +90,22 @@ def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) ->
     if refused:
         raise DomainError("bad_receipt", refused[0].message, status=400)
     return sorted({one["key"] for one in receipts} - known.keys())
+
+
+def _begin(taken: Sequence[Claimed], hands: Hands, now: Instant) -> list[tuple[Claimed, Composed]]:
+    """Mark one after another; what is marked is given out, also when a store goes away before the last."""
+    given: list[tuple[Claimed, Composed]] = []
+    for one in taken:
+        try:
+            found = handover.begin(one, hands, now)
+        except (DatabaseError, OSError, DomainError):
+            if not given:
+                raise
+            log.exception("A fetch of %s ends early", one.channel)
+            break
+        if isinstance(found, Composed):
+            given.append((one, found))
+    return given
 
 
 def _fetched(channel: str) -> Description:

@@ -3,12 +3,13 @@
 Everything that may say no is read in the transaction that marks the delivery as being handed over.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from activation.channels.registry import Description
 from activation.deliveries import claims
@@ -20,8 +21,11 @@ from activation.deliveries.permission import Rules
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import Instant
+from identity.errors import DomainError
 from identity.profiles import facts
 from identity.touchpoints import commands
+
+log = logging.getLogger(__name__)
 
 POSTPONE = "delivery.postpone"  # the lane's command: find room after quiet hours
 
@@ -56,23 +60,15 @@ def begin(claimed: Claimed, hands: Hands, now: Instant) -> Composed | Look:
     if behind and not exempt:
         return Look.LATER  # an unsubscribe may be among what waits
     with transaction.atomic():
-        fresh = claims.read([claimed.id])[0]  # whose it is may have changed since it was taken
-        person = facts.of([fresh.profile]).get(fresh.profile)
-        channel = hands.known.get(fresh.channel)
-        check = look(fresh, person, channel, asked, now)
-        if check.answer is not Answer.GO or person is None or channel is None:
-            _refuse(fresh, check, hands.token, now)
+        rows = claims.read([claimed.id])  # whose it is may have changed since it was taken
+        if not rows:
+            return Look.GONE  # erased
+        made = _make(rows[0], hands.known.get(claimed.channel), asked, now)
+        if isinstance(made, Check):
+            _refuse(rows[0], made, hands.token, now)
             return Look.GONE
-        try:
-            composed = compose(fresh, person, channel, now, exempt=exempt)
-        except NoAddress:
-            _end(fresh, DeliveryStatus.CANCELLED, "no_address", hands.token, now)
-            return Look.GONE
-        except (MissingValue, BadTemplate) as error:
-            _end(fresh, DeliveryStatus.FAILED, str(error), hands.token, now)
-            return Look.GONE
-        marked = claims.begin(fresh.id, composed.address, hands.token, now, lease=hands.lease)
-    return composed if marked else Look.GONE
+        marked = claims.begin(claimed.id, made.address, hands.token, now, lease=hands.lease)
+    return made if marked else Look.GONE
 
 
 def give_up_lost(now: Instant) -> None:
@@ -84,9 +80,32 @@ def give_up_lost(now: Instant) -> None:
             claims.note([(row, now, "unknown", "lease_lapsed", "sender") for row, _ in lost])
 
 
+def _make(
+    claimed: Claimed, channel: Description | None, asked: Rules, now: Instant
+) -> Composed | Check:
+    """Look, and make the message. What is wrong with this one delivery ends it; a store or a vault that is away is raised."""
+    try:
+        person = facts.of([claimed.profile]).get(claimed.profile)
+        check = look(claimed, person, channel, asked, now)
+        if check.answer is not Answer.GO or person is None or channel is None:
+            return check
+        return compose(claimed, person, channel, now, exempt=claimed.message_class in asked.exempt)
+    except NoAddress:
+        return Check(Answer.NO, "no_address")
+    except (MissingValue, BadTemplate) as error:
+        return Check(Answer.BROKEN, str(error))
+    except (DatabaseError, OSError, DomainError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a trait of the wrong kind must not stop everybody's mail; its text may be personal
+        log.error("Delivery %s cannot be made: %s", claimed.key, type(error).__name__)  # noqa: TRY400
+        return Check(Answer.BROKEN, type(error).__name__)
+
+
 def _refuse(claimed: Claimed, check: Check, token: str, now: Instant) -> None:
     """Release the reservation with the reason of the no; for quiet hours let the lane look for room after them."""
-    if check.answer is not Answer.WAIT:
+    if check.answer is Answer.BROKEN:
+        _end(claimed, DeliveryStatus.FAILED, check.reason, token, now)
+    elif check.answer is Answer.NO:
         _end(claimed, DeliveryStatus.CANCELLED, check.reason, token, now)
     elif claims.cancel(claimed.id, DeliveryStatus.POSTPONED, now, check.reason, token=token):
         payload = {"delivery": claimed.id, "until": check.until}

@@ -70,16 +70,23 @@ class Sender:
     def _deliver(self, claimed: Claimed, known: Mapping[str, Description]) -> bool:
         if not self._is_open(known[claimed.channel], self.clock()):
             return False  # its channel went away while this batch was on its way
+        channel = self._channel(claimed.channel)
+        if channel is None:
+            return False
         hands = Hands(self.token, known, self.oldest())
         composed = begin(claimed, hands, self.clock())
         if not isinstance(composed, Composed):
             return composed is Look.GONE
         reach("7 deliver")
         try:
-            provider_id = self._channel(claimed.channel).send(composed.message, self.clock())
+            provider_id = channel.send(composed.message, self.clock())
         except ChannelError as error:
             self._failed(claimed, error)
             return not error.away
+        except Exception as error:  # noqa: BLE001 - nobody knows how far it came; its text may be personal
+            log.error("Channel %s broke: %s", claimed.channel, type(error).__name__)  # noqa: TRY400
+            self._failed(claimed, ChannelError(type(error).__name__, uncertain=True))
+            return True
         reach("7 deliver: handed over")
         with transaction.atomic():
             self._settle(claimed, DeliveryStatus.SENT, provider_id=provider_id)
@@ -93,8 +100,9 @@ class Sender:
     def _failed(self, claimed: Claimed, error: ChannelError) -> None:
         now, reason = self.clock(), str(error)
         with transaction.atomic():
-            if error.away:
+            if error.away or error.uncertain:
                 self._wait_for(claimed.channel, reason, now)
+            if error.away:
                 claims.put_back(claimed.id, now, reason, token=self.token, counted=False)
             elif error.uncertain:
                 self._settle(claimed, DeliveryStatus.UNKNOWN, reason=reason)
@@ -128,9 +136,16 @@ class Sender:
 
     # --- Channels ---
 
-    def _channel(self, name: str) -> Channel:
-        if name not in self._channels:
-            self._channels[name] = registry.open_channel(name)
+    def _channel(self, name: str) -> Channel | None:
+        """Return the open channel; None when it is set up so that it cannot be opened: then it is left alone for a while."""
+        try:
+            if name not in self._channels:
+                self._channels[name] = registry.open_channel(name)
+        except (DatabaseError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one channel's options stop no other channel
+            self._wait_for(name, f"{type(error).__name__}: {error}", self.clock())
+            return None
         return self._channels[name]
 
     def _is_open(self, channel: Description, now: Instant) -> bool:
@@ -142,7 +157,9 @@ class Sender:
         _, last = self._outages.get(name, (0, 0))
         wait = min(_LONGEST_OUTAGE, max(SECOND, 2 * last))
         self._outages[name] = (now + wait, wait)
-        self._channels.pop(name).close()
+        opened = self._channels.pop(name, None)
+        if opened is not None:
+            opened.close()
         log.warning("Channel %s is away (%s); waiting %d s", name, reason, wait // SECOND)
 
 
