@@ -11,7 +11,7 @@ import base64
 import binascii
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -100,6 +100,19 @@ def page(
         queryset = queryset.filter(_beyond(order, key))
     rows = list(queryset.order_by(*order)[: limit + 1])
     return cut(rows, limit=limit, key=lambda row: [_value(row, name) for name in names])
+
+
+def of(
+    rows: Iterable[Row], query: Mapping[str, str], *, key: Callable[[Row], Key]
+) -> KeysetPage[Row]:
+    """Cut a page out of rows that are in memory, in the order of `key`, which tells them apart."""
+    limit = limit_of(query)
+    ordered = sorted(rows, key=key)
+    kinds = [type(part) for part in key(ordered[0])] if ordered else []
+    beyond = after(query, *kinds) if ordered else None
+    if beyond is not None:
+        ordered = [row for row in ordered if key(row) > beyond]
+    return cut(ordered[: limit + 1], limit=limit, key=key)
 
 
 def schema(name: str, row: Any) -> Any:

@@ -309,10 +309,16 @@ class Versions(APIView):
 class People(APIView):
     required_scope = {"GET": READ}
 
-    @extend_schema(operation_id="count_journey_people", responses=_NodeCount(many=True))
+    @extend_schema(
+        operation_id="count_journey_people",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("NodeCountPage", _NodeCount(many=True)),
+    )
     def get(self, request: Request, journey: int) -> Response:
         """Count who is inside, per version and node: what a migration map is written from."""
-        return Response(enrolments.people_per_node(selectors.journey(journey).pk))
+        counts = enrolments.people_per_node(selectors.journey(journey).pk)
+        page = pages.of(counts, request.query_params, key=lambda one: (one["number"], one["node"]))
+        return Response(page.render(lambda one: one))
 
 
 class Schema(APIView):

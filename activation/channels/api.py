@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from activation.channels import registry, services
 from activation.channels.models import ChannelConfig, Kind
 from activation.channels.registry import Description
-from identity import clock
+from identity import clock, pages
 from identity.access import caller
 
 READ, WRITE = "channels:read", "channels:write"
@@ -93,10 +93,17 @@ def _who(request: Request) -> dict[str, Any]:
 class Channels(APIView):
     required_scope = {"GET": READ, "POST": WRITE}
 
-    @extend_schema(operation_id="list_channels", responses=_ChannelShape(many=True))
+    @extend_schema(
+        operation_id="list_channels",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("ChannelPage", _ChannelShape(many=True)),
+    )
     def get(self, request: Request) -> Response:
-        """List all channels."""
-        return Response([_channel(one) for _, one in sorted(registry.descriptions().items())])
+        """List all channels, by name."""
+        page = pages.of(
+            registry.descriptions().values(), request.query_params, key=lambda one: (one.name,)
+        )
+        return Response(page.render(_channel))
 
     @extend_schema(
         operation_id="create_channel", request=_NewChannel, responses={201: _FullChannel}

@@ -388,13 +388,17 @@ class Receipts(APIView):
 class Lists(APIView):
     required_scope = {"GET": READ, "POST": WRITE}
 
-    @extend_schema(operation_id="list_partner_lists", responses=_ListShape(many=True))
+    @extend_schema(
+        operation_id="list_partner_lists",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("PartnerListPage", _ListShape(many=True)),
+    )
     def get(self, request: Request, channel: str) -> Response:
-        """List what can be pulled from a channel."""
+        """List what can be pulled from a channel, by name."""
         rows = PartnerList.objects.filter(channel=_own(request, channel)).select_related(
             "audience"
         )
-        return Response([_list(row) for row in rows.order_by("name")])
+        return Response(pages.page(rows, request.query_params, order=["name"]).render(_list))
 
     @extend_schema(
         operation_id="create_partner_list", request=_NewList, responses={201: _ListShape}

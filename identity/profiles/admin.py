@@ -203,7 +203,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         if found is None:
             messages.warning(request, _("This profile has no identifiers any more."))
             return HttpResponseRedirect(_list())
-        links, refused = timeline.links(profile.pk)
+        links, refused = timeline.links(profile.pk), timeline.refused(profile.pk)
         page = timeline.page(profile.pk, before=_cursor(request), limit=TIMELINE)
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
         shown: list[Section] = [

@@ -96,24 +96,64 @@ class Timeline(APIView):
         return Response(page.render(rendering.touchpoint))
 
 
-class Identity(APIView):
+class Identifiers(APIView):
     """What a profile is made of."""
 
     required_scope = READ
 
-    @extend_schema(operation_id="profile_identity", responses=shapes.IdentityShape)
+    @extend_schema(
+        operation_id="profile_identifiers",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("IdentifierPage", shapes.IdentifierShape(many=True)),
+    )
     def get(self, request: Request, uid: UUID) -> Response:
-        """Return the identifiers of a profile, the links between them by source, and those that the policy refuses."""
-        profile = selectors.find(uid).profile
-        links, refused = timeline.links(profile.pk)
-        owners = facts.owners_of([profile.pk]).get(profile.pk, [])
-        return Response(
-            {
-                "identifiers": [rendering.identifier(portrait.member(owner)) for owner in owners],
-                "links": [rendering.link(each) for each in links],
-                "refused": [rendering.refusal(each) for each in refused],
-            }
+        """Return the identifiers of a profile, the strongest first."""
+        profile = selectors.find(uid).profile.pk
+        owners = facts.owners_of([profile]).get(profile, [])
+        page = pages.of(owners, request.query_params, key=facts.rank)
+        return Response(page.render(lambda owner: rendering.identifier(portrait.member(owner))))
+
+
+class Links(APIView):
+    """What holds a profile together."""
+
+    required_scope = READ
+
+    @extend_schema(
+        operation_id="profile_links",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("LinkPage", shapes.LinkShape(many=True)),
+    )
+    def get(self, request: Request, uid: UUID) -> Response:
+        """Return the links between the identifiers of a profile, by source, the latest seen first."""
+        links = timeline.links(selectors.find(uid).profile.pk)
+        page = pages.of(
+            links,
+            request.query_params,
+            key=lambda link: (-link.last_seen, link.a.key, link.b.key, link.source),
         )
+        return Response(page.render(rendering.link))
+
+
+class RefusedLinks(APIView):
+    """What does not hold a profile together."""
+
+    required_scope = READ
+
+    @extend_schema(
+        operation_id="profile_refused_links",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("RefusedLinkPage", shapes.RefusalShape(many=True)),
+    )
+    def get(self, request: Request, uid: UUID) -> Response:
+        """Return the links of a profile's identifiers that the policy refuses, with the reason."""
+        refused = timeline.refused(selectors.find(uid).profile.pk)
+        page = pages.of(
+            refused,
+            request.query_params,
+            key=lambda one: (one.link.a.key, one.link.b.key, one.link.reason),
+        )
+        return Response(page.render(rendering.refusal))
 
 
 class History(APIView):
@@ -121,11 +161,16 @@ class History(APIView):
 
     required_scope = READ
 
-    @extend_schema(operation_id="profile_history", responses=shapes.MoveShape(many=True))
+    @extend_schema(
+        operation_id="profile_history",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("MovePage", shapes.MoveShape(many=True)),
+    )
     def get(self, request: Request, uid: UUID) -> Response:
-        """Return the latest merges and splits of a profile, with the evidence that caused each, newest first."""
-        moves = selectors.history(selectors.find(uid).profile.pk)
-        return Response([rendering.move(each) for each in moves])
+        """Return the merges and splits of a profile, with the evidence that caused each, newest first."""
+        moves = selectors.moves(selectors.find(uid).profile.pk)
+        page = pages.page(moves, request.query_params, order=["-id"])
+        return Response(page.render(lambda row: rendering.move(selectors.move(row))))
 
 
 class Reveal(APIView):
@@ -226,7 +271,13 @@ urlpatterns = [
     ),
     path("profiles/<uuid:uid>", ProfileById.as_view(), name="api-profile"),
     path("profiles/<uuid:uid>/timeline", Timeline.as_view(), name="api-profile-timeline"),
-    path("profiles/<uuid:uid>/identifiers", Identity.as_view(), name="api-profile-identity"),
+    path("profiles/<uuid:uid>/identifiers", Identifiers.as_view(), name="api-profile-identifiers"),
+    path("profiles/<uuid:uid>/links", Links.as_view(), name="api-profile-links"),
+    path(
+        "profiles/<uuid:uid>/refused-links",
+        RefusedLinks.as_view(),
+        name="api-profile-refused-links",
+    ),
     path("profiles/<uuid:uid>/history", History.as_view(), name="api-profile-history"),
     path("profiles/<uuid:uid>/reveal", Reveal.as_view(), name="api-profile-reveal"),
     path("profiles/<uuid:uid>/consent", ProfileConsent.as_view(), name="api-profile-consent"),

@@ -76,13 +76,13 @@ def owners_of(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
     ):
         owners[row[0]].append(Owner(*row))
     for mine in owners.values():
-        mine.sort(key=_rank)
+        mine.sort(key=rank)
     return owners
 
 
-def _rank(owner: Owner) -> tuple[bool, int, str, str]:
+def rank(owner: Owner) -> tuple[int, int, str, str]:
     """Sort by strength; a household's identifier stands for nobody in it."""
-    return (owner.kind == "household", owner.priority, owner.namespace, owner.key)
+    return (int(owner.kind == "household"), owner.priority, owner.namespace, owner.key)
 
 
 class _Gathered:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
@@ -77,25 +77,29 @@ def identifiers(profile: int) -> list[Identifier]:
     return [Identifier.of(row.key) for row in members(profile)]
 
 
-def history(profile: int, *, limit: int = 100) -> list[Move]:
-    """Return the merges and splits of a profile (row id) and of all that were merged into it, newest first."""
+def moves(profile: int) -> QuerySet[models.ProfileMove]:
+    """Return the merges and splits of a profile (row id) and of all that were merged into it."""
     ids = [profile, *_absorbed(identifiers(profile))]
-    rows = (
-        models.ProfileMove.objects.filter(Q(origin__in=ids) | Q(target__in=ids))
-        .select_related("origin", "target")
-        .order_by("-pk")[:limit]
+    return models.ProfileMove.objects.filter(Q(origin__in=ids) | Q(target__in=ids)).select_related(
+        "origin", "target"
     )
-    return [
-        Move(
-            at=from_datetime(row.at),
-            kind=row.kind,
-            origin=row.origin.uid,
-            target=row.target.uid,
-            identifiers=tuple(map(Identifier.of, msgspec.json.decode(row.identifiers))),
-            evidence=msgspec.json.decode(row.evidence),
-        )
-        for row in rows
-    ]
+
+
+def move(row: models.ProfileMove) -> Move:
+    """Return a row of `moves` as a value."""
+    return Move(
+        at=from_datetime(row.at),
+        kind=row.kind,
+        origin=row.origin.uid,
+        target=row.target.uid,
+        identifiers=tuple(map(Identifier.of, msgspec.json.decode(row.identifiers))),
+        evidence=msgspec.json.decode(row.evidence),
+    )
+
+
+def history(profile: int, *, limit: int = 100) -> list[Move]:
+    """Return the latest of `moves`, newest first."""
+    return [move(row) for row in moves(profile).order_by("-pk")[:limit]]
 
 
 def _absorbed(founders: Sequence[Identifier]) -> Collection[int]:

@@ -129,12 +129,6 @@ class RefusalShape(serializers.Serializer[Any]):
     evidence = LinkShape(many=True)
 
 
-class IdentityShape(serializers.Serializer[Any]):
-    identifiers = IdentifierShape(many=True)
-    links = LinkShape(many=True)
-    refused = RefusalShape(many=True)
-
-
 class MoveShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     kind = serializers.CharField()

@@ -20,8 +20,8 @@ def page(
     return pages.cut(rows, limit=limit, key=lambda touchpoint: (touchpoint.at, touchpoint.id))
 
 
-def links(profile: int) -> tuple[Sequence[Link], Sequence[Refusal]]:
-    """Return the links inside a profile (row id), newest first, and those of it that the policy refuses."""
+def links(profile: int) -> Sequence[Link]:
+    """Return the links inside a profile (row id), newest first."""
     mine: set[Identifier] = set(selectors.identifiers(profile))
     found = {
         (link.a, link.b, link.source): link
@@ -29,8 +29,9 @@ def links(profile: int) -> tuple[Sequence[Link], Sequence[Refusal]]:
         for link in neighbourhood.links
         if link.a in mine and link.b in mine
     }
-    refused = explain.refusals(mine)
-    inside = sorted(
-        found.values(), key=lambda link: (-link.last_seen, link.a, link.b, link.source)
-    )
-    return inside, refused
+    return sorted(found.values(), key=lambda link: (-link.last_seen, link.a, link.b, link.source))
+
+
+def refused(profile: int) -> Sequence[Refusal]:
+    """Return the links of a profile's identifiers (row id) that the policy refuses."""
+    return explain.refusals(set(selectors.identifiers(profile)))

@@ -42,6 +42,23 @@ def test_pages_hold_every_row_once_in_order(times, limit, order):
     assert _walk(order, limit) == expected
 
 
+@given(
+    rows=st.sets(st.tuples(st.integers(0, 3), st.text(max_size=2)), max_size=20),
+    limit=st.integers(1, 7),
+)
+def test_pages_of_rows_in_memory_hold_every_row_once_in_order(rows, limit):
+    rows = {(number, text) for number, text in rows if "\x00" not in text}
+    seen: list[object] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = {"limit": str(limit), "cursor": cursor}
+        page = pages.of(rows, query, key=lambda row: row)
+        assert len(page.results) <= limit
+        seen += page.results
+        cursor = page.next
+    assert seen == sorted(rows)
+
+
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "٣", "9" * 5000])
 def test_bad_limits_are_refused(limit):
     with pytest.raises(DomainError) as refused:

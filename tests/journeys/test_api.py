@@ -75,7 +75,7 @@ def test_the_life_of_a_journey(call: Any) -> None:
     assert call("DELETE", path).status_code == 409
     (version,) = call("GET", f"{path}/versions").json()["results"]
     assert version["definition"]["nodes"]["mail"]["ports"][0] == "sent"
-    assert call("GET", f"{path}/people").json() == []
+    assert call("GET", f"{path}/people").json()["results"] == []
 
 
 def test_an_unpublished_journey_can_be_deleted(call: Any) -> None:

@@ -9,6 +9,7 @@ from activation.pressure import services
 from activation.pressure.api import shapes
 from activation.pressure.api.callers import READ, WRITE, who
 from activation.pressure.models import ChannelWeight, MessageClass, QuietHours
+from identity import pages
 from identity.privacy.shapes import valid
 
 
@@ -36,10 +37,15 @@ class Classes(APIView):
 
     required_scope = {"GET": READ}
 
-    @extend_schema(operation_id="list_classes", responses=shapes.MessageClassShape(many=True))
+    @extend_schema(
+        operation_id="list_classes",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("MessageClassPage", shapes.MessageClassShape(many=True)),
+    )
     def get(self, request: Request) -> Response:
-        """List message classes; one that is not described obeys every cap and counts."""
-        return Response([shapes.message_class(row) for row in MessageClass.objects.all()])
+        """List message classes, by name; one that is not described obeys every cap and counts."""
+        page = pages.page(MessageClass.objects.all(), request.query_params, order=["name"])
+        return Response(page.render(shapes.message_class))
 
 
 class OneClass(APIView):
@@ -63,10 +69,15 @@ class Hours(APIView):
 
     required_scope = {"GET": READ, "POST": WRITE}
 
-    @extend_schema(operation_id="list_quiet_hours", responses=shapes.QuietHoursShape(many=True))
+    @extend_schema(
+        operation_id="list_quiet_hours",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("QuietHoursPage", shapes.QuietHoursShape(many=True)),
+    )
     def get(self, request: Request) -> Response:
         """List quiet hours."""
-        return Response([shapes.hours(row) for row in QuietHours.objects.order_by("id")])
+        page = pages.page(QuietHours.objects.all(), request.query_params, order=["id"])
+        return Response(page.render(shapes.hours))
 
     @extend_schema(
         operation_id="add_quiet_hours",

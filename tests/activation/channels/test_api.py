@@ -31,7 +31,7 @@ def call(client):
 def test_a_channel_that_fetches_is_added_and_changed(call):
     made = call("POST", "channels", {"name": "letter", "kind": "pull", "ack_within": 60})
     assert (made.status_code, made.json()["secrets"]) == (201, [])
-    found = {row["name"]: row for row in call("GET", "channels").json()}
+    found = {row["name"]: row for row in call("GET", "channels").json()["results"]}
     assert set(found) == {"display", "email", "letter", "site"}
     assert (found["letter"]["built_in"], found["email"]["built_in"]) == (False, True)
     changed = call("PATCH", "channels/letter", {"enabled": False})

@@ -103,7 +103,9 @@ def test_weights_classes_and_quiet_hours(call):
         "PUT", "pressure/classes/transactional", {"obeys_caps": False, "counts_toward_caps": False}
     )
     assert made.json()["obeys_caps"] is False
-    assert [row["name"] for row in call("GET", "pressure/classes").json()] == ["transactional"]
+    assert [row["name"] for row in call("GET", "pressure/classes").json()["results"]] == [
+        "transactional"
+    ]
     night = call(
         "POST", "pressure/quiet-hours", {"name": "Night", "start": "22:00", "end": "08:00"}
     )

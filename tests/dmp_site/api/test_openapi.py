@@ -37,6 +37,16 @@ def test_every_operation_is_described_and_guarded(schema):
             assert "default" in operation["responses"], f"{method} {path}"
 
 
+def test_every_list_comes_in_pages(schema):
+    for path, operations in schema["paths"].items():
+        answer = operations.get("get", {}).get("responses", {}).get("200", {})
+        shape = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        assert shape.get("type") != "array", path
+        if "Page" in shape.get("$ref", ""):
+            named = {one["name"] for one in operations["get"]["parameters"]}
+            assert {"limit", "cursor"} <= named, path
+
+
 def test_every_view_names_a_scope_for_each_method():
     for view in _views(get_resolver().url_patterns):
         if view.__name__ in OPEN:

@@ -77,6 +77,18 @@ class Api:
         return answer.json()
 
 
+def walk(api: Api, path: str, limit: int) -> list[Any]:
+    """Read a list page by page."""
+    rows: list[Any] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = api.get(f"{path}?limit={limit}&cursor={cursor}")
+        assert len(page["results"]) <= limit
+        rows += page["results"]
+        cursor = page["next"]
+    return rows
+
+
 def test_a_profile_by_its_id(alice: str) -> None:
     found = Api("profiles:read").get(f"profiles/{alice}")
     assert (found["id"], found["merged_into"]) == (alice, None)
@@ -138,13 +150,14 @@ def test_the_timeline_in_pages_newest_first(alice: str) -> None:
 
 
 def test_what_a_profile_is_made_of(alice: str) -> None:
-    found = Api("profiles:read").get(f"profiles/{alice}/identifiers")
-    assert len(found["identifiers"]) == 3
-    assert {tuple(sorted(link["between"])) for link in found["links"]} >= {
-        (GUEST[0], "user_id:alice")
-    }
-    assert found["refused"] == []
-    moves = Api("profiles:read").get(f"profiles/{alice}/history")
+    api = Api("profiles:read")
+    identifiers = walk(api, f"profiles/{alice}/identifiers", 2)
+    assert [each["namespace"] for each in identifiers] == ["user_id", "email", "anonymous_id"]
+    links = walk(api, f"profiles/{alice}/links", 1)
+    assert {tuple(sorted(link["between"])) for link in links} >= {(GUEST[0], "user_id:alice")}
+    assert len(links) == 3
+    assert walk(api, f"profiles/{alice}/refused-links", 1) == []
+    moves = walk(api, f"profiles/{alice}/history", 1)
     assert [move["to"] for move in moves][:1] == [alice]
 
 
