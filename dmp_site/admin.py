@@ -14,6 +14,9 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from activation.audiences import panel as audiences
+from activation.deliveries import panel as deliveries
+from activation.pressure import panel as pressure
 from dmp_site import apikeys, jobs
 from dmp_site.api.authentication import known_scopes
 from dmp_site.models import ApiKey, Job
@@ -21,6 +24,11 @@ from identity import clock
 from identity.access import actor
 from identity.admin_base import Audited, ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
+from identity.profiles.admin import ProfileAdmin
+from journeys import panel as journeys
+
+# What the higher floors tell about a person, in the order of the page: who they are to us, what they receive.
+ProfileAdmin.panels = [audiences.panel, journeys.panel, deliveries.panel, pressure.panel]
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -79,11 +78,13 @@ def versions() -> dict[str, int]:
     return {str(one): number for one, number in rows}
 
 
-def panel(profile_id: int) -> dict[str, Any]:
-    """Return what a profile's page shows: its audiences, newest first, and the last changes."""
-    memberships = Membership.objects.filter(profile=profile_id).select_related("audience")
-    changes = MembershipLog.objects.filter(profile=profile_id).select_related("audience")
-    return {
-        "memberships": list(memberships.order_by("-since", "audience")),
-        "changes": list(changes.order_by("-id")[:20]),
-    }
+def memberships(profile_id: int) -> QuerySet[Membership]:
+    """Return the audiences that a profile is in, newest first."""
+    rows = Membership.objects.filter(profile=profile_id).select_related("audience")
+    return rows.order_by("-since", "audience")
+
+
+def changes(profile_id: int) -> QuerySet[MembershipLog]:
+    """Return what a profile entered and left, newest first."""
+    rows = MembershipLog.objects.filter(profile=profile_id).select_related("audience")
+    return rows.order_by("-id")

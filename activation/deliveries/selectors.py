@@ -12,7 +12,6 @@ from activation.deliveries.rendering import Parts
 from activation.deliveries.types import DeliveryStatus
 from identity.errors import DomainError, NotFound
 
-PANEL = 20
 SAMPLE: Mapping[str, Any] = {
     "traits": {},
     "person": {"first_name": "Alice", "last_name": "Martin", "name": "Alice Martin"},
@@ -96,37 +95,10 @@ def partner_list(channel: str, name: str) -> PartnerList:
     return found
 
 
-def panel(profile_id: int) -> list[dict[str, Any]]:
-    """Return what a profile's page shows: the newest deliveries to it, with what became of each."""
-    rows = (
-        Delivery.objects.filter(owner__profile=profile_id)
-        .select_related("template")
-        .prefetch_related("reactions", "steps")
-        .order_by("-id")[:PANEL]
-    )
-    return [
-        {
-            "id": row.pk,
-            "key": row.key,
-            "channel": row.channel,
-            "message_class": row.message_class,
-            "template": str(row.template),
-            "journey": row.journey,
-            "status": row.status,
-            "reason": row.reason,
-            "due_at": row.due_at,
-            "handed_at": row.handed_at,
-            "reactions": [
-                {"kind": one.kind, "open_kind": one.open_kind, "at": one.at}
-                for one in row.reactions.all()
-            ],
-            "steps": [
-                {"at": one.at, "status": one.status, "reason": one.reason}
-                for one in row.steps.all()
-            ],
-        }
-        for row in rows
-    ]
+def of_profile(profile_id: int) -> QuerySet[Delivery]:
+    """Return the deliveries to a profile, newest first, with reactions."""
+    rows = Delivery.objects.filter(owner__profile=profile_id).select_related("template")
+    return rows.prefetch_related("reactions").order_by("-id")
 
 
 def unknown_count() -> int:

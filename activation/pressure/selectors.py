@@ -1,7 +1,9 @@
 """Reading pressure: policies, the ledger, decisions, what a profile's page shows."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,8 +15,6 @@ from activation.pressure.types import Ask, Status, Verdict
 from identity.clock import DAY, Instant, to_datetime
 from identity.errors import NotFound
 from identity.profiles.types import Facts
-
-SHOWN = 20
 
 
 def policies() -> QuerySet[Policy]:
@@ -58,32 +58,32 @@ def would_pass(
     return reserve.weigh([ask], now)[0]
 
 
-def panel(profile_id: int, now: Instant) -> dict[str, Any]:
-    """Return what a profile's page shows: points and contacts of the last 7 and 30 days, rows, refusals, caps of their own."""
-    counted = list(
-        ledger(profile_id)
-        .filter(effective_at__gt=to_datetime(now - 30 * DAY), counts=True)
-        .exclude(status=Status.RELEASED)
-    )
-    recent = [row for row in counted if row.effective_at > to_datetime(now - 7 * DAY)]
-    return {
-        "last_7_days": _added_up(recent),
-        "last_30_days": _added_up(counted),
-        "ledger": list(ledger(profile_id).order_by("-effective_at", "-id")[:SHOWN]),
-        "refused": list(decisions(profile_id).filter(passed=False).order_by("-id")[:SHOWN]),
-        "caps": list(
-            PersonCap.objects.filter(owner__profile=profile_id, until__gt=to_datetime(now))
-        ),
-    }
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What counted toward caps in the last so many days: contacts by channel, and points."""
+
+    days: int
+    contacts: Mapping[str, int]
+    points: float
 
 
-def _added_up(rows: Iterable[LedgerRow]) -> dict[str, Any]:
-    by_channel: dict[str, int] = defaultdict(int)
-    points = 0
-    for row in rows:
-        by_channel[row.channel] += 1
-        points += row.points
-    return {"contacts": dict(sorted(by_channel.items())), "points": points / 100}
+def accounts(profile_id: int, now: Instant, days: Sequence[int] = (7, 30)) -> list[Account]:
+    """Add up what a profile received, for each of these numbers of days."""
+    rows = ledger(profile_id).filter(counts=True).exclude(status=Status.RELEASED)
+    since = to_datetime(now - max(days) * DAY)
+    counted = list(rows.filter(effective_at__gt=since))
+    return [_added_up(each, counted, to_datetime(now - each * DAY)) for each in days]
+
+
+def _added_up(days: int, rows: Iterable[LedgerRow], since: datetime) -> Account:
+    mine = [row for row in rows if row.effective_at > since]
+    contacts = Counter(row.channel for row in mine)
+    return Account(days, dict(sorted(contacts.items())), sum(row.points for row in mine) / 100)
+
+
+def caps(profile_id: int, now: Instant) -> QuerySet[PersonCap]:
+    """Return the caps that this person has of their own now."""
+    return PersonCap.objects.filter(owner__profile=profile_id, until__gt=to_datetime(now))
 
 
 def uses(row: Decision) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Pages of profiles: found by an identifier, shown whole on one page, personal data masked until somebody says why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -79,9 +79,9 @@ class WishForm(forms.Form):
 
 @admin.register(Profile)
 class ProfileAdmin(ReadOnlyModelAdmin):
-    """People. What stands on higher floors (audiences, journeys, deliveries, pressure) is given by `panels`."""
+    """People. What stands on higher floors (audiences, journeys, deliveries, pressure) dmp_site puts into `panels`."""
 
-    panels: ClassVar[list[Panel]] = []
+    panels: ClassVar[Sequence[Panel]] = ()
 
     list_display = ["uid", "known_as", "created_at"]
     list_display_links = ["uid"]

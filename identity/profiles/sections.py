@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.db.models import Model
 from django.http import HttpRequest
 from django.template.defaultfilters import date
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from identity import clock
@@ -33,6 +38,20 @@ class Section:
 
 
 Panel = Callable[[HttpRequest, int], Sequence[Section]]  # of a profile's row id
+
+
+def linked(row: Model | None, text: str = "") -> SafeString | str:
+    """Write a row as a link to its page in the console; "-" for none."""
+    if row is None:
+        return "-"
+    meta = row._meta  # noqa: SLF001
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return format_html('<a class="text-primary-600" href="{}">{}</a>', address, text or str(row))
+
+
+def moment(at: datetime | None) -> str:
+    """Write a time of a row for people, "-" for never."""
+    return "-" if at is None else when(clock.from_datetime(at))
 
 
 def when(instant: Instant | None) -> str:

@@ -54,6 +54,12 @@ def of_profile(profile: int) -> QuerySet[Enrolment]:
     return Enrolment.objects.filter(owner__profile=profile).select_related("journey", "version")
 
 
+def steps_of_profile(profile: int) -> QuerySet[Step]:
+    """Return what happened to a profile in journeys."""
+    rows = Step.objects.filter(enrolment__owner__profile=profile)
+    return rows.select_related("enrolment__journey")
+
+
 def of_person(uid: UUID) -> QuerySet[Enrolment]:
     """Return the runs of the profile that this public id leads to. Raises NotFound."""
     return of_profile(find(uid).profile.pk)
