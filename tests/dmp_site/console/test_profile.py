@@ -1,6 +1,7 @@
 """The page of a profile, whole: what the lane did about one person, from every floor, on one page."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -33,7 +34,7 @@ SECTIONS = [
 def alice(road: Road) -> Profile:
     """Let alice sign up twice: the first mail is queued, the second is one too many."""
     road.pass_time(now() - road.now)  # the page says what counted in the last days
-    who = {"actor": "tests", "now": road.now}
+    who: dict[str, Any] = {"actor": "tests", "now": road.now}
     gold = {"trait": "plan", "op": "eq", "value": "gold"}
     audiences.publish(audiences.create("Gold members", rule=gold, **who).pk, **who)
     once = {"limit": 1, "window": {"kind": "rolling", "seconds": 7 * DAY // 1000}}
