@@ -91,6 +91,7 @@ class _NodeCount(serializers.Serializer[Any]):
 class _EnrolmentShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     journey = serializers.IntegerField()
+    journey_name = serializers.CharField()
     version = serializers.IntegerField()
     key = serializers.CharField()
     node = serializers.CharField()
@@ -141,6 +142,7 @@ def _enrolment(row: Enrolment) -> dict[str, Any]:
     return {
         "id": row.pk,
         "journey": row.journey_id,
+        "journey_name": row.journey.name,
         "version": row.version.number,
         "key": row.key,
         "node": row.node,

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from activation.audiences import reading, schema, selectors, sentences, services
 from activation.audiences.models import Audience, AudienceVersion, Kind, State
 from activation.audiences.rules import to_json
-from activation.audiences.selectors import Member
+from activation.audiences.selectors import Inside, Member
 from identity import clock, pages
 from identity.access import caller
 from identity.errors import DomainError
@@ -86,6 +86,14 @@ class _MemberShape(serializers.Serializer[Any]):
     cause = serializers.CharField(help_text="touchpoint, clock, identity, rule or hand")
 
 
+class _ProfileAudienceShape(serializers.Serializer[Any]):
+    audience = serializers.IntegerField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    since = serializers.DateTimeField()
+    cause = serializers.CharField(help_text="touchpoint, clock, identity, rule or hand")
+
+
 class _Members(serializers.Serializer[Any]):
     add = serializers.ListField(
         child=serializers.UUIDField(), required=False, default=list, max_length=MAX_MEMBERS
@@ -130,6 +138,16 @@ def _version(row: AudienceVersion) -> dict[str, Any]:
 
 def _member(row: Member) -> dict[str, Any]:
     return {"profile": row.uid, "since": clock.to_datetime(row.since), "cause": row.cause}
+
+
+def _membership(row: Inside) -> dict[str, Any]:
+    return {
+        "audience": row.audience,
+        "name": row.name,
+        "slug": row.slug,
+        "since": clock.to_datetime(row.since),
+        "cause": row.cause,
+    }
 
 
 def _who(request: Request) -> dict[str, Any]:
@@ -269,6 +287,27 @@ def _owners(uids: list[Any]) -> set[int]:
     return {person.strongest for person in facts.of(people).values()}
 
 
+class ProfileAudiences(APIView):
+    """What one profile is in."""
+
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_profile_audiences",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("ProfileAudiencePage", _ProfileAudienceShape(many=True)),
+    )
+    def get(self, request: Request, profile: Any) -> Response:
+        """List the audiences that a profile is in, oldest audience first."""
+        limit = pages.limit_of(request.query_params)
+        last = pages.after(request.query_params, int)
+        after = int(last[0]) if last else 0
+        home = profiles.find(profile).profile.pk
+        rows = selectors.of_profile(home, after=after, limit=limit + 1)
+        page = pages.cut(rows, limit=limit, key=lambda row: [row.audience])
+        return Response(page.render(_membership))
+
+
 class Rules(APIView):
     """Checks rules."""
 
@@ -301,4 +340,5 @@ urlpatterns = [
     path("audiences/<int:audience>/archive", Archive.as_view()),
     path("audiences/<int:audience>/versions", Versions.as_view()),
     path("audiences/<int:audience>/members", Members.as_view()),
+    path("profiles/<uuid:profile>/audiences", ProfileAudiences.as_view()),
 ]

@@ -50,6 +50,28 @@ def members(audience_id: int, *, after: int, limit: int) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """An audience that a profile is in."""
+
+    audience: int
+    name: str
+    slug: str
+    since: int
+    cause: str
+
+
+def of_profile(profile: int, *, after: int, limit: int) -> list[Inside]:
+    """Return what a profile is in by rising row id of the audience, above `after`."""
+    rows = fetch(
+        "SELECT a.id, a.name, a.slug, m.since, m.cause FROM activation_membership AS m"
+        " JOIN activation_audience AS a ON a.id = m.audience_id"
+        " WHERE m.profile_id = %s AND m.audience_id > %s ORDER BY m.audience_id LIMIT %s",
+        [profile, after, limit],
+    )
+    return [Inside(*row) for row in rows]
+
+
 def member_profiles(audience_id: int, *, after: int = 0, limit: int = 10_000) -> list[int]:
     """Return row ids of member profiles in their order, above `after`; for lists that a channel fetches."""
     rows = fetch(

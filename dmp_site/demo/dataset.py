@@ -5,7 +5,8 @@ before the first load. Times of the data set carry no zone; they are taken as UT
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from itertools import groupby
@@ -24,10 +25,22 @@ WEEK = timedelta(weeks=1)
 NOON = timedelta(hours=12)
 LAST: Final = datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)  # the newest moment of the data set
 
-# What the product must answer once everything is loaded.
-PROFILES, ORDERS, REVENUE_CENTS, CONTACTS, REDEMPTIONS = 2_469, 155_848, 459_603_958, 6_589, 2_102
+CONTACT: Final = ("household_id", "campaign_id", "campaign_type", "at")
+REDEMPTION: Final = ("household_id", "coupon_upc", "campaign_id", "at")
+EVERYBODY: Final = (
+    2_500  # households are numbered up to this; a smaller number takes a part of them
+)
 
-Said = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the product must answer once the data is loaded; `revenue` in cents."""
+
+    profiles: int
+    orders: int
+    revenue: int
+    contacts: int
+    redemptions: int
 
 
 def shift(now: Instant) -> int:
@@ -41,12 +54,39 @@ def table(name: str, columns: Sequence[str] | None = None) -> Table:
         return parquet.read_table(path, columns=None if columns is None else list(columns))
 
 
-def write_demographics(path: Path) -> int:
+def _of(households: int, name: str, columns: Sequence[str] | None = None) -> Table:
+    """Read the rows of the households numbered up to `households`."""
+    rows = table(name, columns)
+    return rows.filter(compute.less_equal(rows["household_id"], households))
+
+
+def totals(households: int) -> Totals:
+    """Add up what the data set has of these households."""
+    lines = _of(households, "transactions", ["household_id", "basket_id", "sales_value"])
+    contacts = _of(households, "campaigns", ["household_id"])
+    redemptions = _of(households, "coupon_redemptions", ["household_id"])
+    people = _of(households, "demographics", ["household_id"])
+    everybody = [rows["household_id"] for rows in (lines, contacts, redemptions, people)]
+    return Totals(
+        profiles=len(set().union(*(column.unique().to_pylist() for column in everybody))),
+        orders=compute.count_distinct(lines["basket_id"]).as_py(),
+        revenue=compute.sum(_cents(lines)).as_py(),
+        contacts=len(contacts),
+        redemptions=len(redemptions),
+    )
+
+
+def _cents(lines: Table) -> Any:
+    return compute.cast(compute.round(compute.multiply(lines["sales_value"], 100)), "int64")
+
+
+def write_demographics(path: Path, households: int) -> int:
     """Write the CRM's file, one row per household that it knows; return the number of rows."""
-    return _write(path, table("demographics").to_pylist())
+    found = _of(households, "demographics")
+    return _write(path, found.column_names, found.to_pylist())
 
 
-def write_contacts(path: Path, weeks: int) -> int:
+def write_contacts(path: Path, households: int, weeks: int) -> int:
     """Write the campaigns' contacts, each at its campaign's start date."""
     campaigns = {row["campaign_id"]: row for row in table("campaign_descriptions").to_pylist()}
     rows = [
@@ -56,12 +96,12 @@ def write_contacts(path: Path, weeks: int) -> int:
             "campaign_type": campaigns[row["campaign_id"]]["campaign_type"],
             "at": moved(campaigns[row["campaign_id"]]["start_date"], weeks),
         }
-        for row in table("campaigns").to_pylist()
+        for row in _of(households, "campaigns").to_pylist()
     ]
-    return _write(path, sorted(rows, key=itemgetter("at", "household_id")))
+    return _write(path, CONTACT, sorted(rows, key=itemgetter("at", "household_id")))
 
 
-def write_redemptions(path: Path, weeks: int) -> int:
+def write_redemptions(path: Path, households: int, weeks: int) -> int:
     """Write the coupons that were redeemed, each at noon of its day."""
     rows = [
         {
@@ -70,25 +110,26 @@ def write_redemptions(path: Path, weeks: int) -> int:
             "campaign_id": row["campaign_id"],
             "at": moved(row["redemption_date"] + NOON, weeks),
         }
-        for row in table("coupon_redemptions").to_pylist()
+        for row in _of(households, "coupon_redemptions").to_pylist()
     ]
-    return _write(path, sorted(rows, key=itemgetter("at", "household_id")))
+    return _write(path, REDEMPTION, sorted(rows, key=itemgetter("at", "household_id")))
 
 
-def write_orders(path: Path, weeks: int) -> int:
+def write_orders(path: Path, households: int, weeks: int) -> int:
     """Write each basket as one "Order Completed" of Segment's specification, in the order of their times."""
     encode = msgspec.json.Encoder().encode
     written = 0
     with path.open("wb") as file:
-        for event in orders(weeks):
+        for event in orders(households, weeks):
             file.write(encode(event) + b"\n")
             written += 1
     return written
 
 
-def orders(weeks: int) -> Iterator[dict[str, Any]]:
+def orders(households: int, weeks: int) -> Iterator[dict[str, Any]]:
     """Yield the events of all baskets. A basket has one household and one time; its worth is the sum of its lines in cents."""
-    lines = table(
+    lines = _of(
+        households,
         "transactions",
         [
             "transaction_timestamp",
@@ -100,11 +141,11 @@ def orders(weeks: int) -> Iterator[dict[str, Any]]:
             "sales_value",
         ],
     ).sort_by([("transaction_timestamp", "ascending"), ("basket_id", "ascending")])
-    cents = compute.cast(compute.round(compute.multiply(lines["sales_value"], 100)), "int64")
     seconds = compute.cast(compute.cast(lines["transaction_timestamp"], "timestamp[s]"), "int64")
     whole = [lines[name] for name in ("household_id", "store_id", "product_id", "quantity")]
     columns = (
-        column.to_numpy().tolist() for column in (lines["basket_id"], seconds, *whole, cents)
+        column.to_numpy().tolist()
+        for column in (lines["basket_id"], seconds, *whole, _cents(lines))
     )
     names = _products()
     rows = zip(*columns, strict=True)
@@ -169,11 +210,10 @@ def moved(moment: datetime, weeks: int) -> str:
     return f"{plain + weeks * WEEK:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+def _write(path: Path, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> int:
     """Write CSV; a value that is missing stays an empty cell."""
-    written = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(written[0]))
+        writer = csv.DictWriter(file, fieldnames=columns)
         writer.writeheader()
-        writer.writerows(written)
-    return len(written)
+        writer.writerows(rows)
+    return len(rows)

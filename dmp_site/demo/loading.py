@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from dmp_site.demo import dataset, places
+from dmp_site.demo import dataset, keys, places
 from identity import clock
 from identity.touchpoints import inbox, sources
 
 Say = Callable[[str], object]
-ACTOR = "command:demo"
 _COLUMNS = (
     "age",
     "income",
@@ -76,13 +76,13 @@ class Part:
     mapping: Mapping[str, Any] | None = None
 
 
-def parts(weeks: int) -> list[Part]:
+def parts(households: int, weeks: int) -> list[Part]:
     """Return everything that is imported. Baskets are Segment events already, so they need no mapping."""
     return [
         Part(
             "demographics.csv",
             "people of the CRM",
-            dataset.write_demographics,
+            partial(dataset.write_demographics, households=households),
             "CRM",
             "crm",
             DEMOGRAPHICS,
@@ -90,7 +90,7 @@ def parts(weeks: int) -> list[Part]:
         Part(
             "contacts.csv",
             "contacts",
-            partial(dataset.write_contacts, weeks=weeks),
+            partial(dataset.write_contacts, households=households, weeks=weeks),
             "Campaigns",
             "crm",
             CONTACTS,
@@ -98,7 +98,7 @@ def parts(weeks: int) -> list[Part]:
         Part(
             "redemptions.csv",
             "coupons",
-            partial(dataset.write_redemptions, weeks=weeks),
+            partial(dataset.write_redemptions, households=households, weeks=weeks),
             "Coupons",
             "server",
             REDEMPTIONS,
@@ -106,7 +106,7 @@ def parts(weeks: int) -> list[Part]:
         Part(
             "orders.jsonl",
             "baskets",
-            partial(dataset.write_orders, weeks=weeks),
+            partial(dataset.write_orders, households=households, weeks=weeks),
             "Tills",
             "server",
         ),
@@ -122,7 +122,7 @@ def load(part: Part, say: Say) -> None:
         written = part.write(fresh)
         fresh.replace(path)
         say(f"Importing {written:,} {part.what}")
-    sources.ensure(part.source, part.kind, clock.now(), actor=ACTOR)
+    sources.ensure(part.source, part.kind, clock.now(), actor=keys.ACTOR)
     options: dict[str, Any] = {"source": part.source}
     if part.mapping is not None:
         options["mapping"] = path.with_suffix(".mapping.json")
@@ -134,39 +134,35 @@ def load(part: Part, say: Say) -> None:
     path.unlink()
 
 
-def check(api_key: str, stopped: Callable[[float], bool], say: Say) -> None:
+def check(households: int, api_key: str, stopped: Callable[[float], bool], say: Say) -> None:
     """Wait until the lane has processed everything, then compare the product's answers with the data set. Raises Wrong."""
     if not _processed(stopped, say):
         raise Wrong("stopped before everything was processed; the next start goes on")
+    found, expected = _answered(api_key), dataset.totals(households)
+    if found != expected:
+        raise Wrong(f"the product answers {found}; the data set has {expected}")
+    say(
+        f"The product answers: {found.profiles:,} people, {found.orders:,} orders worth {found.revenue / 100:,.2f} {dataset.CURRENCY},"
+        f" {found.contacts:,} contacts, {found.redemptions:,} redemptions"
+    )
+
+
+def _answered(api_key: str) -> dataset.Totals:
+    """Ask the product for its totals. Raises httpx.HTTPError, also for an answer that is none."""
     answer = httpx.get(
         f"{settings.CONSOLE_URL}/api/v1/profiles/totals",
         headers={"Authorization": f"Bearer {api_key}"},
         timeout=60,
         trust_env=False,
-    ).json()
-    found = {
-        "profiles": answer["profiles"],
-        "orders": answer["orders"],
-        "revenue": answer["revenue"],
-        "contacts": answer["contacts"],
-        "redemptions": sum(
-            one["count"] for one in answer["events"] if one["event"] == "Coupon Redeemed"
-        ),
-    }
-    expected = {
-        "profiles": dataset.PROFILES,
-        "orders": dataset.ORDERS,
-        "revenue": {
-            dataset.CURRENCY: f"{dataset.REVENUE_CENTS // 100}.{dataset.REVENUE_CENTS % 100:02d}"
-        },
-        "contacts": dataset.CONTACTS,
-        "redemptions": dataset.REDEMPTIONS,
-    }
-    if found != expected:
-        raise Wrong(f"the product answers {found}; the data set has {expected}")
-    say(
-        f"The product answers: {dataset.PROFILES:,} people, {dataset.ORDERS:,} orders worth"
-        f" {dataset.REVENUE_CENTS / 100:,.2f} {dataset.CURRENCY}, {dataset.CONTACTS:,} contacts, {dataset.REDEMPTIONS:,} redemptions"
+    )
+    body = answer.raise_for_status().json()
+    redeemed = (one["count"] for one in body["events"] if one["event"] == "Coupon Redeemed")
+    return dataset.Totals(
+        profiles=body["profiles"],
+        orders=body["orders"],
+        revenue=int(Decimal(body["revenue"].get(dataset.CURRENCY, "0")) * 100),
+        contacts=body["contacts"],
+        redemptions=sum(redeemed),
     )
 
 

@@ -10,13 +10,12 @@ from http.cookies import CookieError, SimpleCookie
 import msgspec
 from django.conf import settings
 
-from dmp_site.demo import places, visitor, web
+from dmp_site.demo import content, places, visitor, web
 from dmp_site.demo import state as states
 from dmp_site.demo.catalogue import Product
 from dmp_site.demo.web import NOT_FOUND, Answer, Ask, Page
 
 COOKIE = "ajs_anonymous_id"  # set by Segment's library
-SLOT = "hero"
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 
@@ -85,7 +84,7 @@ def _about(state: states.State) -> bytes:
             "collectorUrl": settings.COLLECTOR_URL,
             "consoleUrl": settings.CONSOLE_URL,
             "mailUrl": places.mail_url(),
-            "slot": SLOT,
+            "slot": content.SLOT,
             "products": products,
         }
     )

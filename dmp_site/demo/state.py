@@ -7,18 +7,23 @@ import msgspec
 from django.conf import settings
 
 from dmp_site.demo import places
+from dmp_site.demo.dataset import EVERYBODY
 
 FLOORS = ("identity", "activation", "journeys", "dmp_site")
 
 
 class State(msgspec.Struct):
-    """`weeks`: the shift of the data's times, decided once. `done`: steps of the set-up that are finished."""
+    """`weeks`: the shift of the data's times, `households`: up to which number they are loaded; both decided once.
+
+    `done`: steps of the set-up that are finished.
+    """
 
     schema: str
     weeks: int
     password: str
     write_key: str = ""
     api_key: str = ""
+    households: int = EVERYBODY
     done: list[str] = []
 
     def finished(self, step: str) -> None:
@@ -28,6 +33,10 @@ class State(msgspec.Struct):
 
 def path() -> Path:
     return places.folder() / "state.json"
+
+
+def lock_file() -> Path:
+    return Path(settings.DATA_DIR) / "demo.lock"
 
 
 def load() -> State | None:
@@ -64,6 +73,6 @@ def set_aside() -> Path:
     target = home / f"aside-{number}"
     target.mkdir(mode=0o700)
     for each in home.iterdir():
-        if not each.name.startswith("aside-"):
+        if not each.name.startswith("aside-") and each != lock_file():
             each.rename(target / each.name)
     return target

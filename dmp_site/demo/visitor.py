@@ -11,7 +11,7 @@ import httpx
 
 NOBODY: Mapping[str, Any] = {"profile": None, "audiences": [], "journeys": [], "timeline": []}
 Look = Callable[[str], Awaitable[Mapping[str, Any]]]
-SHOWN = 8  # touchpoints
+SHOWN, MOST, RUNS = 8, 50, 3  # touchpoints, audiences, journeys
 _TIMEOUT = 5.0
 
 
@@ -33,37 +33,45 @@ class Window:
 
     async def look(self, anonymous_id: str) -> Mapping[str, Any]:
         """Return what the page shows of the person with this anonymous id. Raises Away."""
-        profile = await self._get(f"profiles/by/anonymous_id/{quote(anonymous_id, safe='')}")
+        profile = await self._find(anonymous_id)
         if profile is None:
             return NOBODY
         uid = profile["id"]
+        lists = ("timeline", SHOWN), ("audiences", MOST), ("journeys", RUNS)
         timeline, audiences, journeys = await asyncio.gather(
-            self._get(f"profiles/{uid}/timeline?limit={SHOWN}"),
-            self._get(f"profiles/{uid}/audiences"),
-            self._get(f"profiles/{uid}/journeys"),
+            *(self._get(f"profiles/{uid}/{name}?limit={limit}") for name, limit in lists)
         )
         return {
             "profile": {
                 "id": uid,
-                "url": f"{self._console}/admin/identity/profile/?q={uid}",
+                "url": f"{self._console}/admin/identity/profile/{uid}/change/",
                 "identifiers": [_identifier(one) for one in profile["identifiers"]],
                 "figures": figures(profile),
             },
-            "audiences": names(audiences),
-            "journeys": [_run(one) for one in (journeys or {}).get("results", [])[:3]],
-            "timeline": [_touchpoint(one) for one in (timeline or {}).get("results", [])],
+            "audiences": [one["name"] for one in audiences["results"]],
+            "journeys": [_run(one) for one in journeys["results"]],
+            "timeline": [_touchpoint(one) for one in timeline["results"]],
         }
 
+    async def _find(self, anonymous_id: str) -> Any:
+        """Return the profile, None for somebody of whom nothing is known yet."""
+        answer = await self._ask(f"profiles/by/anonymous_id/{quote(anonymous_id, safe='')}")
+        return None if answer.status_code == HTTPStatus.NOT_FOUND else _json(answer)
+
     async def _get(self, path: str) -> Any:
+        return _json(await self._ask(path))
+
+    async def _ask(self, path: str) -> httpx.Response:
         try:
-            answer = await self._client.get(path)
+            return await self._client.get(path)
         except httpx.HTTPError as error:
             raise Away from error
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return None
-        if answer.status_code != HTTPStatus.OK:
-            raise Away
-        return answer.json()
+
+
+def _json(answer: httpx.Response) -> Any:
+    if answer.status_code != HTTPStatus.OK:
+        raise Away(f"{answer.url.path} answered {answer.status_code}")
+    return answer.json()
 
 
 def figures(profile: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -86,14 +94,9 @@ def _offers(consent: Sequence[Mapping[str, Any]]) -> str:
     return "no" if False in said else "yes" if said else "not asked"
 
 
-def names(listed: Any) -> list[str]:
-    """Return the names in an answer that lists things, whether in pages or not."""
-    rows = listed.get("results", []) if isinstance(listed, dict) else listed or []
-    return [str(row["name"]) for row in rows]
-
-
 def _run(one: Mapping[str, Any]) -> str:
-    return f"{one['journey']}: {one['node']}, {one['state']}"
+    where = one["node"].replace("_", " ") if one["state"] == "active" else one["state"]
+    return f"{one['journey_name']}: {where}"
 
 
 def _identifier(one: Mapping[str, Any]) -> str:

@@ -137,11 +137,10 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show everything about one profile; an old one leads to where it lives now."""
+        """Show everything about one profile, named by row or by public id; an old one leads to where it lives now."""
         _require(self.has_view_permission(request))
-        profile = (
-            Profile.objects.filter(pk=int(object_id)).first() if object_id.isdigit() else None
-        )
+        asked = {"pk": int(object_id)} if object_id.isdigit() else {"uid": object_id.lower()}
+        profile = Profile.objects.filter(**asked).first()
         if profile is None:
             messages.warning(request, _("There is no such profile."))
             return HttpResponseRedirect(_list())

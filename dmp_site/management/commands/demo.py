@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from dmp_site.demo import mail, running, shop
+from dmp_site.demo.dataset import EVERYBODY
+from dmp_site.demo.preparing import Stopped
 from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline
-from identity.clock import now
 
 SERVERS = {"shop": shop.serve, "mail": mail.serve}
 
@@ -28,6 +29,13 @@ class Command(Documented):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--serve", choices=sorted(SERVERS), help="run this server alone")
+        parser.add_argument(
+            "--households",
+            type=int,
+            default=EVERYBODY,
+            metavar="N",
+            help="load those numbered up to N only, for a quick look; the first start decides",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         if options["serve"]:
@@ -39,9 +47,11 @@ class Command(Documented):
             FILROUGE_SMTP_HOST=host, FILROUGE_SMTP_PORT=port, FILROUGE_SMTP_SECURITY="none"
         )
         try:
-            running.Demo(self._say).run(now())
-        except running.Stopped as error:
+            running.run(options["households"], self._say)
+        except Stopped as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:  # before there was anything to end
+            self._say("Stopped before anything was started.")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)

@@ -50,6 +50,25 @@ def test_an_audience_from_draft_to_members_to_archive(call, world):
     assert list(actions)[-3:] == ["audience.create", "audience.publish", "audience.archive"]
 
 
+def test_a_profile_lists_what_it_is_in(call, world):
+    world.batch([world.touch(0, "identify", traits={"plan": "gold"}), world.touch(1)])
+    rules = {"Gold": GOLD, "Anybody": {"not": {"trait": "plan", "op": "eq", "value": "tin"}}}
+    for name, rule in rules.items():
+        call("POST", f"audiences/{make(call, name=name, rule=rule)}/publish")
+    world.build()
+    alice, bob = (f"profiles/{home.uid}/audiences" for home in world.homes[:2])
+    first = call("GET", f"{alice}?limit=1").json()
+    assert [(row["name"], row["slug"], row["cause"]) for row in first["results"]] == [
+        ("Gold", "gold", "rule")
+    ]
+    rest = call("GET", f"{alice}?limit=1&cursor={first['next']}").json()
+    assert ([row["name"] for row in rest["results"]], rest["next"]) == (["Anybody"], None)
+    assert [row["name"] for row in call("GET", bob).json()["results"]] == ["Anybody"]
+    assert (
+        call("GET", f"profiles/{'0' * 8}-0000-4000-8000-{'0' * 12}/audiences").status_code == 404
+    )
+
+
 def test_a_changed_rule_is_a_new_version_only_when_it_is_published(call):
     one = make(call)
     call("POST", f"audiences/{one}/publish")

@@ -67,6 +67,16 @@ def read(client: Client, profile: Profile, more: str = "") -> str:
     return answer.content.decode()
 
 
+def test_the_public_id_leads_to_the_page(sign_in: SignIn, alice: Profile) -> None:
+    """Whoever knows a profile from the API can link to it; an id that never was leads to the list."""
+    viewer = sign_in("viewer")
+    answer = viewer.get(f"/admin/identity/profile/{alice.uid}/change/")
+    assert answer.status_code == 200
+    assert "user_id:alice" in answer.content.decode()
+    nobody = viewer.get("/admin/identity/profile/no-such-profile/change/")
+    assert nobody.status_code == 302
+
+
 def test_one_page_shows_all_and_masks_what_is_personal(sign_in: SignIn, alice: Profile) -> None:
     shown = read(sign_in("viewer"), alice)
     for word in ("user_id:alice", "anonymous_id:c-1", "&lt;b&gt;gold", "1,234.50 EUR", "A-7"):

@@ -2,7 +2,7 @@ import { money } from "./backend";
 import { refund } from "./basket";
 import { byId, closeSheet, fill, h, openSheet, toast } from "./dom";
 import { change, type Order, state } from "./store";
-import { forget, identify } from "./tracking";
+import { forget, signUp } from "./tracking";
 
 export function renderAccount(): void {
   const label = state.account ? state.account.userId : "Sign in";
@@ -44,10 +44,11 @@ function signIn(event: Event, then: () => void): void {
     all.account = account;
   });
   const offers = form.get("offers") === "on";
-  identify(account.userId, {
-    email: account.email,
-    ...(offers ? { consent: { marketing: { email: true } } } : {}),
-  });
+  void signUp(
+    account.userId,
+    { email: account.email, ...(offers ? { consent: { marketing: { email: true } } } : {}) },
+    offers,
+  );
   toast(`Hello, ${account.userId}`);
   then();
 }

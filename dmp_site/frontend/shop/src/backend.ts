@@ -18,7 +18,7 @@ export interface Shop {
 }
 
 export interface Me {
-  profile: null | { id: number; url: string; identifiers: string[]; figures: [string, string][] };
+  profile: null | { id: string; url: string; identifiers: string[]; figures: [string, string][] };
   audiences: string[];
   journeys: string[];
   timeline: { key: string; at: number; text: string; outbound: boolean }[];

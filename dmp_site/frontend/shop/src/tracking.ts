@@ -13,8 +13,15 @@ export const page = (name: string): void => void analytics.page(name);
 export const track = (event: string, properties: Record<string, unknown>): void =>
   void analytics.track(event, properties);
 
-export const identify = (userId: string, traits: Record<string, unknown>): void =>
-  void analytics.identify(userId, traits);
+/** Say who it is, then that they signed up: in this order, so that the journey that starts knows the address. */
+export async function signUp(
+  userId: string,
+  traits: Record<string, unknown>,
+  offers: boolean,
+): Promise<void> {
+  await analytics.identify(userId, traits);
+  await analytics.track("Signed Up", { offers });
+}
 
 /** Forget who it was: the next visitor of this browser is somebody else. */
 export const forget = async (): Promise<void> => {
