@@ -83,7 +83,7 @@ ROLES: Mapping[str, Role] = {
     ),
     "privacy officer": Role(
         _("Privacy officer"),
-        frozenset({_READ, "pii:read", "privacy:write", "profiles:write"}),
+        frozenset({_READ, "audit:read", "pii:read", "privacy:write", "profiles:write"}),
         {
             **_SEE,
             "identity.auditentry": _VIEW,

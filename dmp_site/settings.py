@@ -256,7 +256,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "ENUM_NAME_OVERRIDES": {"HealthEnum": ["ok", "notice", "fault"]},
+    "ENUM_NAME_OVERRIDES": {
+        "HealthEnum": ["ok", "notice", "fault"],
+        "SourceKindEnum": "identity.touchpoints.api.KINDS",
+    },
 }
 # --- Jobs and retention -----------------------------------------------------------------------------------------------
 

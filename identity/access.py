@@ -11,7 +11,9 @@ from rest_framework.request import Request
 
 from identity.errors import DomainError
 
-PERSONAL = "pii"  # of the scope "pii:read", which has to be given by name
+BY_NAME = frozenset(
+    {"pii", "audit"}
+)  # of scopes that have to be given by name: clear data, who did what
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,9 @@ class Caller:
     channel: str = ""
 
     def may(self, scope: str) -> bool:
-        """Tell whether the caller has this scope; "*" stands for all, "*:read" for all that only reads, except clear personal data."""
+        """Tell whether the caller has this scope; "*" stands for all, "*:read" for all that only reads, except clear data and the audit log."""
         thing, _, verb = scope.rpartition(":")
-        general = set() if thing == PERSONAL else {f"*:{verb}"}
+        general = set() if thing in BY_NAME else {f"*:{verb}"}
         return bool(self.scopes & {scope, "*", *general})
 
 

@@ -105,7 +105,8 @@ class _Members(serializers.Serializer[Any]):
 
 class _MembersAccepted(serializers.Serializer[Any]):
     commands = serializers.ListField(
-        child=serializers.IntegerField(), help_text="The lane carries these out, in their order."
+        child=serializers.IntegerField(),
+        help_text="The lane carries these out, in their order; see /commands/{id}.",
     )
 
 

@@ -12,8 +12,10 @@ from activation.channels import api as channels
 from activation.deliveries import api as deliveries
 from activation.pressure import api as pressure
 from dmp_site.console.health import Health
+from dmp_site.jobs import api as jobs
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
+from identity.touchpoints import api as touchpoints
 from journeys import api as journeys
 
 
@@ -34,13 +36,14 @@ class Unknown(APIView):
 rooms: list[URLPattern | URLResolver] = [
     *profiles.urlpatterns,
     *privacy.urlpatterns,
+    *touchpoints.urlpatterns,
     *channels.urlpatterns,
     *deliveries.urlpatterns,
     *audiences.urlpatterns,
     *pressure.urlpatterns,
     *journeys.urlpatterns,
 ]
-operations = [path("health", Health.as_view(), name="api-health")]
+operations = [path("health", Health.as_view(), name="api-health"), *jobs.urlpatterns]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 
 urlpatterns = [

@@ -1,17 +1,18 @@
-"""REST: consent and suppression of an identifier, whether a profile has it already or not."""
+"""REST: consent and suppression of an identifier, whether a profile has it already or not; who changed and who saw what."""
 
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from identity import clock, pages
 from identity.access import actor
-from identity.privacy import naming, services
-from identity.privacy.models import Suppression
+from identity.privacy import audit, naming, services
+from identity.privacy.models import AuditEntry, Suppression, VaultAccess
 from identity.privacy.shapes import (
     Asked,
     ConsentWish,
@@ -23,6 +24,23 @@ from identity.privacy.shapes import (
 from identity.touchpoints.types import Identifier
 
 READ, WRITE = "privacy:read", "privacy:write"
+AUDIT = "audit:read"
+
+
+class _AuditShape(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(help_text="user:<row id>, key:<prefix> or command:<name>")
+    action = serializers.CharField()
+    object = serializers.CharField()
+    detail = serializers.DictField()
+
+
+class _AccessShape(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    why = serializers.CharField()
+    identifier = serializers.CharField(help_text="namespace:value; of personal data its HMAC.")
+    field = serializers.CharField()
 
 
 class _NamedConsent(Named, ConsentWish):
@@ -72,6 +90,45 @@ class Suppressions(APIView):
         return Response({"command": command}, 202)
 
 
+class AuditLog(APIView):
+    """Who changed what."""
+
+    required_scope = {"GET": AUDIT}
+
+    @extend_schema(
+        operation_id="list_audit",
+        parameters=[
+            *pages.PARAMETERS,
+            OpenApiParameter("actor", str),
+            OpenApiParameter("action", str, description="source.change, …"),
+            OpenApiParameter("object", str, description="identity.source:3, …"),
+        ],
+        responses=pages.schema("AuditPage", _AuditShape(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List changes, the latest first. They name fields and row ids, never a value."""
+        names = ("actor", "action", "object")
+        asked = {name: request.query_params.get(name, "") for name in names}
+        page = pages.page(audit.entries(**asked), request.query_params, order=["-id"])
+        return Response(page.render(_entry))
+
+
+class AccessLog(APIView):
+    """Who saw clear personal data."""
+
+    required_scope = {"GET": AUDIT}
+
+    @extend_schema(
+        operation_id="list_vault_access",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("AccessPage", _AccessShape(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List who opened which value of the vault, and why, the latest first."""
+        page = pages.page(VaultAccess.objects.all(), request.query_params, order=["-id"])
+        return Response(page.render(_access))
+
+
 def _named(wish: dict[str, Any]) -> Identifier:
     """Take the identifier out of a wish."""
     namespace, value, region = (wish.pop(name) for name in ("namespace", "value", "region"))
@@ -88,7 +145,17 @@ def _suppression(row: Suppression) -> dict[str, Any]:
     }
 
 
+def _entry(row: AuditEntry) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in list(_AuditShape().fields)}
+
+
+def _access(row: VaultAccess) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in list(_AccessShape().fields)}
+
+
 urlpatterns = [
+    path("audit", AuditLog.as_view(), name="api-audit"),
+    path("audit/vault", AccessLog.as_view(), name="api-audit-vault"),
     path("consent", Consents.as_view(), name="api-consent"),
     path("suppressions", Suppressions.as_view(), name="api-suppressions"),
 ]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from identity.clock import Instant
 from identity.privacy.models import AuditEntry
 
@@ -22,3 +24,9 @@ def record(
     AuditEntry.objects.create(
         at=now, actor=actor, action=action, object=object, detail=dict(detail)
     )
+
+
+def entries(*, actor: str = "", action: str = "", object: str = "") -> QuerySet[AuditEntry]:  # noqa: A002 - the word of the log
+    """Return entries by this actor, of this action, on this object; "" = any."""
+    asked = {"actor": actor, "action": action, "object": object}
+    return AuditEntry.objects.filter(**{name: value for name, value in asked.items() if value})

@@ -26,7 +26,9 @@ class SuppressionWish(serializers.Serializer[Any]):
 
 
 class Asked(serializers.Serializer[Any]):
-    command = serializers.IntegerField(help_text="Number of the lane's command.")
+    command = serializers.IntegerField(
+        help_text="Number of the lane's command; see /commands/{id}."
+    )
 
 
 class Named(serializers.Serializer[Any]):

@@ -100,7 +100,10 @@ def create_key(source: int, now: Instant, *, actor: str) -> tuple[WriteKey, str]
         if not Source.objects.filter(pk=source).exists():
             raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
         row = WriteKey.objects.create(
-            source_id=source, prefix=clear[:_SHOWN], digest=digest(clear), created_at=now
+            source_id=source,
+            prefix=clear[:_SHOWN],
+            digest=digest(clear),
+            created_at=clock.to_datetime(now),
         )
         detail = {"source": source}
         audit.record(actor, "writekey.add", f"identity.writekey:{row.pk}", detail, now)

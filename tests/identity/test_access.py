@@ -16,6 +16,8 @@ from identity.errors import DomainError
         ({"*:read"}, "audiences:write", False),
         ({"*:read"}, "pii:read", False),
         ({"pii:read"}, "pii:read", True),
+        ({"*:read"}, "audit:read", False),
+        ({"audit:read"}, "audit:read", True),
         ({"*"}, "audiences:write", True),
         (set(), "profiles:read", False),
     ],

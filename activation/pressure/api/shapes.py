@@ -135,7 +135,9 @@ class CapForm(serializers.Serializer[Any]):
 
 
 class CapAccepted(serializers.Serializer[Any]):
-    command = serializers.IntegerField(help_text="The lane carries it out within moments.")
+    command = serializers.IntegerField(
+        help_text="The lane carries it out within moments; see /commands/{id}."
+    )
 
 
 def policy(row: Policy) -> dict[str, Any]:

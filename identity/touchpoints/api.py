@@ -1,0 +1,284 @@
+"""REST: sources with their write keys and refusals, set-aside touchpoints, and what became of a command to the lane."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from identity import clock, pages
+from identity.access import actor
+from identity.privacy.shapes import Asked, valid
+from identity.touchpoints import aside, selectors, sources
+from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
+
+READ, WRITE = "sources:read", "sources:write"
+COMMANDS_READ = "commands:read"
+KINDS = [*sources.KINDS]
+STATES = ("trying", "aside", "again")  # of a row that failed alone
+
+
+# --- Shapes ---
+
+
+class _SourceChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=200, required=False)
+    kind = serializers.ChoiceField(KINDS, required=False)
+    enabled = serializers.BooleanField(
+        required=False, help_text="A source that is switched off is answered with 404."
+    )
+    region = serializers.CharField(
+        max_length=2,
+        required=False,
+        allow_blank=True,
+        help_text="ISO 3166; completes phone numbers.",
+    )
+    group_is_household = serializers.BooleanField(
+        required=False, help_text="The groupId of its group calls names a household."
+    )
+
+
+class _NewSource(_SourceChange):
+    name = serializers.CharField(max_length=200)
+    kind = serializers.ChoiceField(KINDS, default="site")
+
+
+class _SourceShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.CharField(help_text='"internal" is the product\'s own.')
+    enabled = serializers.BooleanField()
+    region = serializers.CharField()
+    group_is_household = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class _KeyShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    prefix = serializers.CharField(help_text="The first characters of the key.")
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class _NewKeyShape(_KeyShape):
+    key = serializers.CharField(help_text="The key itself; nobody can show it again.")
+
+
+class _RefusalShape(serializers.Serializer[Any]):
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+    detail = serializers.CharField(help_text="Of the latest.")
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class _AsideShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField(help_text="Its number in the inbox.")
+    state = serializers.CharField(help_text=f"One of {', '.join(STATES)}.")
+    touchpoint = serializers.CharField()
+    mode = serializers.CharField()
+    tries = serializers.IntegerField()
+    error = serializers.CharField()
+    received_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**super().get_fields(), "source": serializers.IntegerField()}
+
+
+class _CommandShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    kind = serializers.CharField()
+    state = serializers.CharField(help_text="waiting, done, or failed (then `error` says why).")
+    error = serializers.CharField()
+    asked_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    done_at = serializers.DateTimeField(allow_null=True)
+
+
+def _source(row: Source) -> dict[str, Any]:
+    names = ("name", "kind", "enabled", "region", "created_at")
+    return {
+        "id": row.pk,
+        **{name: getattr(row, name) for name in names},
+        "group_is_household": bool(row.settings.get("group_is_household")),
+    }
+
+
+def _key(row: WriteKey) -> dict[str, Any]:
+    names = ("prefix", "created_at", "revoked_at")
+    return {"id": row.pk, **{name: getattr(row, name) for name in names}}
+
+
+def _refusal(row: Refusal) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in list(_RefusalShape().fields)}
+
+
+def _aside(row: SetAside) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in list(_AsideShape().fields)}
+
+
+def _command(row: LaneCommand) -> dict[str, Any]:
+    over = "failed" if row.error else "done"
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "state": over if row.done_at else "waiting",
+        "error": row.error,
+        "asked_by": row.actor,
+        "created_at": row.created_at,
+        "done_at": row.done_at,
+    }
+
+
+# --- Sources ---
+
+
+class Sources(APIView):
+    """Where touchpoints come from."""
+
+    required_scope = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="list_sources",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("SourcePage", _SourceShape(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List sources."""
+        page = pages.page(Source.objects.all(), request.query_params, order=["id"])
+        return Response(page.render(_source))
+
+    @extend_schema(operation_id="create_source", request=_NewSource, responses={201: _SourceShape})
+    def post(self, request: Request) -> Response:
+        """Make a source. It has no write key yet."""
+        asked = valid(_NewSource, request)
+        made = sources.create(**asked, now=clock.now(), actor=actor(request))
+        return Response(_source(made), status=201)
+
+
+class OneSource(APIView):
+    """One source."""
+
+    required_scope = {"GET": READ, "PATCH": WRITE}
+
+    @extend_schema(operation_id="read_source", responses=_SourceShape)
+    def get(self, request: Request, source: int) -> Response:
+        """Return the source."""
+        return Response(_source(selectors.source(source)))
+
+    @extend_schema(operation_id="change_source", request=_SourceChange, responses=_SourceShape)
+    def patch(self, request: Request, source: int) -> Response:
+        """Change a source, or switch it off; collectors know within two seconds. What is not named stays."""
+        asked = valid(_SourceChange, request)
+        changed = sources.change(source, asked, clock.now(), actor=actor(request))
+        return Response(_source(changed))
+
+
+class Keys(APIView):
+    """Write keys of a source."""
+
+    required_scope = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(
+        operation_id="list_write_keys",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("WriteKeyPage", _KeyShape(many=True)),
+    )
+    def get(self, request: Request, source: int) -> Response:
+        """List the write keys of a source, revoked ones too, newest first."""
+        rows = WriteKey.objects.filter(source=selectors.source(source))
+        return Response(pages.page(rows, request.query_params, order=["-id"]).render(_key))
+
+    @extend_schema(operation_id="create_write_key", request=None, responses={201: _NewKeyShape})
+    def post(self, request: Request, source: int) -> Response:
+        """Make a write key. The answer shows it this once."""
+        row, clear = sources.create_key(source, clock.now(), actor=actor(request))
+        return Response({**_key(row), "key": clear}, status=201)
+
+
+class OneKey(APIView):
+    """One write key."""
+
+    required_scope = {"DELETE": WRITE}
+
+    @extend_schema(operation_id="revoke_write_key", request=None, responses={204: None})
+    def delete(self, request: Request, source: int, key: int) -> Response:
+        """Let a write key write no longer; collectors know within two seconds."""
+        found = selectors.key_of(source, key)
+        sources.revoke_key(found.pk, clock.now(), actor=actor(request))
+        return Response(status=204)
+
+
+class Refusals(APIView):
+    """What was refused."""
+
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_refusals",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("SourceRefusalPage", _RefusalShape(many=True)),
+    )
+    def get(self, request: Request, source: int) -> Response:
+        """Count, by reason, what was refused of a source or taken with a value left out; the latest first."""
+        rows = Refusal.objects.filter(source=selectors.source(source))
+        page = pages.page(rows, request.query_params, order=["-last_at", "-id"])
+        return Response(page.render(_refusal))
+
+
+# --- The lane ---
+
+
+class Asides(APIView):
+    """Touchpoints that failed alone."""
+
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_set_aside",
+        parameters=[*pages.PARAMETERS, OpenApiParameter("state", str, enum=STATES)],
+        responses=pages.schema("SetAsidePage", _AsideShape(many=True)),
+    )
+    def get(self, request: Request) -> Response:
+        """List touchpoints that failed alone, the latest first."""
+        rows = selectors.set_aside(request.query_params.get("state", ""))
+        return Response(pages.page(rows, request.query_params, order=["-number"]).render(_aside))
+
+
+class TryAgain(APIView):
+    """Gives a set-aside touchpoint back to the lane."""
+
+    required_scope = {"POST": WRITE}
+
+    @extend_schema(operation_id="retry_set_aside", request=None, responses={202: Asked})
+    def post(self, request: Request, number: int) -> Response:
+        """Let the lane take the touchpoint once more, under its original number."""
+        command = aside.retry(number, actor(request), clock.now())
+        return Response({"command": command}, status=202)
+
+
+class OneCommand(APIView):
+    """A command of the lane."""
+
+    required_scope = {"GET": COMMANDS_READ}
+
+    @extend_schema(operation_id="read_command", responses=_CommandShape)
+    def get(self, request: Request, command: int) -> Response:
+        """Say what became of something that was answered with 202. Forgotten with the other old records."""
+        return Response(_command(selectors.command(command)))
+
+
+urlpatterns = [
+    path("sources", Sources.as_view(), name="api-sources"),
+    path("sources/<int:source>", OneSource.as_view(), name="api-source"),
+    path("sources/<int:source>/keys", Keys.as_view(), name="api-source-keys"),
+    path("sources/<int:source>/keys/<int:key>", OneKey.as_view(), name="api-source-key"),
+    path("sources/<int:source>/refusals", Refusals.as_view(), name="api-source-refusals"),
+    path("set-aside", Asides.as_view(), name="api-set-aside"),
+    path("set-aside/<int:number>/retry", TryAgain.as_view(), name="api-set-aside-retry"),
+    path("commands/<int:command>", OneCommand.as_view(), name="api-command"),
+]

@@ -1,0 +1,38 @@
+"""Reading what comes in: sources with their keys and refusals, set-aside touchpoints, what was asked of the lane."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from identity.errors import NotFound
+from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
+
+
+def source(number: int) -> Source:
+    """Return a source. Raises NotFound."""
+    found = Source.objects.filter(pk=number).first()
+    if found is None:
+        raise NotFound("no_source", _("There is no source %(id)s.") % {"id": number})
+    return found
+
+
+def key_of(source_: int, number: int) -> WriteKey:
+    """Return a write key of this source. Raises NotFound."""
+    found = WriteKey.objects.filter(pk=number, source=source_).first()
+    if found is None:
+        said = _("The source has no write key %(key)s.") % {"key": number}
+        raise NotFound("no_such_key", said)
+    return found
+
+
+def set_aside(state: str = "") -> QuerySet[SetAside]:
+    """Return the rows that failed alone, in this state (trying, aside, again; "" = any)."""
+    rows = SetAside.objects.defer("payload")
+    return rows.filter(state=state) if state else rows
+
+
+def command(number: int) -> LaneCommand:
+    """Return a command of the lane. Raises NotFound: it was never given, or was done long ago and forgotten."""
+    found = LaneCommand.objects.filter(pk=number).first()
+    if found is None:
+        raise NotFound("no_command", _("There is no command %(id)s.") % {"id": number})
+    return found
