@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 # --- Jobs and retention -----------------------------------------------------------------------------------------------
 
 MIN_FREE_MB = env.integer("MIN_FREE_MB", 500)  # less room than this is a fault
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 3650)  # older touchpoints are refused; 0: none
 KEEP_RECORDS_DAYS = env.integer(
     "KEEP_RECORDS_DAYS", 90
 )  # batches, executed commands, refusals, finished jobs

@@ -24,9 +24,6 @@ Test = Callable[[Mapping[str, Any]], bool]
 MOST_VALUES = 100
 LONGEST_VALUE = 512
 
-# An open that no person made is no reaction.
-NOT_HUMAN = frozenset({"machine_suspected", "proxy"})
-
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A comparison of one property with a value (a list for `in`, true or false for `exists`).
@@ -135,8 +132,3 @@ def key_at(properties: Mapping[str, Any], path: str) -> str:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return str(value)[:200]
     return ""
-
-
-def is_human(event: str, properties: Mapping[str, Any]) -> bool:
-    """Tell whether a touchpoint may count as a reaction: an open by a machine or through a proxy does not."""
-    return event != "Email Opened" or properties.get("open_kind") not in NOT_HUMAN

@@ -13,6 +13,7 @@ from activation.audiences.live import LivePredicate
 from identity.clock import Instant
 from identity.profiles.types import Arrival
 from identity.sql import Rows, execute, fetch
+from identity.touchpoints.contacts import is_human
 from identity.touchpoints.types import Touchpoint
 
 
@@ -29,14 +30,17 @@ Spot = tuple[int, int]  # owner, predicate
 def find(
     arrivals: Iterable[Arrival], predicates: Mapping[int, LivePredicate]
 ) -> dict[Spot, list[Found]]:
-    """Return the matches among arrivals."""
+    """Return the matches among arrivals; what a machine did matches nothing."""
     by_event: dict[str, list[LivePredicate]] = defaultdict(list)
     for predicate in predicates.values():
         by_event[predicate.event].append(predicate)
     found: dict[Spot, list[Found]] = defaultdict(list)
     for arrival in arrivals:
         touchpoint = arrival.touchpoint
-        for predicate in by_event.get(touchpoint.event, ()):
+        asked = by_event.get(touchpoint.event)
+        if not asked or not is_human(touchpoint.event, touchpoint.properties):
+            continue
+        for predicate in asked:
             if predicate.holds(touchpoint.properties):
                 found[arrival.owner, predicate.id].append(_as_found(touchpoint))
     return found

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from activation.deliveries.tokens import Sent
-from activation.deliveries.types import OpenKind, ReactionKind
+from activation.deliveries.types import ReactionKind
 from identity.clock import Instant, to_datetime
 
 _LONGEST_ID = 100
@@ -67,10 +67,3 @@ def event_of(sent: Sent, name: str, *, both: bool = False, **properties: Any) ->
         },
         "context": {"filrouge": {"identifiers": list(dict.fromkeys(keys)), "delivery": sent.key}},
     }
-
-
-def moves(kind: ReactionKind, open_kind: str) -> bool:
-    """Tell whether a reaction may move anything: what a machine or a proxy does says nothing."""
-    if kind is ReactionKind.OPENED:
-        return open_kind == OpenKind.HUMAN
-    return kind is not ReactionKind.SCANNED

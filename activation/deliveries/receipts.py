@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from activation.deliveries import events
-from activation.deliveries.types import DeliveryStatus, ReactionKind
+from activation.deliveries.types import DeliveryStatus, OpenKind, ReactionKind
 from activation.pressure import ledger
 from identity.profiles.types import Arrival
 from identity.sql import Rows, execute, fetch
+from identity.touchpoints.contacts import is_human
 from identity.touchpoints.types import BatchContext, Touchpoint
 
 _SOFT = ("soft", "transient", "temporary", "undetermined")
@@ -56,7 +57,7 @@ def _read(touchpoint: Touchpoint) -> _Receipt | None:
     own = touchpoint.context.get("filrouge")
     if kind is None or not isinstance(own, Mapping) or not own.get("delivery"):
         return None
-    opened = str(touchpoint.properties.get("open_kind", "human"))
+    opened = str(touchpoint.properties.get("open_kind") or OpenKind.HUMAN.value)
     return _Receipt(
         str(own["delivery"]), kind, opened if kind is ReactionKind.OPENED else "", touchpoint
     )
@@ -74,7 +75,8 @@ def _moves(receipt: _Receipt) -> bool:
     """Tell whether a receipt says something about the message: not what a machine did, nor a bounce that may pass."""
     if receipt.kind is ReactionKind.BOUNCED:
         return not _soft(receipt.touchpoint.properties)
-    return receipt.kind in _CHANGES and events.moves(receipt.kind, receipt.open_kind)
+    touchpoint = receipt.touchpoint
+    return receipt.kind in _CHANGES and is_human(touchpoint.event, touchpoint.properties)
 
 
 def _soft(properties: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from identity import clock
 from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
-from identity.touchpoints import aside, sources
+from identity.touchpoints import aside, refusals, sources
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.models import (
     Batch,
@@ -104,7 +104,11 @@ class SourceAdmin(ServiceModelAdmin):
 
     @display(description=_("refused"))
     def refused(self, source: Source) -> int:
-        return sum(refusal.count for refusal in source.refusals.all())
+        return sum(
+            refusal.count
+            for refusal in source.refusals.all()
+            if refusal.reason not in refusals.TAKEN
+        )
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:  # noqa: FBT001
         """Hand the form to the service that the API calls too; a new source gets its first key at once."""

@@ -28,6 +28,7 @@ KNOWN: Mapping[str, Contact] = {
     "Message Delivered": Contact(_NONE),
     "Message Failed": Contact(_NONE),
     "Message Clicked": Contact(_IN),
+    "Message Link Scanned": Contact(_NONE),
     "SMS Sent": Contact(_OUT, "sms"),
     "SMS Received": Contact(_IN, "sms"),
     "Push Notification Sent": Contact(_OUT, "push"),
@@ -42,13 +43,27 @@ KNOWN: Mapping[str, Contact] = {
 }
 _BY_TYPE = {"page": "site", "screen": "app"}
 _BY_SOURCE = {"site": "site", "app": "app", "ads": "display", "crm": "crm"}
+_OPENED, _SCANNED = "Email Opened", "Message Link Scanned"
+_HUMAN = "human"
 _LONGEST = 60
+
+
+def is_human(event: str, properties: Mapping[str, Any]) -> bool:
+    """Tell whether a person may have done this. What a machine or a proxy opens or scans is kept, and moves nothing.
+
+    An open that does not say of which kind it is counts as a person's: whoever reports opens without judging them (Segment's
+    specification has no word for it) means those of people. One that names a kind counts only if the kind is "human".
+    """
+    if event != _OPENED:
+        return event != _SCANNED
+    kind = properties.get("open_kind")
+    return kind is None or kind in ("", _HUMAN)
 
 
 def contact(type_: str, event: str, properties: Mapping[str, Any], source_kind: str) -> Contact:
     """Say what kind of contact an event is. Its properties (direction, channel, message_class) outrank its name.
 
-    identify, group and alias are facts, not contacts; an open that a proxy or a machine made is none either.
+    identify, group and alias are facts, not contacts; what a proxy or a machine did is none either.
     """
     if type_ not in {"track", "page", "screen"}:
         return Contact(_NONE)
@@ -63,7 +78,7 @@ def contact(type_: str, event: str, properties: Mapping[str, Any], source_kind: 
 
 
 def _direction(event: str, properties: Mapping[str, Any], known: Direction) -> Direction:
-    if event == "Email Opened" and properties.get("open_kind", "human") != "human":
+    if not is_human(event, properties):
         return _NONE
     said = properties.get("direction")
     return Direction(said) if said in {"inbound", "outbound"} else known

@@ -4,7 +4,7 @@ import json
 import math
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -114,7 +114,10 @@ def _read(row: InboxRow, origin: Origin | None, keys: Keys) -> Touchpoint:
         event = _event(encoded, envelope)
         if given:
             event["messageId"] = given
-        return _touchpoint(row, origin, event, envelope, key=keys.identifier)
+        touchpoint = _touchpoint(row, origin, event, envelope, key=keys.identifier)
+        return (
+            replace(touchpoint, unnamed=True) if given and origin.kind != INTERNAL else touchpoint
+        )
     except payload.Unreadable as error:
         raise Poison(row.number, str(error)) from error
     except _UNREADABLE as error:

@@ -9,6 +9,8 @@ from identity.touchpoints import decode
 from identity.touchpoints.types import BatchContext, InboxRow, Touchpoint
 
 CLOCK = "clock_corrected"
+UNNAMED = "message_id_missing"
+TAKEN = frozenset({CLOCK, UNNAMED})  # counted although the event was taken as it is
 
 
 def fold(
@@ -38,6 +40,8 @@ def _met(
     for touchpoint in touchpoints:
         if touchpoint.refusal:
             yield touchpoint.source, touchpoint.refusal, f"touchpoint {touchpoint.id}", 1
+        if touchpoint.unnamed:
+            yield touchpoint.source, UNNAMED, "", 1
         for reason in touchpoint.dropped:
             yield touchpoint.source, reason, f"touchpoint {touchpoint.id}", 1
         if touchpoint.clock_corrected:

@@ -11,13 +11,14 @@ from activation.audiences.types import MembershipChange
 from identity.clock import Instant
 from identity.profiles.types import Arrival, Cause, Facts
 from identity.sql import Rows, fetch
+from identity.touchpoints.contacts import is_human
 from journeys import engine
 from journeys.enrolments import runs as store
 from journeys.enrolments.models import State
 from journeys.enrolments.plans import Entrance, Plan
 from journeys.enrolments.runs import Line, Run
 from journeys.hours import milliseconds
-from journeys.matching import is_human, key_at
+from journeys.matching import key_at
 
 HELD_OUT = "held out"
 # A merge, a split or a new rule brings nobody in: nothing happened to the person.

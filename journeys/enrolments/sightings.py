@@ -8,8 +8,9 @@ import msgspec
 from identity.clock import DAY, Instant
 from identity.profiles.types import Arrival, Facts
 from identity.sql import Rows, execute, fetch
+from identity.touchpoints.contacts import is_human
 from journeys.enrolments.plans import Plan
-from journeys.matching import Seen, digest, is_human
+from journeys.matching import Seen, digest
 
 # Longer than any trigger may be late (journeys.validation), so that who comes in late finds what happened since.
 KEPT = 7 * DAY

@@ -30,6 +30,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "too_large": f"the event is larger than {LARGEST} bytes",
         "too_deep": f"the event is nested deeper than {DEEPEST} levels",
         "not_text": "the event holds a NUL character or half a surrogate pair",
+        "too_old": "it happened longer ago than this installation keeps touchpoints",
         "write_key_invalid": "the event's `writeKey` is not known",
     }
 )
@@ -80,6 +81,8 @@ class Checked(NamedTuple):
     raw: bytes
     given: str
     write_key: str | None
+    original: Id = None  # when it happened, and when it was sent, by the sender's clock
+    sent: Id = None
 
 
 _decode = msgspec.json.Decoder(Event).decode
@@ -104,7 +107,8 @@ def check(raw: bytes, type_: str | None, *, trusted: bool = False) -> Checked:
     if code:
         raise Refused(code)
     given = "" if event.message_id not in (None, "") else str(uuid.uuid4())
-    return Checked(raw, given, event.write_key)
+    original = event.original_timestamp or event.timestamp
+    return Checked(raw, given, event.write_key, original, event.sent_at)
 
 
 def _fault(event: Event, type_: str | None, *, trusted: bool) -> str:

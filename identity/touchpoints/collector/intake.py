@@ -9,13 +9,15 @@ from uuid import uuid4
 
 import msgspec
 
+from identity.clock import Instant
 from identity.touchpoints.collector import events
 from identity.touchpoints.collector.commits import Committer, TooMuch
-from identity.touchpoints.collector.events import Id, Refused
+from identity.touchpoints.collector.events import Checked, Id, Refused
 from identity.touchpoints.collector.http import Problem
 from identity.touchpoints.collector.keyring import Keyring, Origin
 from identity.touchpoints.inbox.port import InboxAway, NewRow
 from identity.touchpoints.payload import Envelope, pack
+from identity.touchpoints.times import happened
 from identity.touchpoints.types import Mode
 
 WAIT = 5  # seconds after which a sender who was told to wait may come again
@@ -102,6 +104,7 @@ class Intake:
     committer: Committer
     keyring: Keyring
     own: int  # the product's own source
+    retention: Instant = 0  # how long ago an event may have happened; 0: as long as it likes
 
     async def take(
         self,
@@ -114,6 +117,7 @@ class Intake:
     ) -> Taken:
         """Store the events durably. Without an origin each event's own write key says whose it is. Raises Problem."""
         header = msgspec.json.encode(envelope)
+        now = self.committer.clock()
         rows: list[NewRow] = []
         errors: list[tuple[int, str, str]] = []
         for position, each in enumerate(raw):
@@ -123,6 +127,7 @@ class Intake:
             try:
                 event = events.check(bytes(each), envelope.type, trusted=trusted)
                 whose = origin or await self._owner(event.write_key)
+                self._check_age(event, envelope, now)
             except Refused as refused:
                 errors.append((position, refused.code, refused.message))
                 if whose is not None:
@@ -151,6 +156,15 @@ class Intake:
             await self.committer.submit(rows)
         except TooMuch as error:
             raise InboxAway("too many touchpoints wait") from error
+
+    def _check_age(self, event: Checked, envelope: Envelope, now: Instant) -> None:
+        """Refuse what happened beyond the retention: the ids of its like may be forgotten, so that it could count twice."""
+        if not self.retention:
+            return
+        original, sent = event.original or envelope.timestamp, event.sent or envelope.sent_at
+        at, _ = happened(original, sent, now)
+        if at < now - self.retention:
+            raise Refused("too_old")
 
     async def _owner(self, write_key: str | None) -> Origin:
         found = await self.keyring.find(write_key) if write_key else None

@@ -17,7 +17,7 @@ import uvloop
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from identity.clock import now
+from identity.clock import DAY, now
 from identity.privacy.keys import Keys, require_keys
 from identity.touchpoints import inbox, installation, sources
 from identity.touchpoints.collector import app
@@ -82,7 +82,7 @@ class _Process:
 
             keyring = Keyring(ask, now)
             await keyring.renew()
-            intake = Intake(self.committer, keyring, self.own)
+            intake = Intake(self.committer, keyring, self.own, settings.RETENTION_DAYS * DAY)
             collection = Collection(intake, settings.COLLECTOR_URL)
             public = app.application(app.public(collection, routes, now))
             async with (

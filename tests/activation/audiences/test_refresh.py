@@ -152,6 +152,38 @@ def test_filters_on_properties(world):
     assert world.inside(audience) == {1}
 
 
+OPENED = {"did": "Email Opened", "within_days": 7}
+
+
+def test_what_a_machine_opens_or_scans_moves_nobody_now_or_in_what_was_stored(world):
+    scanned = world.publish("scanned", {"did": "Message Link Scanned", "within_days": 7})
+    before = world.publish("before", OPENED)
+    world.build()
+    assert not world.batch(
+        [
+            world.touch(0, "Email Opened", properties={"open_kind": "machine_suspected"}),
+            world.touch(1, "Email Opened", properties={"open_kind": "proxy"}),
+            world.touch(1, "Message Link Scanned"),
+            world.touch(2, "Page Seen"),
+        ]
+    )
+    after = world.publish("after", OPENED | {"within_days": 8})
+    world.build()
+    assert world.inside(scanned) | world.inside(before) | world.inside(after) == set()
+
+
+def test_a_persons_open_counts_and_so_does_one_of_which_nobody_says_whose(world):
+    audience = world.publish("openers", OPENED)
+    world.build()
+    world.batch(
+        [
+            world.touch(0, "Email Opened", properties={"open_kind": "human"}),
+            world.touch(1, "Email Opened"),
+        ]
+    )
+    assert world.inside(audience) == {0, 1}
+
+
 def test_members_by_hand_follow_their_owner(world):
     audience = world.publish("vip", kind="manual")
     world.build()

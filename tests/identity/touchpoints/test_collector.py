@@ -302,6 +302,7 @@ BAD_EVENTS: list[tuple[bytes, str]] = [
     (b'{"type":"page","userId":"1","properties":{"a":"\\ud800"}}', "not_text"),
     (nested(100), "too_deep"),
     (nested(1000), "too_deep"),
+    (b'{"type":"page","userId":"1","timestamp":"1999-12-31T23:59:59Z"}', "too_old"),
 ]
 
 
@@ -329,6 +330,20 @@ def test_a_bad_event_is_refused_alone(
     raise AssertionError("not counted")
 
 
+def test_what_is_too_old_goes_to_the_bad_rows_of_an_import(
+    server: Collector, key: str, sent: int
+) -> None:
+    batch = {"events": [page(messageId="o", timestamp=1), page(messageId="n")], "source": 2}
+    answer = httpx.post(
+        f"http://{server.door}/touchpoints",
+        json=batch | {"mode": "history"},
+        headers={"Authorization": f"Bearer {server.keys.door}"},
+        trust_env=False,
+    )
+    assert [(index, code) for index, code, _ in answer.json()["errors"]] == [(0, "too_old")]
+    assert [row["event"]["messageId"] for row in new(server, sent)] == ["n"]
+
+
 @pytest.mark.parametrize(
     "good",
     [
@@ -340,6 +355,8 @@ def test_a_bad_event_is_refused_alone(
         + b",".join([b"{}"] * 900)
         + b"]}}",
         b'{"type":"page","userId":"1","timestamp":"9999-12-31T23:59:59Z"}',
+        b'{"type":"page","userId":"1","timestamp":-200000000000000}',
+        b'{"type":"page","userId":"1","timestamp":"1970-01-01T00:00:00Z","sentAt":"1970-01-01T00:00:02Z"}',
         b'{"type":"page","userId":"1","unknown":{"key":[1,2]}}',
         b'{"type":"alias","userId":"1","previousId":"1"}',
         nested(50),

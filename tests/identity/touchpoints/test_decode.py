@@ -150,18 +150,23 @@ def test_a_group_is_a_household_only_if_the_source_says_so(source: Source) -> No
         ({"timestamp": NOW + 4 * MINUTE}, NOW + 4 * MINUTE, False),
         ({"timestamp": NOW + 6 * MINUTE}, NOW, True),
         ({"timestamp": "9999-12-31T23:59:59Z"}, NOW, True),
-        ({"timestamp": "9999-12-31T23:59:59Z", "sentAt": "9999-12-31T23:59:50Z"}, NOW, True),
+        # Both by the same wrong clock: nine seconds apart.
+        (
+            {"timestamp": "9999-12-31T23:59:59Z", "sentAt": "9999-12-31T23:59:50Z"},
+            NOW + 9_000,
+            False,
+        ),
+        ({"timestamp": -2_208_988_800_000}, -2_208_988_800_000, False),
+        ({"timestamp": -2_208_988_800_001}, NOW, True),
+        ({"timestamp": -200_000_000_000_000}, NOW, True),
+        ({"timestamp": "0001-01-01T00:00:00Z"}, NOW, True),
+        ({"timestamp": NOW, "sentAt": "9999-12-31T00:00:00Z"}, NOW, True),
         ({"timestamp": "yesterday"}, NOW, False),
         ({"timestamp": 1e300}, NOW, False),
     ],
 )
 def test_times(one: One, said: dict[str, object], expected: int, *, corrected: bool) -> None:
     touchpoint = one(type="page", userId="1", **said)
-    if said.get("sentAt") == "9999-12-31T23:59:50Z":
-        expected, corrected = (
-            NOW + 9_000,
-            False,
-        )  # both by the same wrong clock: nine seconds apart
     assert (touchpoint.at, touchpoint.clock_corrected) == (expected, corrected)
 
 
@@ -243,10 +248,27 @@ def test_contacts(one: One) -> None:
     )  # fmt: skip
     said = one(type="track", event="Flyer", userId="1", properties={"direction": "outbound"})
     assert said.direction is Direction.OUTBOUND
-    machine = {"open_kind": "machine_suspected"}
-    opened = one(type="track", event="Email Opened", userId="1", properties=machine)
-    assert opened.direction is Direction.NONE
     assert one(type="identify", userId="1").direction is Direction.NONE
+
+
+@pytest.mark.parametrize(
+    ("event", "properties", "direction"),
+    [
+        ("Email Opened", {"open_kind": "human"}, Direction.INBOUND),
+        ("Email Opened", {}, Direction.INBOUND),
+        ("Email Opened", {"open_kind": None}, Direction.INBOUND),
+        ("Email Opened", {"open_kind": "machine_suspected"}, Direction.NONE),
+        ("Email Opened", {"open_kind": "proxy", "direction": "inbound"}, Direction.NONE),
+        ("Email Opened", {"open_kind": {"a": 1}}, Direction.NONE),
+        ("Message Link Scanned", {"direction": "inbound"}, Direction.NONE),
+        ("Email Link Clicked", {}, Direction.INBOUND),
+    ],
+)
+def test_what_a_machine_did_is_no_contact(
+    one: One, event: str, properties: dict[str, object], direction: Direction
+) -> None:
+    made = one(type="track", event=event, userId="1", properties=properties)
+    assert made.direction is direction
 
 
 def test_only_the_product_itself_names_identifiers(one: One) -> None:

@@ -37,6 +37,20 @@ def test_refusals_of_the_collector_add_up(source: Source) -> None:
     assert Refusal.objects.count() == 2
 
 
+def test_an_event_without_message_id_is_counted_but_not_refused(source: Source) -> None:
+    page = {"type": "page", "userId": "1"}
+    own = sources.internal(NOW)
+    rows = [
+        row(source, page, given="g1"),
+        row(source, page, given="g2"),
+        row(source, page | {"messageId": "m"}),
+        row(own, page, given="g3"),
+    ]
+    refusals.fold(rows, context(NOW), decode(rows))
+    unnamed = Refusal.objects.filter(reason="message_id_missing")
+    assert list(unnamed.values_list("source", "count")) == [(source.pk, 2)]
+
+
 def test_what_decoding_met_is_counted_too(source: Source) -> None:
     far = {"type": "page", "userId": "null", "messageId": "m", "timestamp": "9999-01-01T00:00:00Z"}
     rows = [row(source, far)]

@@ -277,6 +277,19 @@ def test_only_a_human_open_is_a_reaction(kind: str | None, node: str) -> None:
     assert standing()[0][0] == node
 
 
+@pytest.mark.parametrize(
+    ("kind", "enters"),
+    [("human", True), (None, True), ("machine_suspected", False), ("proxy", False)],
+)
+def test_only_a_human_open_lets_somebody_in(kind: str | None, *, enters: bool) -> None:
+    node = documents.entry("Email Opened")
+    world.published(journey({"in": node, "w": wait(), "out": leave()}, "in w", "w out"))
+    person("user_id:alice")
+    properties: dict[str, Any] = {"open_kind": kind} if kind else {}
+    batch(START, arrival("user_id:alice", "Email Opened", START, **properties))
+    assert Enrolment.objects.exists() is enters
+
+
 def test_an_open_of_another_message_is_no_reaction() -> None:
     world.published(reaction("warm"))
     person("user_id:alice")
