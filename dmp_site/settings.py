@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from dmp_site import environment as env
-from identity.privacy.keys import keys_at
+from identity.privacy.keys import session_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
@@ -18,7 +18,7 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 KEYS_FILE = Path(env.text("KEYS_FILE", str(DATA_DIR / "keys.json")))
 
 DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.secret("SECRET_KEY") or keys_at(KEYS_FILE).session_key
+SECRET_KEY = env.secret("SECRET_KEY") or session_key(KEYS_FILE)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 

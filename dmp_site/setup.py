@@ -2,11 +2,13 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from activation.pressure import services as pressure
 from dmp_site import roles
@@ -33,6 +35,16 @@ def ensure(now: Instant) -> list[str]:
     roles.ensure()
     pressure.seed()
     return said + _first_login(now)
+
+
+def pending() -> int:
+    """Return how many migrations wait for `ensure`. Raises django.db.Error when the database cannot be asked."""
+    plans = (_plan(MigrationExecutor(connections[alias])) for alias in settings.DATABASES)
+    return sum(len(plan) for plan in plans)
+
+
+def _plan(executor: MigrationExecutor) -> list[Any]:
+    return executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def _make_keys() -> str:

@@ -18,7 +18,7 @@ from dmp_site.console import navigation
 from identity.clock import Instant, from_datetime, to_datetime
 from identity.profiles.models import Identifier
 from identity.touchpoints import inbox
-from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 from identity.touchpoints.models import Batch
 from journeys.publishing.models import Journey
 from journeys.publishing.models import State as JourneyState
@@ -59,7 +59,7 @@ def _touchpoints(now: Instant) -> int:
 def _backlog(_now: Instant) -> int | None:
     try:
         waiting = inbox.reader().backlog()
-    except ForeignInbox:
+    except (ForeignInbox, InboxAway):
         return None
     return waiting.live + waiting.history
 

@@ -4,11 +4,12 @@ A worker that is killed while it waits can leave the cluster's queue locked for 
 is a task like any other: it arrives only when queue, worker and database work.
 """
 
+import logging
 import signal
 import threading
 from datetime import timedelta
 
-from django.db import connections
+from django.db import Error, close_old_connections, connections
 from django.db.models import F, Q
 from django_q.cluster import Cluster
 from django_q.models import Schedule
@@ -19,6 +20,8 @@ from dmp_site.jobs.kinds import KINDS
 from dmp_site.models import JobsHeartbeat
 from identity import clock
 from identity.clock import SECOND, Instant
+
+log = logging.getLogger(__name__)
 
 ROW = 1
 BEAT = 5  # seconds between heartbeats
@@ -38,12 +41,21 @@ def serve(stop: threading.Event) -> None:
         signal.signal(name, lambda *_: stop.set())
     try:
         while cluster.sentinel.is_alive():
-            ask(clock.now())
+            _try_to_ask()
             if stop.wait(BEAT):
                 return
         raise RuntimeError("the task cluster died")
     finally:
         _end(cluster)
+
+
+def _try_to_ask() -> None:
+    try:
+        ask(clock.now())
+    except Error as error:  # the cluster waits for its database by itself
+        log.warning("No heartbeat could be asked for: %s", error)
+    finally:
+        close_old_connections()
 
 
 def _end(cluster: Cluster) -> None:
@@ -53,10 +65,10 @@ def _end(cluster: Cluster) -> None:
         cluster.stop()
 
 
-def heartbeat_age(now: Instant) -> int | None:
-    """Return the milliseconds since a worker last proved that it works, None when none ever did."""
+def heartbeat() -> Instant | None:
+    """Return when a worker last proved that it works, None when none ever did."""
     row = JobsHeartbeat.objects.filter(pk=ROW).values_list("beaten_at", flat=True).first()
-    return None if row is None else max(0, now - clock.from_datetime(row))
+    return None if row is None else clock.from_datetime(row)
 
 
 def plan(now: Instant) -> None:

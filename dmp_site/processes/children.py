@@ -2,27 +2,50 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from dmp_site import jobs
-from dmp_site.processes.supervisor import Child, manage
-from identity.clock import SECOND, Instant
+from dmp_site.processes.supervisor import Child, Hung, manage, never
+from identity.clock import Instant
 from identity.touchpoints import lane
 
-JOBS_LIMIT = 30 * SECOND
+JOBS_LIMIT = 30  # seconds without a heartbeat after which the task cluster is killed
 
 
 def children() -> list[Child]:
     """Return collector, lane, sender, jobs and console, in the order in which they start."""
     return [
         _child("collector"),
-        _child("lane", hung=_lane_hangs),
+        _child("lane", Pulse(_lane_heartbeat, settings.LANE_TIMEOUT)),
         _child("send"),
-        _child("jobs", hung=_jobs_hang),
+        _child("jobs", Pulse(_jobs_heartbeat, JOBS_LIMIT)),
         _child("console"),
     ]
+
+
+@dataclass
+class Pulse:
+    """Tells whether a heartbeat has stopped: it has not changed for `limit` seconds of a child that had as long to begin.
+
+    What the heartbeat says is never compared with a clock: one that is set must not kill what works.
+    """
+
+    read: Callable[[], Instant | None]
+    limit: float
+    _last: Instant | None = None
+    _changed: float = 0.0
+
+    def __call__(self, moment: float, started: float) -> bool:
+        try:
+            beat = self.read()
+            if beat != self._last:
+                self._last, self._changed = beat, moment
+        except Error:  # who cannot read the heartbeat cannot say that it stopped
+            self._changed = moment
+        return moment - max(self._changed, started) > self.limit
 
 
 def environment() -> Mapping[str, str]:
@@ -35,25 +58,19 @@ def environment() -> Mapping[str, str]:
     }
 
 
-def _child(role: str, hung: Callable[[Instant, Instant], bool] = lambda *_: False) -> Child:
+def _child(role: str, hung: Hung = never) -> Child:
     return Child(role, manage("worker", "--role", role), environment(), hung)
 
 
-def _lane_hangs(moment: Instant, started_at: Instant) -> bool:
-    """Tell whether a lane that had time to start has not said for FILROUGE_LANE_TIMEOUT seconds that it lives."""
-    _, beaten_at = _heartbeat()
-    return moment - max(beaten_at or 0, started_at) > settings.LANE_TIMEOUT * SECOND
-
-
-def _heartbeat() -> tuple[int, Instant | None]:
+def _lane_heartbeat() -> Instant | None:
     try:
-        return lane.heartbeat()
-    except DatabaseError:  # who cannot read the heartbeat cannot say that it stopped
-        return 0, 2**62
+        return lane.heartbeat()[1]
     finally:
         close_old_connections()
 
 
-def _jobs_hang(moment: Instant, started_at: Instant) -> bool:
-    age = jobs.heartbeat_age(moment)
-    return age is not None and min(age, moment - started_at) > JOBS_LIMIT
+def _jobs_heartbeat() -> Instant | None:
+    try:
+        return jobs.heartbeat()
+    finally:
+        close_old_connections()

@@ -20,14 +20,14 @@ from identity.errors import DomainError
 from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
 from identity.profiles import resolve
 from identity.touchpoints import aside, commands, decode, lane
-from identity.touchpoints.inbox.port import Claim, InboxReader
+from identity.touchpoints.inbox.port import Claim, InboxAway, InboxReader
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
 IDLE = 0.02  # seconds between looks at an empty inbox
-OUTAGES = (StoreAway, OperationalError, InterfaceError, OSError)
+OUTAGES = (StoreAway, InboxAway, OperationalError, InterfaceError, OSError)
 _LONGEST_WAIT = 10.0
 
 

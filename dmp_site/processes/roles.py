@@ -57,6 +57,7 @@ def run_send(stop: threading.Event) -> None:
 
 def run_all(stop: threading.Event) -> None:
     """Do the lane's and the sender's work in one process; when one of them ends, so does the other."""
+    require_keys(settings.KEYS_FILE)
     sender = threading.Thread(target=_guarded, args=(run_send, stop), name="send")
     sender.start()
     try:
@@ -76,6 +77,7 @@ def _guarded(role: Callable[[threading.Event], None], stop: threading.Event) -> 
 
 def run_jobs(stop: threading.Event) -> None:
     """Run schedules and long jobs."""
+    require_keys(settings.KEYS_FILE)
     jobs.serve(stop)
 
 

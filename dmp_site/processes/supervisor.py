@@ -7,32 +7,42 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
 from dmp_site.processes.lifeline import VARIABLE
-from identity.clock import SECOND, Instant, now
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 10.0  # seconds a child may take to end after SIGTERM
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
-_STEADY = 60 * SECOND  # a child that lived this long starts again at once
+_STEADY = 60.0  # a child that lived this many seconds starts again at once
+
+Hung = Callable[[float, float], bool]
+
+
+def never(_moment: float, _started: float) -> bool:
+    """Say of a child without a heartbeat that it does not hang."""
+    return False
 
 
 @dataclass
 class Child:
-    """One process to keep alive. `hung(now, started_at)` says whether it has to be killed although it runs."""
+    """One process to keep alive. `hung(moment, started)` says whether it has to be killed although it runs.
+
+    Moments are seconds of the monotonic clock: the other one may be set while we watch.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    hung: Callable[[Instant, Instant], bool] = lambda *_: False
+    hung: Hung = never
     process: subprocess.Popen[bytes] | None = None
-    started_at: Instant = 0
-    start_after: Instant = 0
+    started: float = 0.0
+    start_after: float = 0.0
     wait: float = _FIRST_WAIT
     starts: int = 0
 
@@ -76,7 +86,19 @@ class Supervisor:
             child.process.wait()
 
     def _start(self, child: Child) -> None:
-        child.process = subprocess.Popen(  # noqa: S603 - our own commands
+        try:
+            child.process = self._begin(child)
+        except OSError as error:  # no memory or no process to be had just now
+            log.warning("%s cannot be started: %s", child.name, error)
+            child.wait = min(_LONGEST_WAIT, child.wait * 2)
+            child.start_after = time.monotonic() + child.wait
+            return
+        child.started = time.monotonic()
+        child.starts += 1
+        log.info("%s started, process %d", child.name, child.process.pid)
+
+    def _begin(self, child: Child) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own commands
             child.command,
             env={**os.environ, **child.environment, VARIABLE: str(self._read_end)},
             pass_fds=[self._read_end],
@@ -85,29 +107,24 @@ class Supervisor:
             stdout=self._output,
             stderr=None if self._output is None else subprocess.STDOUT,
         )
-        child.started_at = now()
-        child.starts += 1
-        log.info("%s started, process %d", child.name, child.process.pid)
 
     def _look_after(self, child: Child) -> None:
-        moment = now()
+        moment = time.monotonic()
         if child.process is None:
             if moment >= child.start_after:
                 self._start(child)
         elif (code := child.process.poll()) is not None:
             _signal(child, signal.SIGKILL)  # what it may have left in its group
             self._plan_restart(child, code, moment)
-        elif child.hung(moment, child.started_at):
+        elif child.hung(moment, child.started):
             log.error("%s hangs; killed", child.name)
             _signal(child, signal.SIGKILL)
 
     @staticmethod
-    def _plan_restart(child: Child, code: int, moment: Instant) -> None:
-        steady = moment - child.started_at >= _STEADY
+    def _plan_restart(child: Child, code: int, moment: float) -> None:
+        steady = moment - child.started >= _STEADY
         child.wait = _FIRST_WAIT if steady else min(_LONGEST_WAIT, child.wait * 2)
-        child.start_after = (
-            moment if child.starts == 1 or steady else moment + int(child.wait * SECOND)
-        )
+        child.start_after = moment if child.starts == 1 or steady else moment + child.wait
         child.process = None
         log.error("%s ended with status %d; starting it again", child.name, code)
 

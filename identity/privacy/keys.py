@@ -17,9 +17,15 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+_ROOT = 32  # bytes
+
 
 class KeysMissing(Exception):
     """There is no key file; `manage.py up` makes one for an installation that has no data yet."""
+
+
+class KeysUnreadable(KeysMissing):
+    """There is a key file, but no key can be read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +64,75 @@ def derive(root: bytes) -> Keys:
     )
 
 
+def _read(path: Path) -> Keys:
+    """Read the file as it is now. Raises FileNotFoundError or KeysUnreadable."""
+    try:
+        return derive(_root(path.read_bytes()))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KeysUnreadable(
+            f"{path} cannot be read as a key file ({type(error).__name__}): restore it from its backup"
+        ) from error
+
+
+def _root(text: bytes) -> bytes:
+    root = bytes.fromhex(json.loads(text)["root"])
+    if len(root) < _ROOT:
+        raise ValueError(f"the root is shorter than {_ROOT} bytes")
+    return root
+
+
 @lru_cache(maxsize=4)
-def _read(path: Path, _modified: int) -> Keys:
-    return derive(bytes.fromhex(json.loads(path.read_text())["root"]))
+def _held(path: Path) -> Keys:
+    return _read(path)
 
 
 @lru_cache(maxsize=1)
 def _of_no_installation() -> Keys:
-    return derive(secrets.token_bytes(32))
+    return derive(secrets.token_bytes(_ROOT))
 
 
 def keys_at(path: Path) -> Keys:
-    """Read the key file. Without one, return random keys of this process: enough for `--help`, refused by `require_keys`."""
+    """Return the keys of the file, for the life of the process: one that runs goes on when the file is lost or replaced.
+
+    Without a file, return random keys of this process: enough for `--help`, refused by `require_keys`. Raises KeysUnreadable.
+    """
     try:
-        return _read(path, path.stat().st_mtime_ns)
+        return _held(path)
     except FileNotFoundError:
         return _of_no_installation()
 
 
+def session_key(path: Path) -> str:
+    """Return Django's SECRET_KEY. An unreadable key file does not keep a command from starting: it says so itself."""
+    try:
+        return keys_at(path).session_key
+    except KeysUnreadable:
+        return _of_no_installation().session_key
+
+
 def require_keys(path: Path) -> Keys:
-    """Read the key file. Raises KeysMissing without one."""
-    if not path.exists():
+    """Read the key file as it is now. Raises KeysMissing without one, KeysUnreadable when it is damaged."""
+    try:
+        return _read(path)
+    except FileNotFoundError as error:
         raise KeysMissing(
             f"{path} does not exist: run `manage.py up`, or restore the key file from its backup"
-        )
-    return keys_at(path)
+        ) from error
 
 
 def make_keys(path: Path) -> Keys:
     """Make a key file of mode 600. The caller has seen that the installation holds no data. Raises FileExistsError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump({"root": secrets.token_hex(32)}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump({"root": secrets.token_hex(_ROOT)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)  # whole or not at all, and never in the place of another
+    finally:
+        draft.unlink(missing_ok=True)
     return keys_at(path)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import Error
 
 from dmp_site import setup
 from dmp_site.management.base import Documented
 from identity.clock import now
 from identity.privacy.keys import KeysMissing
-from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 from identity.touchpoints.installation import Foreign
 
 
@@ -24,5 +25,9 @@ class Command(Documented):
         try:
             for line in setup.ensure(now()):
                 self.stdout.write(line)
-        except (Foreign, ForeignInbox, KeysMissing) as error:
+        except (Foreign, ForeignInbox, InboxAway, KeysMissing) as error:
             raise CommandError(str(error)) from error
+        except Error as error:
+            raise CommandError(
+                f"the database cannot be used ({error}): manage.py doctor"
+            ) from error

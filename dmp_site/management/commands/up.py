@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import Error
 
 from dmp_site import setup
 from dmp_site.management.base import Documented
@@ -15,7 +16,7 @@ from dmp_site.processes.children import children
 from dmp_site.processes.supervisor import Supervisor
 from identity.clock import now
 from identity.privacy.keys import KeysMissing
-from identity.touchpoints.inbox.port import ForeignInbox
+from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 from identity.touchpoints.installation import Foreign
 
 _PATIENCE = 60  # seconds until the addresses are given up on
@@ -34,8 +35,12 @@ class Command(Documented):
         try:
             for line in setup.ensure(now()):
                 self.stdout.write(line)
-        except (Foreign, ForeignInbox, KeysMissing) as error:
+        except (Foreign, ForeignInbox, InboxAway, KeysMissing) as error:
             raise CommandError(str(error)) from error
+        except Error as error:
+            raise CommandError(
+                f"the database cannot be used ({error}): manage.py doctor"
+            ) from error
         Supervisor(children()).run(ready=self._announce)
 
     def _announce(self) -> None:

@@ -1,17 +1,24 @@
 """Runs one process of the product."""
 
+import errno
 import logging
 import signal
 import threading
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import Error
 
+from dmp_site import setup
 from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline, roles
 from identity.graph.port import LaneSuperseded
-from identity.touchpoints.inbox.port import ForeignInbox
+from identity.privacy.keys import KeysMissing
+from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken
 from identity.touchpoints.installation import Foreign
+
+# What a person can mend; the message says how.
+_REFUSALS = (Foreign, ForeignInbox, InboxAway, InboxTaken, KeysMissing, LaneSuperseded)
 
 
 class Command(Documented):
@@ -36,7 +43,24 @@ class Command(Documented):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         logging.getLogger().setLevel(logging.INFO)
+        _require_tables()
         try:
             roles.ROLES[options["role"]](stop)
-        except (Foreign, ForeignInbox, LaneSuperseded) as error:
+        except _REFUSALS as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise CommandError(
+                f"{error.strerror}: end what listens there, or choose another FILROUGE_*_BIND"
+            ) from error
+
+
+def _require_tables() -> None:
+    """Refuse to work on a database that was not set up for this version."""
+    try:
+        pending = setup.pending()
+    except Error as error:
+        raise CommandError(f"the database cannot be used ({error}): manage.py doctor") from error
+    if pending:
+        raise CommandError(f"{pending} migrations are not applied: run `manage.py setup`")

@@ -26,7 +26,7 @@ from identity.touchpoints.collector.commits import Committer, Waiting
 from identity.touchpoints.collector.http import App
 from identity.touchpoints.collector.intake import Intake
 from identity.touchpoints.collector.keyring import Keyring
-from identity.touchpoints.inbox.port import InboxReader
+from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxReader
 from identity.touchpoints.models import Lane
 from identity.touchpoints.payload import Sealer
 from identity.touchpoints.public import Route
@@ -110,7 +110,7 @@ class _Look:
         try:
             backlog = self._reader.backlog()
             lane = Lane.objects.filter(pk=1).first()
-        except DatabaseError as error:
+        except (DatabaseError, ForeignInbox, InboxAway) as error:
             log.warning("The lane's position cannot be read: %s", error)
             connections["default"].close()
             return

@@ -20,11 +20,11 @@ class NewRow(NamedTuple):
 
 
 class ForeignInbox(Exception):
-    """The inbox is missing, belongs to another installation, or was replaced by an older or emptied copy."""
+    """The inbox is missing or damaged, belongs to another installation, or was replaced by an older or emptied copy."""
 
 
 class InboxAway(Exception):
-    """The inbox cannot store just now (a full disk, a lost connection); nothing of the append was kept."""
+    """The inbox cannot store or be read just now (a full disk, a lost connection); nothing of an append was kept."""
 
 
 class InboxTaken(Exception):
@@ -78,7 +78,7 @@ class InboxWriter(ABC):
 
 
 class InboxReader(ABC):
-    """The lane's side."""
+    """The lane's side. Every method raises ForeignInbox when the inbox is damaged, InboxAway when it cannot be read now."""
 
     @abstractmethod
     def uuid(self) -> UUID:

@@ -96,20 +96,29 @@ class SqliteWriter(InboxWriter):
         self._stamp_lock = _lock_file(path, "stamp")
         self._prune_lock = _lock_file(path, "prune")
         self._database = _connect(path)
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute("PRAGMA secure_delete=FAST")
-        self._database.execute("PRAGMA journal_size_limit=67108864")
-        self._load()
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self) -> None:
-        """Read where the sequence, the ordinals and the times of receipt stand."""
+        """Read where the sequence, the ordinals and the times of receipt stand. Raises ForeignInbox or InboxAway."""
+        with _readable(self._path):
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute("PRAGMA secure_delete=FAST")
+            self._database.execute("PRAGMA journal_size_limit=67108864")
+            self._read_ends()
+
+    def _read_ends(self) -> None:
         ask = self._database.execute
         self._next = ask(_SEQUENCE).fetchone()[0] + 1
         self._ordinals = {mode: _last(self._database, mode, "ordinal") for mode in Mode}
         self._last_received = max(_last(self._database, mode, "received_at") for mode in Mode)
 
     def uuid(self) -> uuid.UUID:
-        return _uuid(self._database)
+        with _readable(self._path):
+            return _uuid(self._database)
 
     def append(self, rows: Sequence[NewRow], now: Instant) -> int:
         first: int = self._next
@@ -193,10 +202,14 @@ class SqliteReader(InboxReader):
         return self._opened
 
     def uuid(self) -> uuid.UUID:
-        return _uuid(self._database)
+        with _readable(self._path):
+            return _uuid(self._database)
 
     def claim(self, limit: int, now: Instant) -> Claim:
-        database = self._database
+        with _readable(self._path):
+            return self._claim(self._database, limit, now)
+
+    def _claim(self, database: sqlite3.Connection, limit: int, now: Instant) -> Claim:
         with _locked(self._stamp_lock, fcntl.LOCK_SH):
             pass  # what was stamped before `now` is committed from here on
         positions = _positions()
@@ -218,22 +231,25 @@ class SqliteReader(InboxReader):
 
     def backlog(self) -> Backlog:
         positions = _positions()
-        live, oldest = _waiting(self._database, Mode.LIVE, positions[Mode.LIVE])
-        history, _ = _waiting(self._database, Mode.HISTORY, positions[Mode.HISTORY])
+        with _readable(self._path):
+            live, oldest = _waiting(self._database, Mode.LIVE, positions[Mode.LIVE])
+            history, _ = _waiting(self._database, Mode.HISTORY, positions[Mode.HISTORY])
         return Backlog(live=live, history=history, oldest=oldest)
 
     def latest(self) -> Instant | None:
-        return max(_last(self._database, mode, "received_at") for mode in Mode) or None
+        with _readable(self._path):
+            return max(_last(self._database, mode, "received_at") for mode in Mode) or None
 
     def check(self) -> None:
         positions = _positions()
-        sequence = self._database.execute(_SEQUENCE).fetchone()[0]
+        with _readable(self._path):
+            sequence = self._database.execute(_SEQUENCE).fetchone()[0]
+            kept = dict(self._database.execute("SELECT name, value FROM meta"))
         if sequence < max(positions.values()):
             raise ForeignInbox(
                 f"the inbox ends at number {sequence}, but number {max(positions.values())} was processed:"
                 " it is an older or emptied copy; restore the one that belongs to this database"
             )
-        kept = dict(self._database.execute("SELECT name, value FROM meta"))
         for mode, position in positions.items():
             if int(kept.get(f"kept_from_{mode}", 0)) > position + 1:
                 raise ForeignInbox(
@@ -247,14 +263,39 @@ def _missing(path: Path) -> str:
     return f"there is no inbox at {path}: run `manage.py setup`, or restore it from its backup"
 
 
+# What SQLite says when a file is no database, a torn one, or a database without our tables.
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about the file into ForeignInbox (damaged) or InboxAway (come back later)."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:  # the rest is detail
+            raise ForeignInbox(
+                f"{path} cannot be read as an inbox ({error}): restore it from its backup"
+            ) from error
+        raise InboxAway(f"the inbox {path} cannot be read: {error}") from error
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{path}?mode=rw", uri=True, isolation_level=None, timeout=20, check_same_thread=False
-    )
+    with _readable(path):
+        return sqlite3.connect(
+            f"file:{path}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            timeout=20,
+            check_same_thread=False,
+        )
 
 
 def _uuid(database: sqlite3.Connection) -> uuid.UUID:
-    return uuid.UUID(database.execute("SELECT value FROM meta WHERE name = 'uuid'").fetchone()[0])
+    found = database.execute("SELECT value FROM meta WHERE name = 'uuid'").fetchone()
+    if found is None:
+        raise ForeignInbox("the inbox has no uuid: restore it from its backup")
+    return uuid.UUID(found[0])
 
 
 def _last(database: sqlite3.Connection, mode: Mode, column: str) -> int:

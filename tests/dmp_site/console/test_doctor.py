@@ -1,14 +1,18 @@
-"""Each fault is caused, and `doctor` and the health page name it with what mends it."""
+"""Every check tells a fault from good order, and names what mends it. test_faults.py causes the faults in a running installation."""
 
+import re
 import threading
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from activation.deliveries.models import Delivery, Template
 from activation.deliveries.types import DeliveryStatus
@@ -16,7 +20,8 @@ from dmp_site import apikeys
 from dmp_site.console import checks
 from dmp_site.jobs.cluster import ROW as JOBS_ROW
 from dmp_site.models import JobsHeartbeat
-from identity.clock import MINUTE, now
+from dmp_site.processes.children import JOBS_LIMIT
+from identity.clock import MINUTE, SECOND, now
 from identity.privacy.keys import make_keys
 from identity.profiles.models import Identifier, Profile
 from identity.touchpoints import inbox, installation, lane
@@ -96,6 +101,25 @@ def no_key(settings, _tmp_path):
     settings.KEYS_FILE.unlink()
 
 
+def damaged_key(settings, tmp_path):
+    settings.KEYS_FILE = tmp_path / "damaged.json"
+    settings.KEYS_FILE.write_text('{"root": "never finish')
+
+
+def damaged_inbox(settings, tmp_path):
+    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "damaged.sqlite3"}}
+    (tmp_path / "damaged.sqlite3").write_bytes(b"not what it was" * 1000)
+
+
+def empty_inbox(settings, tmp_path):
+    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "empty.sqlite3"}}
+    (tmp_path / "empty.sqlite3").touch()
+
+
+def unreadable_inbox(settings, tmp_path):
+    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path}}
+
+
 def foreign_inbox(settings, tmp_path):
     settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "other.sqlite3"}}
     inbox.make()
@@ -117,11 +141,23 @@ def full_disk(settings, _tmp_path):
 
 
 def dead_cluster(_settings, _tmp_path):
-    JobsHeartbeat.objects.update(beaten_at=now() - 2 * MINUTE)
+    JobsHeartbeat.objects.update(beaten_at=now() - checks.CLUSTER_SILENT - SECOND)
+
+
+def no_cluster(_settings, _tmp_path):
+    JobsHeartbeat.objects.all().delete()
 
 
 def stopped_lane(_settings, _tmp_path):
-    Lane.objects.update(heartbeat_at=now() - MINUTE)
+    Lane.objects.update(heartbeat_at=now() - checks.LANE_SILENT - SECOND)
+
+
+def no_lane(_settings, _tmp_path):
+    Lane.objects.all().delete()
+
+
+def older_tables(_settings, _tmp_path):
+    MigrationRecorder(connection).record_unapplied("dmp_site", "0001_initial")
 
 
 def late_messages(_settings, _tmp_path):
@@ -153,12 +189,16 @@ def clock_set_back(_settings, _tmp_path):
 
 
 FAULTS = {
+    "older tables": (older_tables, "database", "manage.py setup"),
     "wrong key": (wrong_key, "keys", "from its backup"),
     "no key": (no_key, "keys", "from its backup"),
+    "damaged key": (damaged_key, "keys", "from its backup"),
     "foreign inbox": (foreign_inbox, "inbox", "manage.py restore"),
     "emptied inbox": (emptied_inbox, "inbox", "manage.py restore"),
     "full inbox": (full_inbox, "backlog", "worker --role lane"),
     "full disk": (full_disk, "disk", "make room"),
+    "no cluster": (no_cluster, "jobs", "manage.py up"),
+    "no lane": (no_lane, "lane", "manage.py up"),
     "dead cluster": (dead_cluster, "jobs", "worker --role jobs"),
     "stopped lane": (stopped_lane, "lane", "worker --role lane"),
     "late messages": (late_messages, "sender", "worker --role send"),
@@ -180,11 +220,53 @@ def test_each_fault_is_named_with_what_mends_it(case, settings, tmp_path, client
     assert mend in page
 
 
+BROKEN_INBOXES = {
+    "damaged": (damaged_inbox, "manage.py restore"),
+    "empty": (empty_inbox, "manage.py restore"),
+    "unreadable": (unreadable_inbox, "room in"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_INBOXES)
+def test_an_inbox_that_cannot_be_read_ends_no_check(case, settings, tmp_path, client):
+    """What waits there cannot be known either."""
+    cause, mend = BROKEN_INBOXES[case]
+    cause(settings, tmp_path)
+    assert {"inbox", "backlog"} <= set(doctor()[0])
+    assert mend in finding("inbox").mend
+    assert len(checks.run(now())) == len(checks.CHECKS) + 1
+    client.force_login(User.objects.create_superuser("alice"))
+    assert client.get("/admin/").status_code == 200
+
+
+def test_every_silence_shows_within_half_a_minute_and_before_the_supervisor_ends_it(settings):
+    page = Path("dmp_site/templates/console/health.html").read_text()
+    refreshed = int(re.search(r"every (\d+)s", page)[1]) * SECOND
+    for silent, ended in [
+        (checks.LANE_SILENT, settings.LANE_TIMEOUT),
+        (checks.CLUSTER_SILENT, JOBS_LIMIT),
+    ]:
+        assert silent + refreshed < 30 * SECOND
+        assert silent + refreshed < ended * SECOND
+    Lane.objects.update(heartbeat_at=now() - checks.LANE_SILENT + 5 * SECOND)
+    JobsHeartbeat.objects.update(beaten_at=now() - checks.CLUSTER_SILENT + 5 * SECOND)
+    assert doctor()[0] == []
+
+
 @pytest.mark.parametrize("minutes", [10, -10])
 def test_a_clock_apart_from_the_collectors_is_a_fault(collector, minutes):
     collector.off = minutes * 60
     assert doctor()[0] == ["clock"]
     assert "10 minutes" in finding("clock").what
+
+
+def test_a_backlog_that_is_old_leads_to_what_the_lane_does():
+    writer = inbox.writer(lambda: now() - 10 * MINUTE)
+    writer.append([NewRow(1, Mode.LIVE, b"")], now() - 10 * MINUTE)
+    writer.close()
+    assert doctor()[0] == []
+    assert finding("backlog").level == "notice"
+    assert finding("backlog").mend.endswith("/admin/identity/batch/")
 
 
 def test_set_aside_touchpoints_are_worth_a_look_and_no_fault():

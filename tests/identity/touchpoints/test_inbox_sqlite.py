@@ -30,6 +30,39 @@ def test_a_missing_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
         inbox.writer(lambda: NOW)
 
 
+DAMAGES = {
+    "empty": b"",
+    "no database": b"this was an inbox once, before somebody wrote over it" * 100,
+    "torn": b"SQLite format 3\x00" + bytes(4080),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, db: None, case: str) -> None:
+    path = tmp_path / "inbox.sqlite3"
+    path.write_bytes(DAMAGES[case])
+    inbox = SqliteInbox(path)
+    for look in (
+        lambda: inbox.reader().uuid(),
+        lambda: inbox.reader().check(),
+        lambda: inbox.reader().backlog(),
+        lambda: inbox.reader().latest(),
+        lambda: inbox.reader().claim(5, NOW),
+        lambda: inbox.writer(lambda: NOW),
+        lambda: inbox.writer(lambda: NOW),  # not InboxTaken: the first let go of its locks
+        inbox.make,
+    ):
+        with pytest.raises(ForeignInbox, match=r"cannot be read as an inbox .* from its backup"):
+            look()
+
+
+def test_a_file_that_cannot_be_opened_is_away_and_not_foreign(tmp_path: Path) -> None:
+    path = tmp_path / "inbox.sqlite3"
+    path.mkdir()
+    with pytest.raises(InboxAway, match="cannot be read"):
+        SqliteInbox(path).reader().uuid()
+
+
 def test_a_writer_of_another_process_is_respected_until_it_dies(tmp_path: Path) -> None:
     path = tmp_path / "inbox.sqlite3"
     inbox = SqliteInbox(path)

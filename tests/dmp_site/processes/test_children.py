@@ -1,0 +1,72 @@
+"""When a heartbeat has stopped: what counts is that it changes, not what it says."""
+
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from dmp_site.processes.children import Pulse, children
+
+
+class Heart:
+    """Beats, or cannot be asked, as the test says."""
+
+    def __init__(self) -> None:
+        self.beat: int | None = None
+        self.away: Exception | None = None
+
+    def __call__(self) -> int | None:
+        if self.away is not None:
+            raise self.away
+        return self.beat
+
+
+@pytest.fixture
+def heart() -> Heart:
+    return Heart()
+
+
+@pytest.fixture
+def hangs(heart: Heart) -> Pulse:
+    return Pulse(heart, 30)
+
+
+def test_a_child_that_never_beats_has_the_limit_to_begin(hangs: Pulse) -> None:
+    assert not hangs(129, started=100)
+    assert hangs(131, started=100)
+    assert not hangs(132, started=131.5)
+
+
+def test_a_heart_that_stops_is_seen_after_the_limit(heart: Heart, hangs: Pulse) -> None:
+    for moment in range(100, 200, 5):
+        heart.beat = moment
+        assert not hangs(moment, started=100)
+    assert not hangs(224, started=100)
+    assert hangs(226, started=100)
+
+
+def test_what_an_earlier_child_said_proves_nothing(heart: Heart, hangs: Pulse) -> None:
+    heart.beat = 99
+    assert not hangs(101, started=100)
+    assert hangs(132, started=100)
+
+
+@pytest.mark.parametrize("beats", [[10**12, 5, 6], [5, 10**12, 10**12 + 1]])
+def test_a_clock_that_is_set_kills_nobody(heart: Heart, hangs: Pulse, beats: list[int]) -> None:
+    for moment, beat in zip((100, 125, 150), beats, strict=True):
+        heart.beat = beat
+        assert not hangs(moment, started=100)
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("closed")])
+def test_an_outage_of_the_database_hides_the_heart_and_proves_nothing(
+    heart: Heart, hangs: Pulse, error: Exception
+) -> None:
+    heart.beat, heart.away = 1, error
+    assert not hangs(200, started=100)
+    heart.away = None
+    assert not hangs(229, started=100)
+    assert hangs(260, started=100)
+
+
+def test_lane_and_jobs_are_watched() -> None:
+    watched = [child.name for child in children() if isinstance(child.hung, Pulse)]
+    assert watched == ["lane", "jobs"]
