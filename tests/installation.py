@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -46,13 +47,14 @@ class Installation:
             **{f"FILROUGE_{name}": value for name, value in settings.items()},
         }
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.within: list[str] = []  # a command that runs its arguments elsewhere (nsenter)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start `manage.py ARGUMENTS` in a group of its own; its output goes to a file named after it."""
         log = self.directory / f"{'-'.join(arguments).replace('/', '_')[:60]}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), *arguments],
+                [*self.within, sys.executable, str(ROOT / "manage.py"), *arguments],
                 env={**self.environment, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -66,7 +68,7 @@ class Installation:
     ) -> subprocess.CompletedProcess[str]:
         """Run `manage.py ARGUMENTS` to its end; its output is captured."""
         result = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            [*self.within, sys.executable, str(ROOT / "manage.py"), *arguments],
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
@@ -108,6 +110,33 @@ class Installation:
         self.wait_for(lambda: self.answers(self.collector), "the collector")
         self.wait_for(lambda: self.answers(self.console), "the console")
         return process
+
+    def everybody(self) -> list[int]:
+        """Return the process ids of all that runs of this installation, however it was started."""
+        ours = f"FILROUGE_DATA_DIR={self.directory}\0".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if ours in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return sorted(found)
+
+    def workers(self) -> dict[str, int]:
+        """Return the process ids of the workers by role: the oldest of each, which is the head of its group."""
+        found: dict[str, int] = {}
+        for pid in self.everybody():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                if "--role" in words:
+                    found.setdefault(words[words.index("--role") + 1], pid)
+        return found
+
+    def ask(self, file: str, sql: str) -> Any:
+        """Return one value out of one of the installation's databases, None without a row."""
+        path = f"file:{self.directory / file}?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
+            row = database.execute(sql).fetchone()
+        return row[0] if row else None
 
     def write_key(self, name: str = "site", kind: str = "site") -> str:
         """Make a source and return a write key for it."""
