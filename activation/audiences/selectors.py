@@ -23,6 +23,14 @@ def audience(id_: int) -> Audience:
     return found
 
 
+def named(slug: str) -> Audience:
+    """Return the audience of this short name. Raises NotFound."""
+    found = audiences().filter(slug=slug).first()
+    if found is None:
+        raise NotFound("no_audience", f"there is no audience {slug}")
+    return found
+
+
 def is_building(one: Audience) -> bool:
     """Tell whether the lane still has profiles or touchpoints to look at before the members are what the rule says."""
     target = one.version_id if one.state == State.LIVE else None

@@ -1,0 +1,1 @@
+"""Profiles written to a file: what a row holds, and the formats."""
