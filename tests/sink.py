@@ -10,6 +10,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from identity.clock import Instant, now
 from tests.installation import free_port
 
 
@@ -19,6 +20,7 @@ class Sink:
     def __init__(self, pause: float = 0.0) -> None:
         self.message_ids: Counter[str] = Counter()
         self.mails: list[EmailMessage] = []
+        self.received: list[tuple[Instant, bytes]] = []  # when, and every byte
         self.pause = pause
         self._lock = threading.Lock()
         self._controller: Controller | None = None
@@ -29,6 +31,7 @@ class Sink:
         with self._lock:
             self.message_ids[str(mail["Message-ID"]).strip("<> ")] += 1
             self.mails.append(mail)
+            self.received.append((now(), bytes(envelope.content)))
         if self.pause:
             time.sleep(self.pause)
         return "250 accepted"

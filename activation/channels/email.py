@@ -5,9 +5,9 @@ import hashlib
 import re
 import smtplib
 import ssl
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from activation.channels.port import Channel, ChannelError, Message
@@ -18,6 +18,18 @@ _ACCEPTED = {250, 251, 252}
 _CLOSING = 421
 _PERMANENT = 500
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+class _OneLine(UnstructuredHeader):
+    """A header of addresses, on one line as it is: folded or encoded, mail programs would not find the addresses in it."""
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)  # type: ignore[arg-type]  # a mixin, as all of them are
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 def message_id(key: str, sender: str) -> str:
@@ -72,7 +84,7 @@ class EmailChannel(Channel):
 
     def _compose(self, message: Message, address: str, now: Instant) -> bytes:
         """Write a multipart mail with its text part. Raises ChannelError for an address that is none."""
-        mail = EmailMessage(policy=SMTP.clone(utf8=not address.isascii()))
+        mail = EmailMessage(policy=_POLICY.clone(utf8=not address.isascii()))
         try:
             mail["From"] = self._sender
             mail["To"] = _recipient(address)

@@ -11,7 +11,7 @@ from django.db import transaction
 from activation.deliveries import permission
 from activation.deliveries.handover import rules
 from activation.deliveries.models import PartnerList
-from activation.pressure.reserve import weigh
+from activation.pressure.reserve import note_refusals, weigh
 from activation.pressure.types import Ask
 from identity.clock import SECOND, Instant, from_datetime
 from identity.profiles import facts
@@ -33,7 +33,7 @@ def refresh(row: PartnerList, now: Instant) -> None:
     """Compare the list with what holds now and number the changes."""
     after = 0
     while members := _members(row, after):
-        _tell(row, _states(row, members, now))
+        _tell(row, _states(row, members, now), members, now)
         after = max(members.values())
     with transaction.atomic():
         _drop(row)
@@ -92,19 +92,28 @@ def _ask(row: PartnerList, person: Facts, now: Instant) -> Ask:
     )
 
 
-def _tell(row: PartnerList, states: Mapping[int, str]) -> None:
-    """Write what changed under a new number; who was never on the list and is out needs no word."""
+def _tell(
+    row: PartnerList, states: Mapping[int, str], members: Mapping[int, int], now: Instant
+) -> None:
+    """Write what changed under a new number; who was never on the list and is out needs no word.
+
+    Who is at a cap from now on gets a stored decision that says why and until when.
+    """
     with transaction.atomic():
         number = _next(row)
         rows = Rows("found", identifier="bigint", state="text")
-        execute(
+        changed = fetch(
             "INSERT INTO activation_listentry (list_id, identifier_id, state, number)"
             f" SELECT %s, identifier, state, %s FROM {rows} WHERE state <> 'out' OR EXISTS ("
             "SELECT 1 FROM activation_listentry AS e WHERE e.list_id = %s AND e.identifier_id = found.identifier)"
             " ON CONFLICT (list_id, identifier_id) DO UPDATE SET state = excluded.state, number = excluded.number"
-            " WHERE activation_listentry.state <> excluded.state",
+            " WHERE activation_listentry.state <> excluded.state RETURNING identifier_id, state",
             [row.pk, number, *rows.of(states.items()), row.pk],
         )
+        capped = facts.of(
+            {members[identifier] for identifier, state in changed if state == CAPPED}
+        )
+        note_refusals([_ask(row, person, now) for person in capped.values()], now)
 
 
 def _drop(row: PartnerList) -> None:

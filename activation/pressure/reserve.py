@@ -34,6 +34,14 @@ def weigh(asks: Sequence[Ask], now: Instant) -> list[Verdict]:
     return [verdicts[ask.key] for ask in asks]
 
 
+def note_refusals(asks: Sequence[Ask], now: Instant) -> None:
+    """Store the decision on each ask that would not pass now; nothing is reserved. For a partner who only hears yes or no."""
+    verdicts, people = _weigh(asks, now)
+    refused = [ask for ask in asks if not verdicts[ask.key].passed]
+    if refused:
+        _write_decisions(refused, verdicts, people, now)
+
+
 def quiet_until(asks: Sequence[Ask], now: Instant) -> dict[str, Instant]:
     """Return, by key, when quiet hours let each ask go: `now`, or their end."""
     rules = book.load()

@@ -1,5 +1,6 @@
 """The mission, in real processes: who reacts to a mail is treated differently by the next mail, the site and the ads."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -49,10 +50,6 @@ journey("Welcome", {
 })
 """
 PEOPLE = ("alice", "bob", "carol")
-CAPPED = """
-from activation.pressure.models import PersonCap
-for cap in PersonCap.objects.select_related("owner"): print(cap.owner.key, cap.channel, cap.limit)
-"""
 
 
 @pytest.fixture
@@ -71,13 +68,29 @@ def home(tmp_path: Path, sink: Sink) -> Iterator[Installation]:
 
 
 def sign_up(home: Installation, key: str, person: str) -> None:
-    who = {"userId": person, "anonymousId": f"browser-of-{person}"}
+    who = {
+        "userId": person,
+        "anonymousId": f"browser-of-{person}",
+        "context": {"device": {"advertisingId": f"phone-of-{person}"}},
+    }
     traits = {"email": f"{person}@example.org", "consent": {"marketing": True}}
     home.post(
         key,
         {**who, "type": "identify", "messageId": f"i-{person}", "traits": traits},
         {**who, "type": "track", "event": "Signed Up", "messageId": f"t-{person}"},
     )
+
+
+def see_an_ad(home: Installation, key: str, person: str) -> None:
+    """Report an impression, as an ad server does that knows the device alone."""
+    event = {
+        "type": "track",
+        "event": "Ad Impression",
+        "anonymousId": f"browser-of-{person}",
+        "context": {"device": {"advertisingId": f"phone-of-{person}"}},
+        "messageId": f"ad-{person}",
+    }
+    home.post(key, event)
 
 
 def first_mail(home: Installation, sink: Sink, person: str) -> str:
@@ -93,16 +106,46 @@ def load_images(html: str, agent: str) -> None:
     assert httpx.get(pixel, headers={"User-Agent": agent}).status_code == 200
 
 
-def hero(home: Installation, person: str) -> object:
+def hero(home: Installation, person: str) -> bytes:
+    """Return the bytes that the page gets for its slot."""
     query = {"anonymousId": f"browser-of-{person}", "slots": "hero"}
-    answer = httpx.get(f"http://{home.collector}/v1/decisions", params=query)
-    return answer.json()["slots"].get("hero")
+    return httpx.get(f"http://{home.collector}/v1/decisions", params=query).content
+
+
+def nameless(sink: Sink, person: str) -> list[str]:
+    """Return the mails to a person as they came over the wire, without what is of this person or this moment alone."""
+    mails = []
+    for _, content in sink.received:
+        text = content.replace(b"=\r\n", b"").decode()  # lines that quoted-printable broke
+        if f"To: {person}@example.org" not in text:
+            continue
+        for pattern, word in (
+            (r"(?m)^(Message-ID|Date|Feedback-ID): .*$", r"\1"),
+            (r"=+\d+=+", "BOUNDARY"),
+            (r"http://127.0.0.1:\d+/(\w)/[\w.~-]+", r"/\1/TOKEN"),
+            (r"mailto:[^>]+>", "mailto:TOKEN>"),
+            (r"(?<=[&;]s=3D)[\w-]+", "SIGNATURE"),
+        ):
+            text = re.sub(pattern, word, text)
+        mails.append(text.replace(person, "PERSON"))
+    return mails
+
+
+def pulled(home: Installation, key: str) -> dict[str, str]:
+    answer = home.api(key, "GET", "channels/display/lists/phones")
+    assert answer.status_code == 200, answer.text
+    return {row["id"]: row["state"] for row in answer.json()["results"]}
 
 
 def test_who_opened_the_mail_is_treated_differently_everywhere(
     home: Installation, sink: Sink
 ) -> None:
-    key = home.write_key("shop")
+    key, ads = home.write_key("shop"), home.write_key("adserver", "ads")
+    dsp = home.api_key("deliveries:read", "deliveries:write", channel="display")
+    made = home.api(
+        dsp, "POST", "channels/display/lists", json={"name": "phones", "namespace": "maid"}
+    )
+    assert made.status_code == 201, made.text
     home.shell(CONTENT)
     for person in PEOPLE:
         sign_up(home, key, person)
@@ -120,9 +163,24 @@ def test_who_opened_the_mail_is_treated_differently_everywhere(
         "bob": ["Welcome", "Did you see our mail?"],
         "carol": ["Welcome", "Did you see our mail?"],
     }
-    assert hero(home, "alice") == {"title": "Welcome back"}
-    assert hero(home, "bob") == hero(home, "carol") == {"title": "Read our mail"}
-    assert home.shell(CAPPED).split("\n") == ["user_id:alice display 1", ""]
+    mails_of = {person: nameless(sink, person) for person in PEOPLE}
+    assert mails_of["carol"] == mails_of["bob"]
+    assert mails_of["alice"][0] == mails_of["bob"][0]
+    assert mails_of["alice"][1] != mails_of["bob"][1]
+
+    assert json.loads(hero(home, "alice"))["slots"]["hero"] == {"title": "Welcome back"}
+    assert json.loads(hero(home, "bob"))["slots"]["hero"] == {"title": "Read our mail"}
+    assert hero(home, "carol") == hero(home, "bob")
+
+    for person in PEOPLE:
+        see_an_ad(home, ads, person)
+    after_one_ad = {
+        "phone-of-alice": "capped",
+        "phone-of-bob": "in",
+        "phone-of-carol": "in",
+    }
+    home.wait_for(lambda: pulled(home, dsp) == after_one_ad, f"the list {after_one_ad}")
+
     assert max(sink.message_ids.values()) == 1
     for mail in sink.mails:
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

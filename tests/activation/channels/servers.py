@@ -18,6 +18,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.contents: list[bytes] = []
         self.recipients: list[str] = []
         self.sessions: set[int] = set()
         self.rcpt_answers: list[str] = []
@@ -40,6 +41,7 @@ class Mailbox:
             return "250 never read"
         if answer.startswith("2"):
             self.recipients += envelope.rcpt_tos
+            self.contents.append(envelope.content)
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return answer
 

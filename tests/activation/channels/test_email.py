@@ -57,6 +57,12 @@ def test_a_mail_arrives_with_text_and_html(channel, mailbox):
     assert mailbox.recipients == ["alice@example.org"]
 
 
+def test_the_way_to_unsubscribe_reaches_mail_programs_as_it_is(channel, mailbox):
+    way = f"<https://x.example/u/{'t' * 300}>, <mailto:leave@x.example?subject={'s' * 100}>"
+    channel.send(message(headers={"List-Unsubscribe": way}), NOW)
+    assert f"\r\nList-Unsubscribe: {way}\r\n".encode() in mailbox.contents[0]
+
+
 def test_one_connection_carries_many_mails(channel, mailbox):
     for number in range(5):
         channel.send(message(number), NOW)

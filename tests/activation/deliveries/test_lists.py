@@ -6,6 +6,7 @@ from activation.audiences.models import Audience, Membership
 from activation.deliveries import lists
 from activation.deliveries.models import PartnerList
 from activation.pressure import caps
+from activation.pressure.models import Decision
 from activation.pressure.types import PersonCap
 from identity.clock import DAY, HOUR
 from identity.privacy import registers
@@ -70,6 +71,13 @@ def test_a_capped_person_is_said_to_be_capped_and_nobody_else_changes(people):
     found, cursor = pull(row, cursor)
     assert found == {"a1": "capped", "a2": "capped"}
     assert pull(row, cursor) == ({}, cursor)
+    decision = Decision.objects.get()  # one for the person, when it begins
+    assert (decision.passed, decision.reason, decision.winner, decision.channel) == (
+        False,
+        "capped",
+        "own cap: display",
+        "display",
+    )
 
 
 def test_a_cap_ends_with_the_clock(people):
