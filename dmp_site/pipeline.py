@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from activation.audiences import building, members, refresh
-from activation.deliveries import queue, receipts
+from activation.deliveries import postponing, queue, receipts
 from activation.deliveries.handover import POSTPONE
 from activation.pressure import caps, ledger
 from identity.errors import NotFound
@@ -33,7 +33,7 @@ EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     caps.CHANGE: caps.execute_change,
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
-    POSTPONE: queue.postpone,
+    POSTPONE: postponing.postpone,
 }
 
 

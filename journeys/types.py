@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from activation.pressure.types import Quiet
 from identity.clock import Instant
 from identity.profiles.types import Facts
 from journeys.matching import Seen
@@ -85,7 +86,10 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Ask for a message. `key` = "{enrolment}:{node}:{visit}", and FALLBACK behind it for the one over the other channel."""
+    """Ask for a message. `key` = "{enrolment}:{node}:{visit}", and FALLBACK behind it for the one over the other channel.
+
+    `quiet`: the journey's quiet hours, which hold until the message leaves; `zone`: the journey's, for people who have none.
+    """
 
     key: str
     node: str
@@ -97,6 +101,8 @@ class Send:
     due_at: Instant
     give_up_at: Instant | None
     urgent: bool = False
+    quiet: tuple[Quiet, ...] = ()
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

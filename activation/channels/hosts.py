@@ -7,6 +7,12 @@ import ipaddress
 import socket
 from urllib.parse import SplitResult, urlsplit
 
+# Ways to write an IPv4 address, or a site's own: a gateway may lead them inside.
+_ROUNDABOUT = [
+    ipaddress.IPv6Network(network)
+    for network in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")
+]
+
 
 class Forbidden(Exception):
     """An address that must not be called; the message says why."""
@@ -39,6 +45,8 @@ def resolve(host: str, port: int, *, allow_private: bool) -> str:
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _ROUNDABOUT):
+            return False
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             address = inner

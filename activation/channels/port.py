@@ -11,7 +11,7 @@ from identity.clock import Instant
 class ChannelError(Exception):
     """The channel did not take the message.
 
-    `permanent`: trying again cannot help. `uncertain`: it may have taken it (a time-out after the hand-over): the delivery
+    `permanent`: trying again cannot help; else not before `retry_after` milliseconds, if it said so. `uncertain`: it may have taken it (a time-out after the hand-over): the delivery
     becomes `unknown` and is never sent again by itself. `away`: the channel itself cannot be reached or is set up wrongly, which
     says nothing about this message: it waits, and no try is counted. `gone`: the receiver wants no more messages at all.
     """
@@ -24,12 +24,14 @@ class ChannelError(Exception):
         uncertain: bool = False,
         away: bool = False,
         gone: bool = False,
+        retry_after: Instant = 0,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.uncertain = uncertain
         self.away = away
         self.gone = gone
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

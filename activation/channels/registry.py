@@ -1,7 +1,7 @@
 """Which channels there are: the built-in ones of settings.CHANNELS, and those that an operator added."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -21,20 +21,26 @@ ACK_WITHIN = (
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What others need to know of a channel without opening connections."""
+    """What others need to know of a channel without opening connections. `setup`: what it is made of; a change opens it afresh."""
 
     name: str
     pull: bool
     addressed_by: str
     enabled: bool = True
     ack_within: int = ACK_WITHIN
+    setup: object = field(default=None, repr=False)
 
 
 def descriptions() -> Mapping[str, Description]:
     """Return every channel by name; one of the settings wins over a row of the same name."""
     rows = {
         row.name: Description(
-            row.name, row.kind == Kind.PULL, row.addressed_by, row.enabled, row.ack_within
+            row.name,
+            row.kind == Kind.PULL,
+            row.addressed_by,
+            row.enabled,
+            row.ack_within,
+            (row.pk, row.url, row.secret_number, row.rotating, settings.WEBHOOK_ALLOW_PRIVATE),
         )
         for row in ChannelConfig.objects.all()
     }
@@ -85,4 +91,9 @@ def _make(name: str) -> Channel:
 def _built_in(name: str) -> Description:
     backend: type[Channel] = import_string(settings.CHANNELS[name]["BACKEND"])
     options = settings.CHANNELS[name].get("OPTIONS", {})
-    return Description(name, backend.pull, options.get("addressed_by", backend.addressed_by))
+    return Description(
+        name,
+        backend.pull,
+        options.get("addressed_by", backend.addressed_by),
+        setup=dict(options),
+    )

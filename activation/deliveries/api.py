@@ -3,6 +3,7 @@
 A key of one channel reaches that channel alone.
 """
 
+from functools import partial
 from typing import Any
 
 from django.urls import path
@@ -21,6 +22,7 @@ from activation.deliveries.types import DeliveryStatus
 from identity import clock, pages
 from identity.access import caller
 from identity.errors import DomainError
+from identity.privacy import waiting
 from identity.touchpoints import inbox
 
 READ, WRITE = "deliveries:read", "deliveries:write"
@@ -353,9 +355,8 @@ class Fetch(APIView):
     def post(self, request: Request, channel: str) -> Response:
         """Take due deliveries of a channel; what is not acknowledged in time becomes unknown and is not given out again."""
         form = _read(_Fetch, request)
-        now = clock.now()
-        oldest = inbox.reader().backlog().oldest
-        handed = fetching.fetch(_own(request, channel), form["limit"], now, oldest)
+        oldest = partial(waiting.oldest, inbox.reader())
+        handed = fetching.fetch(_own(request, channel), form["limit"], clock.now, oldest)
         return Response({"results": [_handed(one) for one in handed]})
 
 

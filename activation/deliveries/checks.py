@@ -10,10 +10,14 @@ from activation.channels.registry import Description
 from activation.deliveries import permission
 from activation.deliveries.claims import Claimed
 from activation.deliveries.permission import Rules
-from activation.pressure.reserve import quiet_until
+from activation.pressure.policy import FOREVER
+from activation.pressure.reserve import obeys_caps, quiet_until
 from activation.pressure.types import Ask
-from identity.clock import Instant
+from identity.clock import MINUTE, Instant
 from identity.profiles.types import Facts
+
+LATE = 5 * MINUTE  # after the instant it was reserved for: the policies are asked again
+LATE_REASON = "late"
 
 
 class Answer(Enum):
@@ -49,8 +53,19 @@ def look(
     reason = no.value if no else _unaddressed(claimed, person, channel)
     if reason:
         return Check(Answer.NO, reason)
-    quiet = quiet_until([_ask(claimed, person)], now)[claimed.key]
-    return Check(Answer.WAIT, "quiet_hours", quiet) if quiet > now else Check(Answer.GO)
+    return _moment(claimed, person, now)
+
+
+def _moment(claimed: Claimed, person: Facts, now: Instant) -> Check:
+    """Say whether this is the time: quiet hours may have begun, and the policies were asked about another one."""
+    quiet = quiet_until([_ask(claimed, person, now)], now)[claimed.key]
+    if quiet >= FOREVER:
+        return Check(Answer.NO, "always_quiet")
+    if quiet > now:
+        return Check(Answer.WAIT, "quiet_hours", quiet)
+    if now - claimed.reserved_for > LATE and obeys_caps(claimed.message_class):
+        return Check(Answer.WAIT, LATE_REASON, now)
+    return Check(Answer.GO)
 
 
 def _unaddressed(claimed: Claimed, person: Facts, channel: Description) -> str:
@@ -62,15 +77,16 @@ def _unaddressed(claimed: Claimed, person: Facts, channel: Description) -> str:
     return "" if permission.address(person, channel.addressed_by) else permission.No.NO_ADDRESS
 
 
-def _ask(claimed: Claimed, person: Facts) -> Ask:
+def _ask(claimed: Claimed, person: Facts, now: Instant) -> Ask:
     return Ask(
         key=claimed.key,
         profile=claimed.profile,
         owner=claimed.owner,
         channel=claimed.channel,
         message_class=claimed.message_class,
-        due_at=claimed.claimed_at,
+        due_at=now,
         journey=claimed.journey,
-        time_zone=person.time_zone,
+        time_zone=person.time_zone or claimed.zone,
+        quiet=claimed.quiet,
         urgent=claimed.urgent,
     )

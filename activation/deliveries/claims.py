@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from activation.deliveries.types import DeliveryStatus
+from activation.pressure.types import Quiet
 from identity.clock import SECOND, Instant
 from identity.sql import Rows, execute, fetch
 
@@ -19,7 +20,10 @@ _QUEUED, _IN_HAND = DeliveryStatus.QUEUED.value, DeliveryStatus.HANDING_OVER.val
 
 
 class Claimed(NamedTuple):
-    """A delivery in hand. `profile` is the owner's profile now; `address_profile` that of the address, None without one."""
+    """A delivery in hand. `profile` is the owner's profile now; `address_profile` that of the address, None without one.
+
+    `reserved_for`: the instant that the policies were asked about. `checked_at`: since when it waits for wishes.
+    """
 
     id: int
     key: str
@@ -29,7 +33,11 @@ class Claimed(NamedTuple):
     template: int
     journey: int | None
     facts: Mapping[str, Any]
-    claimed_at: Instant
+    quiet: tuple[Quiet, ...]
+    zone: str
+    urgent: bool
+    reserved_for: Instant
+    checked_at: Instant | None
     tries: int
     owner: int
     owner_key: str
@@ -37,27 +45,37 @@ class Claimed(NamedTuple):
     address: int | None
     address_key: str
     address_profile: int | None
-    urgent: bool = False
 
 
 def take(
-    token: str, channels: Collection[str], now: Instant, limit: int, *, lease: Instant = LEASE
+    token: str,
+    channel: str,
+    now: Instant,
+    limit: int,
+    *,
+    only: Collection[str] | None = None,
+    lease: Instant = LEASE,
 ) -> list[Claimed]:
-    """Lease up to `limit` due deliveries of these channels, the earliest first; those leased before by this token come again."""
+    """Lease up to `limit` due deliveries of a channel, the earliest first; those leased before by this token come again.
+
+    `only`: of these message classes.
+    """
+    due = "d.status = 'queued' AND d.due_at <= %s AND d.held = %s AND d.channel = %s"
+    due += " AND (d.lease_until IS NULL OR d.lease_until < %s OR d.lease_token = %s)"
+    parameters: list[object] = [now, False, channel, now, token]
+    if only is not None:
+        classes = Rows("classes", name="text")
+        due += f" AND d.message_class IN (SELECT name FROM {classes})"
+        parameters += classes.of((name,) for name in sorted(only))
+    # A look takes no turn in the queue of writers.
+    if not fetch(f"SELECT 1 FROM activation_delivery AS d WHERE {due} LIMIT 1", parameters):
+        return []
     lock = " FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
-    names = Rows("wanted", name="text")
     taken = fetch(
-        "UPDATE activation_delivery SET lease_until = %s,"
-        " claimed_at = CASE WHEN lease_token = %s THEN claimed_at ELSE %s END, lease_token = %s"
-        " WHERE id IN (SELECT d.id FROM activation_delivery AS d WHERE d.status = 'queued' AND d.due_at <= %s"
-        f" AND d.held = %s AND d.channel IN (SELECT name FROM {names})"
-        " AND (d.lease_until IS NULL OR d.lease_until < %s OR d.lease_token = %s)"
+        "UPDATE activation_delivery SET lease_until = %s, lease_token = %s"
+        f" WHERE id IN (SELECT d.id FROM activation_delivery AS d WHERE {due}"
         f" ORDER BY d.due_at, d.id LIMIT %s{lock}) AND status = 'queued' RETURNING id",
-        [
-            *(now + lease, token, now, token, now, False),
-            *names.of((name,) for name in sorted(channels)),
-            *(now, token, limit),
-        ],
+        [now + lease, token, *parameters, limit],
     )
     return read([row[0] for row in taken])
 
@@ -66,14 +84,30 @@ def read(ids: Collection[int]) -> list[Claimed]:
     """Read deliveries in hand, the earliest due first."""
     rows = Rows("taken", id="bigint")
     found = fetch(
-        "SELECT d.id, d.key, d.ledger_key, d.channel, d.message_class, d.template_id, d.journey, d.facts, d.claimed_at, d.tries,"
-        " o.id, o.key, o.profile_id, a.id, COALESCE(a.key, ''), a.profile_id, d.urgent"
+        "SELECT d.id, d.key, d.ledger_key, d.channel, d.message_class, d.template_id, d.journey, d.facts, d.quiet, d.zone, d.urgent,"
+        " d.reserved_for, d.checked_at, d.tries, o.id, o.key, o.profile_id, a.id, COALESCE(a.key, ''), a.profile_id"
         f" FROM {rows} JOIN activation_delivery AS d ON d.id = taken.id"
         " JOIN identity_identifier AS o ON o.id = d.owner_id"
         " LEFT JOIN identity_identifier AS a ON a.id = d.address_id ORDER BY d.due_at, d.id",
         rows.of((each,) for each in ids),
     )
-    return [Claimed(*row)._replace(facts=msgspec.json.decode(row[7])) for row in found]
+    return [
+        Claimed(*row)._replace(facts=msgspec.json.decode(row[7]), quiet=quiet_of(row[8]))
+        for row in found
+    ]
+
+
+def quiet_of(text: str) -> tuple[Quiet, ...]:
+    """Read the quiet hours that a delivery carries."""
+    return msgspec.json.decode(text, type=tuple[Quiet, ...])
+
+
+def wait(delivery: int, now: Instant, *, token: str) -> None:
+    """Note that a delivery waits, from now on, for the wishes that were received before."""
+    execute(
+        "UPDATE activation_delivery SET checked_at = %s WHERE id = %s AND status = %s AND lease_token = %s",
+        [now, delivery, _QUEUED, token],
+    )
 
 
 def begin(
@@ -132,11 +166,14 @@ def cancel(
     )
 
 
-def lose(now: Instant) -> list[tuple[int, str]]:
-    """Mark as unknown whatever is in hand beyond its lease: its sender died. Return (id, key of the ledger row)."""
-    rows: list[tuple[int, str]] = fetch(
+def lose(now: Instant) -> list[tuple[int, str, Instant]]:
+    """Mark as unknown whatever is in hand beyond its lease: its sender died. Return (id, key of the ledger row, handed over at)."""
+    lapsed = "status = 'handing_over' AND lease_until < %s"
+    if not fetch(f"SELECT 1 FROM activation_delivery WHERE {lapsed} LIMIT 1", [now]):
+        return []
+    rows: list[tuple[int, str, Instant]] = fetch(
         "UPDATE activation_delivery SET status = 'unknown', reason = 'lease_lapsed'"
-        " WHERE status = 'handing_over' AND lease_until < %s RETURNING id, ledger_key",
+        f" WHERE {lapsed} RETURNING id, ledger_key, handed_at",
         [now],
     )
     return rows

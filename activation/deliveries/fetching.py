@@ -5,7 +5,8 @@ while, as when a sender dies. It is not given out again by itself; a late acknow
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,6 @@ from activation.channels import registry
 from activation.channels.port import Message
 from activation.channels.registry import Description
 from activation.deliveries import claims, events, handover
-from activation.deliveries.claims import Claimed
 from activation.deliveries.composing import Composed
 from activation.deliveries.events import REACTIONS, event_of, iso
 from activation.deliveries.handover import Hands
@@ -23,13 +23,14 @@ from activation.deliveries.models import Delivery
 from activation.deliveries.tokens import Sent
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
-from identity.clock import SECOND, Instant
+from identity.clock import SECOND, Instant, from_datetime
 from identity.errors import DomainError
 from identity.touchpoints import door
 from identity.touchpoints.inbox.port import InboxAway
 
 log = logging.getLogger(__name__)
 
+_LOOK, _LOOKS = 0.05, 40  # seconds between looks for the lane's answer, and how many
 _FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
 
 
@@ -42,19 +43,27 @@ class Handed:
     ack_before: Instant
 
 
-def fetch(channel: str, limit: int, now: Instant, oldest: Instant | None) -> list[Handed]:
-    """Give out up to `limit` due deliveries. Raises NotFound, DomainError for a channel that nothing is fetched from."""
+def fetch(
+    channel: str,
+    limit: int,
+    clock: Callable[[], Instant],
+    oldest: Callable[[], Instant | None],
+) -> list[Handed]:
+    """Give out up to `limit` due deliveries. Raises NotFound, DomainError for a channel that nothing is fetched from.
+
+    `oldest`: since when a wish waits for the lane, if any does. Late ones come after the lane has asked the policies again: that is waited
+    for, so that who fetches seldom gets them too.
+    """
     described = _fetched(channel)
     if not described.enabled:
         return []
-    handover.give_up_lost(now)
+    handover.give_up_lost(clock())
     lease = described.ack_within * SECOND
-    hands = Hands(f"fetch:{channel}", {channel: described}, oldest, lease)
-    taken = claims.take(hands.token, [channel], now, limit, lease=lease)
-    return [
-        Handed(composed.message, one.message_class, now + lease)
-        for one, composed in _begin(taken, hands, now)
-    ]
+    hands = Hands(f"fetch:{channel}", oldest, lease)
+    handed, asked = _give(channel, hands, clock(), limit)
+    if asked and _answered(asked):
+        handed += _give(channel, hands, clock(), limit - len(handed))[0]
+    return handed
 
 
 def acknowledge(channel: str, keys: Mapping[str, str], now: Instant) -> list[str]:
@@ -70,6 +79,8 @@ def acknowledge(channel: str, keys: Mapping[str, str], now: Instant) -> list[str
                 token=row.lease_token,
                 provider_id=keys[row.key],
             ):
+                if row.handed_at is not None:
+                    ledger.move({row.ledger_key: from_datetime(row.handed_at)})
                 ledger.commit({row.ledger_key: keys[row.key]})
                 changed.append(row.key)
     return changed
@@ -92,20 +103,36 @@ def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) ->
     return sorted({one["key"] for one in receipts} - known.keys())
 
 
-def _begin(taken: Sequence[Claimed], hands: Hands, now: Instant) -> list[tuple[Claimed, Composed]]:
-    """Mark one after another; what is marked is given out, also when a store goes away before the last."""
-    given: list[tuple[Claimed, Composed]] = []
-    for one in taken:
+def _give(channel: str, hands: Hands, now: Instant, limit: int) -> tuple[list[Handed], list[int]]:
+    """Mark one after another; what is marked is given out, also when a store goes away before the last.
+
+    Also return which deliveries the lane was asked about.
+    """
+    given: list[Handed] = []
+    asked: list[int] = []
+    for one in handover.take(channel, hands, now, limit) if limit else []:
         try:
             found = handover.begin(one, hands, now)
         except (DatabaseError, OSError, DomainError):
             if not given:
                 raise
-            log.exception("A fetch of %s ends early", one.channel)
+            log.exception("A fetch of %s ends early", channel)
             break
         if isinstance(found, Composed):
-            given.append((one, found))
-    return given
+            given.append(Handed(found.message, one.message_class, now + hands.lease))
+        elif found is handover.Look.ASKED:
+            asked.append(one.id)
+    return given, asked
+
+
+def _answered(asked: Sequence[int]) -> bool:
+    """Wait a moment for the lane; tell whether it answered for all."""
+    waiting = Delivery.objects.filter(pk__in=asked, status=DeliveryStatus.POSTPONED)
+    for _ in range(_LOOKS):
+        if not waiting.exists():
+            return True
+        time.sleep(_LOOK)
+    return False
 
 
 def _fetched(channel: str) -> Description:

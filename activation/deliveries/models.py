@@ -36,9 +36,11 @@ class Delivery(models.Model):
     """One message to one person.
 
     `key` is the occurrence key of the ledger row and the idempotency key of every provider. `profile` is the owner's profile when
-    it was queued. `ledger_key` is the key of its ledger row: another one after quiet hours made it wait. `address` is the identifier it is sent to. `held`: its enrolment is suspended. `claimed_at`: when its sender took
-    it; what was received before is processed before marketing goes. `facts`: JSON for the template. `reported`: the sending is
-    recorded as a touchpoint.
+    it was queued. `ledger_key` is the key of its ledger row: another one after it had to wait and the policies were asked again, for
+    the instant `reserved_for`. `when_capped`, `give_up_at`: what its step says about waiting. `quiet`, `zone`: quiet hours of its
+    journey (JSON), and the zone of people who have none. `address` is the identifier it is sent to. `held`: its enrolment is suspended.
+    `checked_at`: since when it waits for wishes that were received before. `facts`: JSON for the template. `reported`: the
+    sending is recorded as a touchpoint.
     """
 
     key = models.CharField(_("key"), max_length=200, unique=True)
@@ -66,6 +68,11 @@ class Delivery(models.Model):
     facts = models.TextField(_("facts"), default="{}")
     decision = models.BigIntegerField(_("decision"))
     ledger_key = models.CharField(max_length=200)
+    reserved_for = InstantField()
+    when_capped = models.CharField(max_length=20, blank=True)
+    give_up_at = InstantField(null=True)
+    quiet = models.TextField(default="[]")
+    zone = models.CharField(max_length=60, blank=True)
     status = models.CharField(_("status"), max_length=20)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     held = models.BooleanField(_("held"), default=False)
@@ -75,7 +82,7 @@ class Delivery(models.Model):
     tries = models.PositiveIntegerField(_("tries"), default=0)
     lease_token = models.CharField(max_length=100, blank=True)
     lease_until = InstantField(null=True)
-    claimed_at = InstantField(null=True)
+    checked_at = InstantField(null=True)
     handed_at = InstantField(_("handed over"), null=True)
     settled_at = InstantField(_("settled"), null=True)
     provider_id = models.CharField(_("provider's id"), max_length=200, blank=True)
@@ -88,8 +95,13 @@ class Delivery(models.Model):
             models.Index(fields=["owner", "id"], name="delivery_owner"),
             models.Index(fields=["handed_at"], name="delivery_handed"),
             models.Index(
-                fields=["due_at", "id"],
+                fields=["channel", "due_at", "id"],
                 name="delivery_due",
+                condition=models.Q(status=DeliveryStatus.QUEUED),
+            ),
+            models.Index(
+                fields=["channel", "message_class", "due_at"],
+                name="delivery_due_of_class",
                 condition=models.Q(status=DeliveryStatus.QUEUED),
             ),
             models.Index(

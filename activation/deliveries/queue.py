@@ -4,8 +4,7 @@ Runs in the caller's transaction, in the lane alone. The number of statements do
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
 
@@ -15,7 +14,6 @@ from activation.deliveries import permission
 from activation.deliveries.handover import rules
 from activation.deliveries.permission import Rules
 from activation.deliveries.types import DeliveryStatus, Outcome, SendRequest, SendResult
-from activation.pressure import ledger
 from activation.pressure.refusals import refuse
 from activation.pressure.reserve import reserve
 from activation.pressure.types import Ask, Decision, Reason
@@ -23,8 +21,6 @@ from identity.profiles import facts
 from identity.profiles.types import Facts
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import BatchContext
-
-_AGAIN = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,72 +124,11 @@ def _ask(request: SendRequest, person: Facts | None) -> Ask:
         node=request.node,
         occurrence=request.occurrence,
         priority=request.priority,
-        time_zone=person.time_zone if person else "",
+        time_zone=(person.time_zone if person else "") or request.zone,
+        quiet=request.quiet,
         when_capped=request.when_capped,
         give_up_at=request.give_up_at,
         urgent=request.urgent,
-    )
-
-
-def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
-    """Find room after the quiet hours that a queued delivery ran into: {delivery, until}. A command of the lane.
-
-    Its first reservation was for an instant that has passed, so it is given back and the policies are asked again.
-    """
-    rows = fetch(
-        "SELECT d.key, d.ledger_key, d.owner_id, o.profile_id, d.channel, d.message_class, d.journey, d.version,"
-        " d.node, d.occurrence, d.urgent FROM activation_delivery AS d JOIN identity_identifier AS o ON o.id = d.owner_id"
-        " WHERE d.id = %s AND d.status = %s",
-        [payload["delivery"], DeliveryStatus.POSTPONED.value],
-    )
-    if not rows:
-        return
-    (
-        key,
-        ledger_key,
-        owner,
-        profile,
-        channel,
-        message_class,
-        journey,
-        version,
-        node,
-        occurrence,
-        urgent,
-    ) = rows[0]
-    ledger.release({ledger_key: "quiet_hours"})
-    number = int(ledger_key.removeprefix(key).removeprefix(_AGAIN) or 0) + 1
-    person = facts.of([profile]).get(profile)
-    ask = Ask(
-        key=f"{key}{_AGAIN}{number}",
-        profile=profile,
-        owner=owner,
-        channel=channel,
-        message_class=message_class,
-        due_at=payload["until"],
-        journey=journey,
-        version=version,
-        node=node,
-        occurrence=occurrence,
-        time_zone=person.time_zone if person else "",
-        urgent=bool(urgent),
-    )
-    [decision] = reserve([ask], context)
-    if not decision.passed and decision.earliest is not None:
-        ask = replace(ask, due_at=decision.earliest)
-        [decision] = reserve([ask], context)
-    status = DeliveryStatus.QUEUED if decision.passed else DeliveryStatus.CANCELLED
-    execute(
-        "UPDATE activation_delivery SET status = %s, due_at = %s, ledger_key = %s, decision = %s, lease_token = '',"
-        " reason = %s, settled_at = NULL WHERE id = %s",
-        [
-            status.value,
-            max(ask.due_at, context.now),
-            ask.key,
-            decision.id,
-            "quiet_hours" if decision.passed else decision.reason.value,
-            payload["delivery"],
-        ],
     )
 
 
@@ -252,6 +187,10 @@ def _queue(
         "facts": "text",
         "decision": "bigint",
         "due_at": "bigint",
+        "when_capped": "text",
+        "give_up_at": "bigint",
+        "quiet": "text",
+        "zone": "text",
         "urgent": "boolean",
     }
     rows = Rows("passed", **columns)
@@ -261,9 +200,9 @@ def _queue(
         _row(one, known, decisions[one.key].id, max(one.due_at, context.now)) for one in passed
     )
     execute(
-        f"INSERT INTO activation_delivery ({names}, ledger_key, status, created_at, reason, held, tries,"
+        f"INSERT INTO activation_delivery ({names}, ledger_key, reserved_for, status, created_at, reason, held, tries,"
         " lease_token, provider_id, reported)"
-        f" SELECT {', '.join(columns)}, key, %s, %s, '', %s, 0, '', '', %s FROM {rows} WHERE true"
+        f" SELECT {', '.join(columns)}, key, due_at, %s, %s, '', %s, 0, '', '', %s FROM {rows} WHERE true"
         " ON CONFLICT (key) DO NOTHING",
         [DeliveryStatus.QUEUED.value, context.now, False, False, *parameters],
     )
@@ -287,8 +226,16 @@ def _row(request: SendRequest, known: _Known, decision: int, due_at: int) -> tup
         request.version,
         request.node,
         request.occurrence,
-        msgspec.json.encode(request.facts, order="deterministic").decode(),
+        _as_text(request.facts),
         decision,
         due_at,
+        request.when_capped,
+        request.give_up_at,
+        _as_text(request.quiet),
+        request.zone,
         request.urgent,
     )
+
+
+def _as_text(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()

@@ -3,93 +3,97 @@
     leased -> looked at -> marked `handing_over`, committed -> network call -> settled, committed
 
 No network call happens in a transaction, and nothing is handed over that is not marked: a crash in between leaves one delivery
-`unknown`, which is never sent again by itself.
+`unknown`, which is never sent again by itself. Each channel has a thread of its own (crew.py), so that none waits for another.
 """
 
+import hashlib
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import DatabaseError, transaction
 
 from activation.channels import registry
 from activation.channels.models import ChannelConfig
 from activation.channels.port import Channel, ChannelError
 from activation.channels.registry import Description
-from activation.deliveries import claims, reports
+from activation.deliveries import claims, handover
 from activation.deliveries.claims import Claimed
 from activation.deliveries.composing import Composed
-from activation.deliveries.handover import Hands, Look, begin, give_up_lost
+from activation.deliveries.handover import Hands, Look, begin
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
-from identity.clock import MINUTE, SECOND, Instant
-from identity.clock import now as clock_now
+from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from identity.stages import reach
-from identity.touchpoints import inbox
-from identity.touchpoints.inbox.port import InboxReader
 
 log = logging.getLogger(__name__)
 
-BATCH = 50
-IDLE = 0.05  # seconds between looks at an empty queue
-BACK_OFF = (MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE)  # after each failed try; then it failed
+# After each failed try; then it failed. As the Standard Webhooks specification has them.
+BACK_OFF = (
+    *(5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR),
+    *(10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR),
+)
 _LONGEST_OUTAGE = 60 * SECOND
-_LONGEST_WAIT = 10.0
 
 
 @dataclass
 class Sender:
-    """One sender with its connections. `oldest`: when the first row was received that the lane has not processed, if any."""
+    """Hands over the deliveries of `only`, or of every channel. `oldest`: since when a wish waits for the lane, if any does."""
 
     clock: Callable[[], Instant]
     oldest: Callable[[], Instant | None]
+    only: str = ""
     token: str = field(default_factory=lambda: str(uuid4()))
-    _channels: dict[str, Channel] = field(default_factory=dict)
+    _channels: dict[str, tuple[Description, Channel]] = field(default_factory=dict)
     _outages: dict[str, tuple[Instant, Instant]] = field(default_factory=dict)
 
     def run_once(self, limit: int) -> int:
         """Take what is due and hand it over; return how many deliveries were dealt with."""
-        now = self.clock()
-        give_up_lost(now)
-        known = registry.descriptions()
-        open_now = [name for name, one in known.items() if self._is_open(one, now)]
-        taken = claims.take(self.token, open_now, now, limit) if open_now else []
-        reach("7 deliver: claimed")
-        return sum(self._deliver(claimed, known) for claimed in taken)
+        handover.give_up_lost(self.clock())
+        names = [self.only] if self.only else sorted(registry.descriptions())
+        return sum(self._work_off(name, limit) for name in names)
 
     def close(self) -> None:
         """Let go of all connections."""
-        for channel in self._channels.values():
+        for _, channel in self._channels.values():
             channel.close()
         self._channels.clear()
 
     # --- One delivery ---
 
-    def _deliver(self, claimed: Claimed, known: Mapping[str, Description]) -> bool:
-        if not self._is_open(known[claimed.channel], self.clock()):
-            return False  # its channel went away while this batch was on its way
-        channel = self._channel(claimed.channel)
+    def _work_off(self, name: str, limit: int) -> int:
+        now = self.clock()
+        if self._open(name, now) is None:
+            return 0
+        taken = handover.take(name, self._hands(), now, limit)
+        if taken:
+            reach("7 deliver: claimed")
+        return sum(self._deliver(claimed) for claimed in taken)
+
+    def _deliver(self, claimed: Claimed) -> bool:
+        described = self._open(claimed.channel, self.clock())
+        channel = self._channel(described) if described else None
         if channel is None:
-            return False
-        hands = Hands(self.token, known, self.oldest())
-        composed = begin(claimed, hands, self.clock())
+            return False  # its channel went away while this batch was on its way
+        now = self.clock()
+        composed = begin(claimed, self._hands(), now)
         if not isinstance(composed, Composed):
-            return composed is Look.GONE
+            return composed is not Look.LATER
         reach("7 deliver")
         try:
             provider_id = channel.send(composed.message, self.clock())
         except ChannelError as error:
-            self._failed(claimed, error)
+            self._failed(claimed, error, now)
             return not error.away
         except Exception as error:  # noqa: BLE001 - nobody knows how far it came; its text may be personal
             log.error("Channel %s broke: %s", claimed.channel, type(error).__name__)  # noqa: TRY400
-            self._failed(claimed, ChannelError(type(error).__name__, uncertain=True))
+            self._failed(claimed, ChannelError(type(error).__name__, uncertain=True), now)
             return True
         reach("7 deliver: handed over")
         with transaction.atomic():
             self._settle(claimed, DeliveryStatus.SENT, provider_id=provider_id)
+            ledger.move({claimed.ledger_key: now})
             ledger.commit({claimed.ledger_key: provider_id})
         self._outages.pop(claimed.channel, None)
         reach("7 deliver: settled")
@@ -97,27 +101,23 @@ class Sender:
 
     # --- What went wrong ---
 
-    def _failed(self, claimed: Claimed, error: ChannelError) -> None:
+    def _failed(self, claimed: Claimed, error: ChannelError, handed: Instant) -> None:
         now, reason = self.clock(), str(error)
+        if error.away or error.uncertain:
+            self._wait_for(claimed.channel, reason, now)
         with transaction.atomic():
-            if error.away or error.uncertain:
-                self._wait_for(claimed.channel, reason, now)
             if error.away:
                 claims.put_back(claimed.id, now, reason, token=self.token, counted=False)
             elif error.uncertain:
                 self._settle(claimed, DeliveryStatus.UNKNOWN, reason=reason)
+                ledger.move({claimed.ledger_key: handed})
                 ledger.unknown([claimed.ledger_key], reason)
             elif error.permanent or claimed.tries >= len(BACK_OFF):
                 self._settle(claimed, DeliveryStatus.FAILED, reason=reason)
-                ledger.release({claimed.ledger_key: reason[:200]})
+                ledger.release({claimed.ledger_key: reason})
             else:
-                claims.put_back(
-                    claimed.id,
-                    now + BACK_OFF[claimed.tries],
-                    reason,
-                    token=self.token,
-                    counted=True,
-                )
+                again = now + wait_before(claimed.key, claimed.tries, error.retry_after)
+                claims.put_back(claimed.id, again, reason, token=self.token, counted=True)
                 claims.note([(claimed.id, now, "queued", reason, "sender")])
             if error.gone:
                 ChannelConfig.objects.filter(name=claimed.channel).update(
@@ -136,62 +136,52 @@ class Sender:
 
     # --- Channels ---
 
-    def _channel(self, name: str) -> Channel | None:
-        """Return the open channel; None when it is set up so that it cannot be opened: then it is left alone for a while."""
+    def _hands(self) -> Hands:
+        return Hands(self.token, self.oldest)
+
+    def _open(self, name: str, now: Instant) -> Description | None:
+        """Return the channel, read afresh, when deliveries may be handed over to it now."""
+        until, _ = self._outages.get(name, (0, 0))
+        described = registry.descriptions().get(name)
+        if described is None or described.pull or not described.enabled or now < until:
+            return None
+        return described
+
+    def _channel(self, described: Description) -> Channel | None:
+        """Return the open channel, opened again when its set-up changed; None, and left alone for a while, when it cannot be opened."""
+        known, channel = self._channels.get(described.name, (None, None))
+        if channel is not None and known == described:
+            return channel
+        self._drop(described.name)
         try:
-            if name not in self._channels:
-                self._channels[name] = registry.open_channel(name)
+            channel = registry.open_channel(described.name)
         except (DatabaseError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - one channel's options stop no other channel
-            self._wait_for(name, f"{type(error).__name__}: {error}", self.clock())
+            self._wait_for(described.name, f"{type(error).__name__}: {error}", self.clock())
             return None
-        return self._channels[name]
+        self._channels[described.name] = described, channel
+        return channel
 
-    def _is_open(self, channel: Description, now: Instant) -> bool:
-        until, _ = self._outages.get(channel.name, (0, 0))
-        return not channel.pull and channel.enabled and now >= until
+    def _drop(self, name: str) -> None:
+        _, channel = self._channels.pop(name, (None, None))
+        if channel is not None:
+            channel.close()
 
     def _wait_for(self, name: str, reason: str, now: Instant) -> None:
-        """Leave a channel alone for a while that doubles, so that its outage holds up nobody else."""
+        """Leave a channel alone for a while that doubles."""
         _, last = self._outages.get(name, (0, 0))
         wait = min(_LONGEST_OUTAGE, max(SECOND, 2 * last))
         self._outages[name] = (now + wait, wait)
-        opened = self._channels.pop(name, None)
-        if opened is not None:
-            opened.close()
+        self._drop(name)
         log.warning("Channel %s is away (%s); waiting %d s", name, reason, wait // SECOND)
 
 
-def run_once(now: Instant, limit: int) -> int:
-    """Deliver once at this moment, with connections of its own."""
-    sender = Sender(clock=lambda: now, oldest=_oldest(inbox.reader()))
-    try:
-        return sender.run_once(limit)
-    finally:
-        sender.close()
+def wait_before(key: str, tries: int, asked: Instant) -> Instant:
+    """Return how long to wait after a failed try: longer each time, at least as long as was asked for, and not all at one moment.
 
-
-def run(stop: threading.Event) -> None:
-    """Deliver until told to stop. A database that is away is waited for."""
-    sender = Sender(clock=clock_now, oldest=_oldest(inbox.reader()))
-    reporter = reports.Reporter(clock=clock_now)
-    wait = IDLE
-    try:
-        while not stop.is_set():
-            try:
-                done = sender.run_once(BATCH)
-                done += reporter.run_once()
-                wait = 0.0 if done else IDLE
-            except (DatabaseError, OSError) as error:
-                wait = min(_LONGEST_WAIT, max(0.5, wait * 2))
-                log.warning("A store is away (%s); waiting %.1f s", type(error).__name__, wait)
-                close_old_connections()
-            stop.wait(wait)
-    finally:
-        sender.close()
-        close_old_connections()
-
-
-def _oldest(reader: InboxReader) -> Callable[[], Instant | None]:
-    return lambda: reader.backlog().oldest
+    The spread, up to a tenth, comes from the delivery's key: many that failed together do not come again together.
+    """
+    wait = min(max(BACK_OFF[tries], asked), DAY)
+    spread = int.from_bytes(hashlib.sha256(f"{key}/{tries}".encode()).digest()[:4], "big")
+    return wait + wait * spread // (10 * 2**32)

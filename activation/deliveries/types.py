@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from activation.pressure.types import Quiet
 from identity.clock import Instant
 
 
@@ -66,7 +67,8 @@ class SendRequest:
     `key` = "{enrolment}:{node}:{visit}" is the occurrence key of the ledger and of the delivery: never used twice.
     `owner` is the row id of the owner identifier that the ledger row and the delivery belong to (house.md, "Whose is it").
     `when_capped` is skip | defer | exit | fallback, "" = what the policy that refuses says; `give_up_at` bounds a deferral.
-    `urgent` goes past caps and quiet hours; who publishes the step must be allowed to.
+    `urgent` goes past caps and quiet hours; who publishes the step must be allowed to. `quiet`: quiet hours of the journey, in the
+    person's zone, else in `zone`, else in the site's.
     """
 
     key: str
@@ -85,6 +87,8 @@ class SendRequest:
     give_up_at: Instant | None = None
     urgent: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    quiet: tuple[Quiet, ...] = ()
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,11 @@ class Migration(migrations.Migration):
                 ('facts', models.TextField(default='{}', verbose_name='facts')),
                 ('decision', models.BigIntegerField(verbose_name='decision')),
                 ('ledger_key', models.CharField(max_length=200)),
+                ('reserved_for', identity.fields.InstantField()),
+                ('when_capped', models.CharField(blank=True, max_length=20)),
+                ('give_up_at', identity.fields.InstantField(null=True)),
+                ('quiet', models.TextField(default='[]')),
+                ('zone', models.CharField(blank=True, max_length=60)),
                 ('status', models.CharField(max_length=20, verbose_name='status')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('held', models.BooleanField(default=False, verbose_name='held')),
@@ -210,7 +215,7 @@ class Migration(migrations.Migration):
                 ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
                 ('lease_token', models.CharField(blank=True, max_length=100)),
                 ('lease_until', identity.fields.InstantField(null=True)),
-                ('claimed_at', identity.fields.InstantField(null=True)),
+                ('checked_at', identity.fields.InstantField(null=True)),
                 ('handed_at', identity.fields.InstantField(null=True, verbose_name='handed over')),
                 ('settled_at', identity.fields.InstantField(null=True, verbose_name='settled')),
                 ('provider_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
@@ -521,7 +526,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('status', activation.deliveries.types.DeliveryStatus['QUEUED'])), fields=['due_at', 'id'], name='delivery_due'),
+            index=models.Index(condition=models.Q(('status', activation.deliveries.types.DeliveryStatus['QUEUED'])), fields=['channel', 'due_at', 'id'], name='delivery_due'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('status', activation.deliveries.types.DeliveryStatus['QUEUED'])), fields=['channel', 'message_class', 'due_at'], name='delivery_due_of_class'),
         ),
         migrations.AddIndex(
             model_name='delivery',

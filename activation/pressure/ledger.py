@@ -1,6 +1,6 @@
 """The ledger: every contact of a person, own or reported, on the account of an owner identifier.
 
-    reserved -> committed | released | unknown;   unknown -> committed | released
+    reserved -> committed | released | unknown;   unknown -> committed | released;   committed -> released (it failed after all)
 
 Each change of status is conditional, so it is done once whoever asks, and however often.
 """
@@ -14,10 +14,11 @@ from activation.pressure import book
 from activation.pressure.types import Origin, Status
 from identity.clock import Instant
 from identity.profiles.types import Arrival
-from identity.sql import Rows, fetch
+from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import BatchContext, Direction
 
 DEFAULT_CLASS = "marketing"
+REASON = 200  # characters of a reason that are kept
 
 
 class Entry(NamedTuple):
@@ -119,14 +120,32 @@ def commit(keys: Mapping[str, str]) -> list[str]:
     )
 
 
-def release(keys: Mapping[str, str]) -> list[str]:
-    """Give reserved contacts back, given as key -> reason: they were definitely not made. Return the keys that changed."""
+def move(made: Mapping[str, Instant]) -> None:
+    """Let contacts count from when they were made, given as key -> instant, if that is later than what was reserved."""
+    rows = Rows("made", key="text", at="bigint")
+    execute(
+        "UPDATE activation_ledgerrow SET effective_at = made.at"
+        f" FROM {rows} WHERE activation_ledgerrow.key = made.key AND effective_at < made.at",
+        rows.of(made.items()),
+    )
+
+
+def release(keys: Mapping[str, str], *, made: bool = False) -> list[str]:
+    """Give contacts back, given as key -> reason: they were definitely not made. Return the keys that changed.
+
+    `made`: also those that were taken for made, of which somebody who knows says now that they failed.
+    """
+    states = Rows("states", name="text")
+    before = ("reserved", "unknown", "committed") if made else ("reserved", "unknown")
     rows = Rows("freed", key="text", why="text")
     return _changed(
         "UPDATE activation_ledgerrow SET status = 'released', reason = freed.why"
         f" FROM {rows} WHERE activation_ledgerrow.key = freed.key"
-        " AND status IN ('reserved', 'unknown') RETURNING activation_ledgerrow.key",
-        rows.of(keys.items()),
+        f" AND status IN (SELECT name FROM {states}) RETURNING activation_ledgerrow.key",
+        [
+            *rows.of((key, why[:REASON]) for key, why in keys.items()),
+            *states.of((name,) for name in before),
+        ],
     )
 
 
@@ -137,7 +156,7 @@ def unknown(keys: Collection[str], reason: str) -> list[str]:
         "UPDATE activation_ledgerrow SET status = 'unknown', reason = %s"
         f" FROM {rows} WHERE activation_ledgerrow.key = lost.key"
         " AND status = 'reserved' RETURNING activation_ledgerrow.key",
-        [reason, *rows.of((key,) for key in keys)],
+        [reason[:REASON], *rows.of((key,) for key in keys)],
     )
 
 

@@ -48,6 +48,11 @@ def quiet_until(asks: Sequence[Ask], now: Instant) -> dict[str, Instant]:
     return {ask.key: policy.quiet_until(ask, rules, now) for ask in asks}
 
 
+def obeys_caps(message_class: str) -> bool:
+    """Tell whether policies and quiet hours hold back messages of this class."""
+    return book.load().message_class(message_class).obeys_caps
+
+
 def _weigh(asks: Sequence[Ask], now: Instant) -> tuple[dict[str, Verdict], dict[int, Account]]:
     if not asks:
         return {}, {}

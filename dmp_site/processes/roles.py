@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from django.conf import settings
 from django.db import close_old_connections
 
-from activation.deliveries import send
+from activation.deliveries import crew
 from dmp_site import jobs, public
 from dmp_site.processes import lane as lane_process
 from dmp_site.processes.console import serve_console
@@ -52,7 +52,7 @@ def run_lane(stop: threading.Event) -> None:
 def run_send(stop: threading.Event) -> None:
     """Hand due deliveries over to their channels."""
     require_keys(settings.KEYS_FILE)
-    send.run(stop)
+    crew.run(stop)
 
 
 def run_all(stop: threading.Event) -> None:

@@ -1,11 +1,12 @@
 """Asking the lane for what only the lane may do (one writer per person: no races by construction)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
 
 from identity.clock import Instant
+from identity.sql import Rows, fetch
 from identity.touchpoints.models import LaneCommand
 
 
@@ -21,6 +22,16 @@ def enqueue(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> 
 def waiting(limit: int) -> list[LaneCommand]:
     """Return the oldest commands that were not executed yet."""
     return list(LaneCommand.objects.filter(done_at=None).order_by("pk")[:limit])
+
+
+def oldest(kinds: Collection[str]) -> Instant | None:
+    """Return when the first command of these kinds was asked for that was not executed yet; None when none waits."""
+    rows = Rows("kinds", kind="text")
+    found = fetch(
+        f"SELECT min(created_at) FROM identity_lanecommand WHERE done_at IS NULL AND kind IN (SELECT kind FROM {rows})",
+        rows.of((each,) for each in kinds),
+    )
+    return found[0][0] if found else None
 
 
 def finish(command: int, now: Instant, error: str = "") -> None:

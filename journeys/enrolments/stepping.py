@@ -185,5 +185,7 @@ def _request(run: Run, send: Send, person: Facts, priority: int) -> SendRequest:
         when_capped=send.when_capped,
         give_up_at=send.give_up_at,
         urgent=send.urgent,
+        quiet=send.quiet,
+        zone=send.zone,
         facts={"key": run.key} if run.key else {},
     )

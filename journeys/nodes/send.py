@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
+from activation.pressure.types import Quiet
 from journeys.hours import milliseconds, quiet_until
 from journeys.nodes.kind import Config, End, Go, Kind, Known, Move, Stay, Visit
 from journeys.types import FALLBACK, Answer, Send, Waiting
@@ -77,6 +78,8 @@ class SendNode(Kind):
             due_at=waiting.since,
             give_up_at=_give_up_at(config, waiting.since),
             urgent=config.urgent,
+            quiet=_quiet(visit),
+            zone=visit.settings.time_zone,
         )
         return Stay(replace(waiting, until=None, asked=True), reason, commands=(send,))
 
@@ -131,6 +134,13 @@ def _message_problems(
 
 def _key(visit: Visit, waiting: Waiting) -> str:
     return visit.key + (FALLBACK if waiting.fallback else "")
+
+
+def _quiet(visit: Visit) -> tuple[Quiet, ...]:
+    hours = visit.settings.quiet_hours
+    if hours is None or hours.start == hours.end:
+        return ()
+    return (Quiet(hours.start.replace(tzinfo=None), hours.end.replace(tzinfo=None)),)
 
 
 def _said(what: str, answer: Answer) -> str:

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 import msgspec
 
 from identity.clock import Instant
+from identity.privacy import wishes
 from identity.stages import reach
 from identity.touchpoints.decode import NO_SOURCE, Refused
 from identity.touchpoints.inbox.port import InboxAway, InboxWriter, NewRow
@@ -155,7 +156,10 @@ class Committer:
 
     def _append(self, clear: Iterable[NewRow]) -> None:
         seal = self.sealer.seal
-        rows = [NewRow(source, mode, seal(payload)) for source, mode, payload in clear]
+        rows = [
+            NewRow(source, mode, seal(payload), wishes.may_hold(payload))
+            for source, mode, payload, _ in clear
+        ]
         self.writer.append(rows, self.clock())
         reach("0 acknowledged")
         live = sum(row.mode is Mode.LIVE for row in rows)

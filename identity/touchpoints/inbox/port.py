@@ -12,11 +12,12 @@ from identity.touchpoints.types import InboxRow, Mode
 
 
 class NewRow(NamedTuple):
-    """A row before it has a number and a time of receipt."""
+    """A row before it has a number and a time of receipt. `wish`: it may say what somebody allows or forbids."""
 
     source: int
     mode: Mode
     payload: bytes
+    wish: bool = False
 
 
 class ForeignInbox(Exception):
@@ -94,6 +95,10 @@ class InboxReader(ABC):
 
     @abstractmethod
     def backlog(self) -> Backlog: ...
+
+    @abstractmethod
+    def oldest_wish(self) -> Instant | None:
+        """Return when the first row of either mode was received that may hold a wish and was not processed; None when none waits."""
 
     @abstractmethod
     def latest(self) -> Instant | None:

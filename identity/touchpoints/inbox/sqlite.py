@@ -34,12 +34,14 @@ _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE live (
     number INTEGER PRIMARY KEY AUTOINCREMENT, ordinal INTEGER NOT NULL, source INTEGER NOT NULL,
-    received_at INTEGER NOT NULL, payload BLOB NOT NULL
+    received_at INTEGER NOT NULL, payload BLOB NOT NULL, wish INTEGER NOT NULL
 );
 CREATE TABLE history (
     number INTEGER PRIMARY KEY AUTOINCREMENT, ordinal INTEGER NOT NULL, source INTEGER NOT NULL,
-    received_at INTEGER NOT NULL, payload BLOB NOT NULL
+    received_at INTEGER NOT NULL, payload BLOB NOT NULL, wish INTEGER NOT NULL
 );
+CREATE INDEX live_wishes ON live (number) WHERE wish;
+CREATE INDEX history_wishes ON history (number) WHERE wish;
 """
 _SEQUENCE = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('live', 'history')"
 
@@ -128,7 +130,7 @@ class SqliteWriter(InboxWriter):
                 received = max(now, self._clock(), self._last_received)
                 for mode, values in self._numbered(rows, received, ordinals).items():
                     self._database.executemany(
-                        f"INSERT INTO {mode} VALUES (?, ?, ?, ?, ?)", values
+                        f"INSERT INTO {mode} VALUES (?, ?, ?, ?, ?, ?)", values
                     )
         except (sqlite3.Error, OSError) as error:
             raise InboxAway(f"the inbox cannot store: {error}") from error
@@ -138,11 +140,11 @@ class SqliteWriter(InboxWriter):
 
     def _numbered(
         self, rows: Sequence[NewRow], received: Instant, ordinals: dict[Mode, int]
-    ) -> dict[Mode, list[tuple[int, int, int, Instant, bytes]]]:
-        tables: dict[Mode, list[tuple[int, int, int, Instant, bytes]]] = {}
-        for number, (source, mode, payload) in enumerate(rows, self._next):
+    ) -> dict[Mode, list[tuple[int, int, int, Instant, bytes, bool]]]:
+        tables: dict[Mode, list[tuple[int, int, int, Instant, bytes, bool]]] = {}
+        for number, (source, mode, payload, wish) in enumerate(rows, self._next):
             ordinals[mode] += 1
-            values = (number, ordinals[mode], source, received, payload)
+            values = (number, ordinals[mode], source, received, payload, wish)
             tables.setdefault(mode, []).append(values)
         return tables
 
@@ -235,6 +237,11 @@ class SqliteReader(InboxReader):
             live, oldest = _waiting(self._database, Mode.LIVE, positions[Mode.LIVE])
             history, _ = _waiting(self._database, Mode.HISTORY, positions[Mode.HISTORY])
         return Backlog(live=live, history=history, oldest=oldest)
+
+    def oldest_wish(self) -> Instant | None:
+        positions = _positions()
+        found = [_first_wish(self._database, mode, positions[mode]) for mode in Mode]
+        return min((at for at in found if at is not None), default=None)
 
     def latest(self) -> Instant | None:
         with _readable(self._path):
@@ -331,6 +338,14 @@ def _waiting(
     if first is None:
         return 0, None
     return _last(database, mode, "ordinal") - first[0] + 1, first[1]
+
+
+def _first_wish(database: sqlite3.Connection, mode: Mode, position: int) -> Instant | None:
+    found = database.execute(
+        f"SELECT received_at FROM {mode} WHERE wish AND number > ? ORDER BY number LIMIT 1",
+        [position],
+    ).fetchone()
+    return found[0] if found else None
 
 
 # --- Locks ---

@@ -1,8 +1,11 @@
 """Webhooks against a real HTTP server: signature, answers, and hosts that must not be called."""
 
+import contextlib
+import itertools
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -108,6 +111,67 @@ def test_a_late_answer_is_uncertain(endpoint):
     assert error.value.uncertain
 
 
+@contextlib.contextmanager
+def dripping(*pieces, pause=0.1):
+    """Serve an answer piece by piece, for as long as the other side listens."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            for piece in itertools.chain(pieces, itertools.repeat(b"x")):
+                if ended.wait(pause):
+                    return
+                connection.sendall(piece)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+
+
+def test_a_body_that_never_ends_holds_nobody_and_the_status_counts():
+    started = time.monotonic()
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n") as url:
+        assert send(url, timeout=0.5) == ""
+    assert time.monotonic() - started < 5
+
+
+def test_headers_that_never_end_are_cut_and_uncertain():
+    started = time.monotonic()
+    with (
+        dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ") as url,
+        pytest.raises(ChannelError) as error,
+    ):
+        send(url, timeout=0.5)
+    assert error.value.uncertain
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("120", 120_000),
+        ("Thu, 25 Feb 2021 15:03:10 GMT", 60_000),
+        ("Thu, 25 Feb 2021 15:00:00 GMT", 0),
+        ("99999999999999", 86_400_000),
+        ("soon", 0),
+        ("", 0),
+    ],
+)
+def test_how_long_an_endpoint_asks_to_wait(endpoint, said, wait):
+    endpoint.status, endpoint.headers = 503, {"Retry-After": said}
+    with pytest.raises(ChannelError) as error:
+        send(endpoint.url)
+    assert error.value.retry_after == wait
+
+
 def test_nobody_there_is_away():
     with pytest.raises(ChannelError) as error:
         send(f"http://127.0.0.1:{free_port()}/")
@@ -136,6 +200,11 @@ def test_a_private_host_is_not_called(endpoint):
         "::ffff:10.0.0.1",
         "2002:0a00:0001::1",
         "224.0.0.1",
+        "64:ff9b::a00:1",
+        "64:ff9b::808:808",
+        "::10.0.0.1",
+        "::8.8.8.8",
+        "fec0::1",
     ],
 )
 def test_private_addresses(monkeypatch, address):
@@ -151,7 +220,14 @@ def test_private_addresses(monkeypatch, address):
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://a.example/", "http://", "https://user:pass@a.example/", "http://[::1", "http://a:x/"],
+    [
+        "ftp://a.example/",
+        "https://exa..mple.com/",
+        "http://",
+        "https://user:pass@a.example/",
+        "http://[::1",
+        "http://a:x/",
+    ],
 )
 def test_malformed_addresses(url):
     with pytest.raises(hosts.Forbidden):

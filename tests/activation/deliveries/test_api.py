@@ -13,7 +13,6 @@ from identity import clock
 from identity.clock import SECOND
 from identity.privacy.models import AuditEntry, VaultAccess
 from identity.touchpoints import door, inbox
-from identity.touchpoints.inbox.port import Backlog
 from tests.activation.deliveries.making import alice, bar, delivery, request, template
 from tests.activation.people import NOON, context
 
@@ -25,8 +24,8 @@ class Waiting:
 
     oldest: int | None = None
 
-    def backlog(self) -> Backlog:
-        return Backlog(live=0, history=0, oldest=self.oldest)
+    def oldest_wish(self) -> int | None:
+        return self.oldest
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from activation.channels.models import ChannelConfig
+from activation.deliveries import postponing, services
 from activation.deliveries.models import Delivery
-from activation.deliveries.queue import dispatch, postpone
+from activation.deliveries.postponing import postpone
+from activation.deliveries.queue import dispatch
 from activation.deliveries.types import Outcome
 from activation.pressure.models import Decision, LedgerRow, QuietHours
-from identity.clock import HOUR
+from activation.pressure.reserve import reserve
+from identity.clock import HOUR, from_datetime
 from identity.privacy.models import Consent
 from tests.activation.deliveries.making import alice, bar, delivery, request, say, template
 from tests.activation.people import NOON, context, person
@@ -149,7 +152,7 @@ def test_a_delivery_that_ran_into_quiet_hours_gets_room_after_them():
     owner, mail = alice(), template()
     dispatch([request(owner, mail)], context())
     QuietHours.objects.create(name="noon", start="11:00", end="14:00")
-    Delivery.objects.update(status="postponed")
+    Delivery.objects.update(status="postponed", reason="quiet_hours")
     postpone({"delivery": delivery().pk, "until": NOON + 2 * HOUR}, context())
     row = delivery()
     assert (row.status, row.due_at.timestamp() * 1000) == ("queued", NOON + 2 * HOUR)
@@ -164,16 +167,51 @@ def test_a_delivery_that_ran_into_quiet_hours_gets_room_after_them():
     assert LedgerRow.objects.count() == 2
 
 
-def test_a_postponed_delivery_without_room_waits_for_it():
+@pytest.mark.parametrize(
+    ("step", "until", "stands"),
+    [
+        ({"when_capped": "defer"}, NOON + HOUR, ("queued", "late", NOON + 24 * HOUR)),
+        ({"when_capped": "skip"}, NOON + HOUR, ("cancelled", "capped", NOON + HOUR)),
+        ({}, NOON + HOUR, ("cancelled", "capped", NOON + HOUR)),
+        (
+            {"when_capped": "defer", "give_up_at": NOON + 23 * HOUR},
+            NOON + HOUR,
+            ("cancelled", "capped", NOON + HOUR),
+        ),
+        (
+            {"when_capped": "defer", "give_up_at": NOON + HOUR},
+            NOON + HOUR + 1,
+            ("cancelled", "gave_up", NOON + HOUR + 1),
+        ),
+    ],
+)
+def test_a_postponed_delivery_without_room_does_what_its_step_says(step, until, stands):
     owner, mail = alice(), template()
     publish("day", limit=1, window=rolling(24))
-    dispatch([request(owner, mail, 1)], context())
-    Delivery.objects.update(status="postponed")
+    dispatch([request(owner, mail, 1, **step)], context())
+    Delivery.objects.update(status="postponed", reason="late")
     LedgerRow.objects.update(effective_at=NOON - 48 * HOUR)
     dispatch([request(owner, mail, 2)], context())
-    postpone({"delivery": delivery(1).pk, "until": NOON + HOUR}, context())
+    postpone({"delivery": delivery(1).pk, "until": until}, context())
     row = delivery(1)
-    assert (row.status, row.due_at.timestamp() * 1000) == ("queued", NOON + 24 * HOUR)
+    assert (row.status, row.reason, from_datetime(row.due_at)) == stands
+    reserved = LedgerRow.objects.filter(status="reserved", key__startswith="1:").count()
+    assert reserved == (row.status == "queued")
+
+
+def test_what_a_person_cancels_while_it_is_postponed_stays_cancelled(monkeypatch):
+    dispatch([request(alice(), template())], context())
+    Delivery.objects.update(status="postponed", reason="late")
+    asked = reserve
+
+    def meanwhile(asks, batch):
+        services.cancel("1:send:1", actor="user:1", now=NOON)
+        return asked(asks, batch)
+
+    monkeypatch.setattr(postponing, "reserve", meanwhile)
+    postpone({"delivery": delivery().pk, "until": NOON}, context())
+    assert delivery().status == "cancelled"
+    assert set(LedgerRow.objects.values_list("status", flat=True)) == {"released"}
 
 
 def test_consent_is_read_from_the_register_alone():

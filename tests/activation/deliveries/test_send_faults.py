@@ -108,10 +108,12 @@ def test_a_fetch_gives_out_what_it_marked_although_a_later_one_breaks(monkeypatc
         return begin(claimed, hands, now)
 
     monkeypatch.setattr(handover, "begin", breaks)
-    assert [one.message.key for one in fetch("letter", 10, NOON, None)] == ["1:send:1"]
+    assert [one.message.key for one in fetch("letter", 10, lambda: NOON, lambda: None)] == [
+        "1:send:1"
+    ]
     assert (delivery(1).status, delivery(2).status) == ("handing_over", "queued")
     with pytest.raises(DatabaseError):
-        fetch("letter", 10, NOON, None)
+        fetch("letter", 10, lambda: NOON, lambda: None)
 
 
 # --- A channel that breaks ---
@@ -173,7 +175,7 @@ def test_an_endpoint_that_hangs_costs_one_unknown_at_a_time(plain, clock, webhoo
 def test_what_is_in_hand_is_held_when_it_comes_back(plain, clock, webhook):
     calls(alice())
     webhook.status = 503
-    [taken] = claims.take("other", ["crm"], NOON, 10)
+    [taken] = claims.take("other", "crm", NOON, 10)
     assert claims.begin(taken.id, None, "other", NOON)
     assert holding.hold({"1:send:1": True}) == 1
     assert claims.put_back(taken.id, NOON, "later", token="other", counted=True)

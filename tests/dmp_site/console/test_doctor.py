@@ -175,6 +175,7 @@ def late_messages(_settings, _tmp_path):
         key="1:send:1", ledger_key="1:send:1", owner=owner, profile=profile.pk, channel="email",
         message_class="marketing", template=template, decision=1, status=DeliveryStatus.QUEUED,
         created_at=1, due_at=now() - 5 * MINUTE,
+        reserved_for=now() - 5 * MINUTE,
     )  # fmt: skip
 
 

@@ -176,6 +176,21 @@ def test_the_backlog_counts_what_waits(inbox: Inbox) -> None:
         assert reader.backlog().oldest == NOW + 10
 
 
+def test_the_oldest_wish_is_the_first_that_waits_in_either_mode(inbox: Inbox) -> None:
+    reader = inbox.reader()
+    assert reader.oldest_wish() is None
+    with writing(inbox) as writer:
+        writer.append(live(b"a") + history(b"b"), NOW)
+        assert reader.oldest_wish() is None
+        writer.append([NewRow(2, Mode.HISTORY, b"c", wish=True)], NOW + 10)
+        writer.append([NewRow(1, Mode.LIVE, b"d", wish=True), *live(b"e")], NOW + 20)
+    assert reader.oldest_wish() == NOW + 10
+    reader.settle(reader.claim(10, NOW + 100))
+    assert reader.oldest_wish() == NOW + 10
+    reader.settle(reader.claim(10, NOW + 100))
+    assert reader.oldest_wish() is None
+
+
 def test_a_second_writer_is_refused(inbox: Inbox) -> None:
     with writing(inbox), pytest.raises(InboxTaken):
         inbox.writer(lambda: NOW)

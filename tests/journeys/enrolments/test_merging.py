@@ -160,6 +160,7 @@ def queued(request: SendRequest) -> None:
         status="queued",
         created_at=START,
         due_at=START,
+        reserved_for=START,
     )
 
 
