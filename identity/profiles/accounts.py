@@ -9,6 +9,7 @@ from identity.profiles import order_table
 from identity.profiles.orders import Order, combine
 from identity.sql import Rows, fetch
 
+_HALF = 1_000_000_000
 _ORDER = f"o.order_id, {order_table.names('o')}"
 
 
@@ -47,9 +48,11 @@ def of_all() -> Account:
     """Return the account of everybody together."""
     total = Account()
     for row in fetch(
-        "SELECT currency, SUM(orders), SUM(revenue) FROM identity_ordertotal GROUP BY currency"
+        # In two halves, since a database's SUM must not leave 64 bits.
+        f"SELECT currency, SUM(orders), SUM(revenue / {_HALF}), SUM(revenue - revenue / {_HALF} * {_HALF})"
+        " FROM identity_ordertotal GROUP BY currency"
     ):
-        total.add(row[0], int(row[1]), int(row[2]))
+        total.add(row[0], int(row[1]), int(row[2]) * _HALF + int(row[3]))
     rows = fetch(
         f"SELECT i.profile_id, {_ORDER} FROM identity_order AS o"
         " JOIN identity_identifier AS i ON i.id = o.owner_id WHERE o.shared"

@@ -123,25 +123,29 @@ class Visit(models.Model):
 
 
 class Order(models.Model):
-    """One order of an owner identifier, as its newest statement has it (see identity.profiles.orders).
+    """One order of an owner identifier, as its newest statements have it (see identity.profiles.orders).
 
-    `amount` and `refunded` are in minor units of `currency`; `amount` is NULL while only a refund or a cancellation is known.
+    `ticks`: its sum in ten-thousandths of the major unit, of whatever currency; NULL while nobody named one. `currency` is ""
+    while nobody named one. `refunds` is JSON: {currency or "" for the order's: ticks}. `placed_at` is NULL while only a refund or
+    a cancellation is known.
     `shared`: the same order id came under other owner identifiers too; where those are one person, it is one order.
     """
 
     pk = models.CompositePrimaryKey("owner_id", "order_id")
     owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
     order_id = models.CharField(_("order"), max_length=200)
-    amount = models.BigIntegerField(_("amount"), null=True)
+    ticks = models.BigIntegerField(_("amount"), null=True)
+    ticks_at = InstantField(null=True)
+    ticks_received_at = InstantField(null=True)
+    ticks_touchpoint = models.CharField(max_length=36, blank=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True)
-    refunded = models.BigIntegerField(_("refunded"))
+    currency_at = InstantField(null=True)
+    currency_received_at = InstantField(null=True)
+    currency_touchpoint = models.CharField(max_length=36, blank=True)
+    refunds = models.TextField(_("refunds"), default="{}")
     returned = models.BooleanField(_("refunded in full"))
     cancelled = models.BooleanField(_("cancelled"))
     placed_at = InstantField(_("placed"), null=True)
-    at = InstantField(_("at"), null=True)
-    received_at = InstantField(_("received"), null=True)
-    touchpoint = models.CharField(_("touchpoint"), max_length=36, blank=True)
-    source = models.BigIntegerField(_("source"))
     shared = models.BooleanField(default=False)
 
     class Meta:

@@ -1,10 +1,14 @@
-"""Money as whole minor units of an ISO 4217 currency. No Django."""
+"""Money as whole minor units of an ISO 4217 currency. No Django.
+
+Sums of which the currency may still change are kept in *ticks*, ten-thousandths of the major unit: as fine as any currency goes.
+"""
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 UNSAID = "USD"  # the Segment specification: a currency that is not given is the US dollar
-_LARGEST_POWER = 13  # of ten; what lies beyond is no sum that a person paid
+_LARGEST_POWER = 12  # of ten; what lies beyond is no sum that a person paid
+_TICK = 4  # decimals of a tick
 _CODE = 3
 _DIGITS = {
     **dict.fromkeys(
@@ -25,11 +29,9 @@ def digits(currency: str) -> int:
 
 
 def currency(value: Any) -> str:
-    """Read a currency code; UNSAID for what is none."""
-    if not isinstance(value, str):
-        return UNSAID
-    code = value.strip().upper()
-    return code if len(code) == _CODE and code.isascii() and code.isalpha() else UNSAID
+    """Read a currency code; "" for what is none."""
+    code = value.strip().upper() if isinstance(value, str) else ""
+    return code if len(code) == _CODE and code.isascii() and code.isalpha() else ""
 
 
 def number(value: Any) -> Decimal | None:
@@ -43,11 +45,16 @@ def number(value: Any) -> Decimal | None:
     return found if found.is_finite() and found.adjusted() < _LARGEST_POWER else None
 
 
-def minor(amount: Decimal, code: str) -> int | None:
-    """Return a sum in minor units, halves away from zero; None when it is too large to be true."""
+def ticks(amount: Decimal) -> int | None:
+    """Return a sum in ticks, halves away from zero; None when it is too large to be true."""
     if amount.adjusted() >= _LARGEST_POWER:
         return None
-    return int(amount.scaleb(digits(code)).to_integral_value(ROUND_HALF_UP))
+    return int(amount.scaleb(_TICK).to_integral_value(ROUND_HALF_UP))
+
+
+def minor(ticks: int, code: str) -> int:
+    """Return ticks as minor units of a currency, halves away from zero."""
+    return int(Decimal(ticks).scaleb(digits(code) - _TICK).to_integral_value(ROUND_HALF_UP))
 
 
 def major(units: int, code: str) -> Decimal:

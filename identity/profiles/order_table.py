@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
-from identity.profiles.orders import Order
+import msgspec
+
+from identity.profiles.orders import Order, Stamp
 
 COLUMNS = {
-    "amount": "bigint",
+    "ticks": "bigint",
+    "ticks_at": "bigint",
+    "ticks_received_at": "bigint",
+    "ticks_touchpoint": "text",
     "currency": "text",
-    "refunded": "bigint",
+    "currency_at": "bigint",
+    "currency_received_at": "bigint",
+    "currency_touchpoint": "text",
+    "refunds": "text",
     "returned": "boolean",
     "cancelled": "boolean",
     "placed_at": "bigint",
-    "at": "bigint",
-    "received_at": "bigint",
-    "touchpoint": "text",
-    "source": "bigint",
     "shared": "boolean",
 }
+_UNSAID = (None, None, "")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(dict[str, int]).decode
 
 
 def names(alias: str) -> str:
@@ -27,16 +34,16 @@ def names(alias: str) -> str:
 
 def order(row: Sequence[Any]) -> Order:
     """Read the columns."""
-    amount, currency, refunded, returned, cancelled, placed, *stated, source, shared = row
+    refunds, returned, cancelled, placed_at, shared = row[8:]
     return Order(
-        amount=amount,
-        currency=currency,
-        refunded=refunded,
+        ticks=row[0],
+        ticks_said=_stamp(row[1:4]),
+        code=row[4],
+        code_said=_stamp(row[5:8]),
+        refunds=_decode(refunds) if refunds != "{}" else {},
         returned=bool(returned),
         cancelled=bool(cancelled),
-        placed_at=placed,
-        stated=None if stated[0] is None else (stated[0], stated[1], stated[2]),
-        source=source,
+        placed_at=placed_at,
         shared=bool(shared),
     )
 
@@ -44,13 +51,18 @@ def order(row: Sequence[Any]) -> Order:
 def row(one: Order) -> tuple[Any, ...]:
     """Return the columns' values."""
     return (
-        one.amount,
-        one.currency,
-        one.refunded,
+        one.ticks,
+        *(one.ticks_said or _UNSAID),
+        one.code,
+        *(one.code_said or _UNSAID),
+        _encode(one.refunds).decode(),
         one.returned,
         one.cancelled,
         one.placed_at,
-        *(one.stated or (None, None, "")),
-        one.source,
         one.shared,
     )
+
+
+def _stamp(columns: Sequence[Any]) -> Stamp | None:
+    at, received_at, touchpoint = columns
+    return None if at is None else (at, received_at, touchpoint)

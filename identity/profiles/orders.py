@@ -1,13 +1,16 @@
 """What e-commerce events say about orders, and how an order is made of them, whatever their sequence. No Django, no clock.
 
-Events of Segment's e-commerce specification: "Order Completed" and "Order Updated" state the order, the newest statement holds;
-"Order Refunded" takes its sum off, or everything when it names none; "Order Cancelled" is final. An order id that comes again is
-the same order; an event without one is an order of its own.
+Events of Segment's e-commerce specification: "Order Completed" and "Order Updated" state the order. They state what they name:
+the newest that names a sum gives the sum, the newest that names a currency the currency, and an event that leaves one out leaves
+it alone. "Order Refunded" takes its sum off, or everything when it names none; a refund in another currency than the order's is
+kept and shown, but not taken off. "Order Cancelled" is final. An order id that comes again is the same order; an event without
+one is an order of its own.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -21,6 +24,8 @@ EVENTS = frozenset({COMPLETED, UPDATED, REFUNDED, CANCELLED})
 _LONGEST = 200
 _SUMS = ("revenue", "total", "value")  # the first that is given is the order's worth
 
+Stamp = tuple[Instant, Instant, str]  # at, received_at, touchpoint: the greater is the newer
+
 
 class Worth(NamedTuple):
     """What an order adds to its owner's account: nothing while it is unstated, cancelled or shared."""
@@ -31,28 +36,48 @@ class Worth(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """See identity.profiles.models.Order. `stated` = (at, received_at, touchpoint) of the newest statement."""
+    """See identity.profiles.models.Order. `refunds`: currency ("" = the order's) -> ticks."""
 
-    amount: int | None = None
-    currency: str = ""
-    refunded: int = 0
+    ticks: int | None = None
+    ticks_said: Stamp | None = None
+    code: str = ""
+    code_said: Stamp | None = None
+    refunds: Mapping[str, int] = field(default_factory=dict)
     returned: bool = False
     cancelled: bool = False
     placed_at: Instant | None = None
-    stated: tuple[Instant, Instant, str] | None = None
-    source: int = 0
     shared: bool = False
 
     @property
+    def currency(self) -> str:
+        """The currency that was said last; the specification's when nobody ever said one."""
+        return self.code or money.UNSAID
+
+    @property
+    def amount(self) -> int:
+        """Minor units that the order was worth; 0 when nobody said."""
+        return money.minor(self.ticks or 0, self.currency)
+
+    @property
     def net(self) -> int:
-        """Minor units that are left after refunds, never below zero."""
-        if self.amount is None or self.returned or self.cancelled:
+        """Minor units that are left after refunds in the order's currency, never below zero."""
+        if self.returned or self.cancelled:
             return 0
-        return max(0, self.amount - self.refunded)
+        refunded = self.refunds.get("", 0) + self.refunds.get(self.currency, 0)
+        return max(0, self.amount - money.minor(refunded, self.currency))
+
+    @property
+    def foreign(self) -> dict[str, int]:
+        """Refunds in other currencies: code -> minor units."""
+        return {
+            code: money.minor(ticks, code)
+            for code, ticks in sorted(self.refunds.items())
+            if code not in {"", self.currency}
+        }
 
     @property
     def worth(self) -> Worth:
-        if self.amount is None or self.cancelled or self.shared:
+        if self.placed_at is None or self.cancelled or self.shared:
             return Worth()
         return Worth(1, self.net)
 
@@ -75,40 +100,49 @@ def apply(order: Order, touchpoint: Touchpoint) -> Order:
     if touchpoint.event == CANCELLED:
         return replace(order, cancelled=True)
     code = money.currency(touchpoint.properties.get("currency"))
-    amount = worth(touchpoint.properties, code)
+    ticks = worth(touchpoint.properties)
     if touchpoint.event == REFUNDED:
-        if amount is None:
+        if ticks is None:
             return replace(order, returned=True)
-        return replace(order, refunded=order.refunded + abs(amount))
-    return _state(order, touchpoint, max(0, amount or 0), code)
+        return replace(order, refunds=dict(Counter(order.refunds) + Counter({code: abs(ticks)})))
+    stamp = (touchpoint.at, touchpoint.received_at, touchpoint.id)
+    stated = Order(
+        ticks=None if ticks is None else max(0, ticks),
+        ticks_said=None if ticks is None else stamp,
+        code=code,
+        code_said=stamp if code else None,
+        placed_at=touchpoint.at,
+    )
+    return replace(combine([order, stated]), shared=order.shared)
 
 
 def combine(parts: Iterable[Order]) -> Order:
-    """Return the one order that several owner identifiers of one person share."""
+    """Return the one order that several statements make, or that several owner identifiers of one person share."""
     listed = list(parts)
-    stated = [part for part in listed if part.stated is not None]
-    newest = max(stated, key=lambda part: part.stated or (), default=Order())
-    placed = [part.placed_at for part in stated if part.placed_at is not None]
-    return replace(
-        newest,
-        refunded=sum(part.refunded for part in listed),
+    priced = max(listed, key=lambda part: part.ticks_said or ())
+    named = max(listed, key=lambda part: part.code_said or ())
+    return Order(
+        ticks=priced.ticks,
+        ticks_said=priced.ticks_said,
+        code=named.code,
+        code_said=named.code_said,
+        refunds=dict(sum((Counter(part.refunds) for part in listed), Counter())),
         returned=any(part.returned for part in listed),
         cancelled=any(part.cancelled for part in listed),
-        placed_at=min(placed, default=None),
-        shared=False,
+        placed_at=min((at for part in listed if (at := part.placed_at) is not None), default=None),
     )
 
 
-def worth(properties: Mapping[str, Any], code: str) -> int | None:
-    """Return what an event says the order is worth, in minor units; None when it does not say."""
+def worth(properties: Mapping[str, Any]) -> int | None:
+    """Return what an event says the order is worth, in ticks; None when it does not say."""
     for name in _SUMS:
         found = money.number(properties.get(name))
         if found is not None:
-            return money.minor(found, code)
-    return _of_products(properties.get("products"), code)
+            return money.ticks(found)
+    return _of_products(properties.get("products"))
 
 
-def _of_products(products: Any, code: str) -> int | None:
+def _of_products(products: Any) -> int | None:
     lines = products if isinstance(products, list) else []
     total, priced = Decimal(0), False
     for line in lines:
@@ -117,19 +151,4 @@ def _of_products(products: Any, code: str) -> int | None:
             quantity = money.number(line.get("quantity"))
             total += price * (Decimal(1) if quantity is None else quantity)
             priced = True
-    return money.minor(total, code) if priced else None
-
-
-def _state(order: Order, touchpoint: Touchpoint, amount: int, code: str) -> Order:
-    said = (touchpoint.at, touchpoint.received_at, touchpoint.id)
-    placed = touchpoint.at if order.placed_at is None else min(order.placed_at, touchpoint.at)
-    if order.stated is not None and said < order.stated:
-        return replace(order, placed_at=placed)
-    return replace(
-        order,
-        amount=amount,
-        currency=code,
-        placed_at=placed,
-        stated=said,
-        source=touchpoint.source,
-    )
+    return money.ticks(total) if priced else None

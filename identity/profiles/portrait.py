@@ -11,13 +11,13 @@ from identity.clock import Instant, from_datetime
 from identity.graph.policy import DEFAULT
 from identity.privacy import vault
 from identity.privacy.models import Consent, Suppression
-from identity.profiles import accounts, facts
+from identity.profiles import accounts, facts, order_table
 from identity.profiles.accounts import Account
 from identity.profiles.facts import Owner
-from identity.profiles.models import ContactCount, Order, Trait, Visit
-from identity.profiles.orders import Order as OrderValue
-from identity.profiles.orders import combine
+from identity.profiles.models import ContactCount, Trait, Visit
+from identity.profiles.orders import Order, combine
 from identity.profiles.types import Facts
+from identity.sql import Rows, fetch
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier
 
@@ -104,7 +104,7 @@ class Portrait:
     visits: int
     latest_visits: Sequence[Span]
     account: Account
-    latest_orders: Sequence[tuple[str, OrderValue]]
+    latest_orders: Sequence[tuple[str, Order]]
     consent: Sequence[Word]
     bars: Sequence[Bar]
 
@@ -178,32 +178,26 @@ def contacts(owners: Collection[int]) -> list[Contacts]:
     return sorted(rows, key=lambda row: (-row.times, row[:4]))
 
 
-def latest_orders(owners: Collection[int]) -> list[tuple[str, OrderValue]]:
+def latest_orders(owners: Collection[int]) -> list[tuple[str, Order]]:
     """Return the newest orders as (order id, order); one that several owners share once."""
-    mine = Order.objects.filter(owner__in=owners).exclude(placed_at=None)
-    rows = [*mine.filter(shared=False).order_by("-placed_at")[:SHOWN], *mine.filter(shared=True)]
-    parts: dict[str, list[OrderValue]] = defaultdict(list)
-    for row in rows:
-        parts[row.order_id].append(_order(row))
-    orders = [(order_id, combine(listed)) for order_id, listed in parts.items()]
-    return sorted(orders, key=lambda one: (-(one[1].placed_at or 0), one[0]))[:SHOWN]
-
-
-def _order(row: Order) -> OrderValue:
-    stated = (row.at, row.received_at)
-    return OrderValue(
-        amount=row.amount,
-        currency=row.currency,
-        refunded=row.refunded,
-        returned=row.returned,
-        cancelled=row.cancelled,
-        placed_at=None if row.placed_at is None else from_datetime(row.placed_at),
-        stated=None
-        if stated[0] is None or stated[1] is None
-        else (from_datetime(stated[0]), from_datetime(stated[1]), row.touchpoint),
-        source=row.source,
-        shared=row.shared,
+    mine = Rows("owners", owner="bigint")
+    found = (
+        f"SELECT o.order_id, {order_table.names('o')} FROM {mine}"
+        " JOIN identity_order AS o ON o.owner_id = owners.owner"
     )
+    ids = mine.of((owner,) for owner in owners)
+    alone = fetch(
+        f"{found} WHERE NOT o.shared AND o.placed_at IS NOT NULL"
+        " ORDER BY o.placed_at DESC, o.order_id LIMIT %s",
+        [*ids, SHOWN],
+    )
+    rows = [*alone, *fetch(f"{found} WHERE o.shared", ids)]
+    parts: dict[str, list[Order]] = defaultdict(list)
+    for order_id, *columns in rows:
+        parts[order_id].append(order_table.order(columns))
+    orders = [(order_id, combine(listed)) for order_id, listed in parts.items()]
+    placed = [one for one in orders if one[1].placed_at is not None]
+    return sorted(placed, key=lambda one: (-(one[1].placed_at or 0), one[0]))[:SHOWN]
 
 
 def consent(keys: Collection[str]) -> list[Word]:

@@ -98,8 +98,9 @@ def order(order_id: str, one: Order) -> dict[str, Any]:
     return {
         "order_id": order_id,
         "currency": one.currency,
-        "amount": str(money.major(one.amount or 0, one.currency)),
+        "amount": str(money.major(one.amount, one.currency)),
         "net": str(money.major(one.net, one.currency)),
+        "foreign_refunds": revenue(one.foreign),
         "cancelled": one.cancelled,
         "placed_at": time(one.placed_at),
     }

@@ -20,6 +20,7 @@ from identity.clock import Instant
 from identity.graph.types import Link
 from identity.profiles import money
 from identity.profiles.explain import Refusal
+from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
 from identity.profiles.selectors import Move
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -114,8 +115,8 @@ def about(one: Portrait, names: Names) -> list[Section]:
                 [
                     order_id,
                     when(order.placed_at),
-                    cash(order.amount or 0, order.currency),
-                    _("cancelled") if order.cancelled else cash(order.net, order.currency),
+                    cash(order.amount, order.currency),
+                    _("cancelled") if order.cancelled else left(order),
                 ]
                 for order_id, order in one.latest_orders
             ],
@@ -241,6 +242,17 @@ def timeline(touchpoints: Sequence[Touchpoint], names: Names) -> Section:
 def cash(units: int, code: str) -> str:
     """Write minor units for people."""
     return f"{money.major(units, code):,} {code}"
+
+
+def left(order: Order) -> str:
+    """Write what is left of an order after refunds; those in another currency stand beside it."""
+    foreign = [cash(units, code) for code, units in order.foreign.items()]
+    rest = cash(order.net, order.currency)
+    return (
+        _("%(sum)s; refunded apart: %(others)s") % {"sum": rest, "others": ", ".join(foreign)}
+        if foreign
+        else rest
+    )
 
 
 def text(value: Any, longest: int = 160) -> str:

@@ -56,6 +56,10 @@ class _OrderShape(serializers.Serializer[Any]):
     currency = serializers.CharField()
     amount = serializers.CharField(help_text='A sum such as "12.34".')
     net = serializers.CharField(help_text="What is left after refunds.")
+    foreign_refunds = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Refunds in other currencies than the order's, which are not taken off.",
+    )
     cancelled = serializers.BooleanField()
     placed_at = serializers.DateTimeField()
 

@@ -12,6 +12,7 @@ from hypothesis.extra.django import TestCase
 
 from identity.clock import MINUTE, from_datetime
 from identity.privacy.models import Consent, Suppression, VaultEntry
+from identity.profiles import accounts, portrait
 from identity.profiles.models import ContactCount, Order, OrderTotal, Seen, Trait, Visit
 from identity.touchpoints.types import Direction, Identifier, Touchpoint
 from tests.identity.profiles.people import T0, fold_all, profile, touchpoint
@@ -113,6 +114,82 @@ def test_an_order_is_stated_refunded_and_cancelled() -> None:
     assert list(totals) == [("EUR", 1, 0), ("USD", 1, 6000)]
 
 
+def totals() -> list[tuple[str, int, int]]:
+    return sorted(OrderTotal.objects.values_list("currency", "orders", "revenue"))
+
+
+def test_an_update_leaves_alone_what_it_does_not_name() -> None:
+    profile("user_id:alice")
+    fold_all(bought(1, "A", revenue=1200, currency="jpy"))
+    fold_all(bought(2, "A", "Order Updated", at=1, status="shipped"))
+    assert totals() == [("JPY", 1, 1200)]
+    fold_all(bought(3, "A", "Order Updated", at=2, revenue=1100))
+    assert totals() == [("JPY", 1, 1100)]
+    fold_all(bought(4, "A", "Order Updated", at=3, currency="EUR"))
+    assert totals() == [("EUR", 1, 110_000)]
+
+
+def test_the_currency_is_the_specifications_only_when_nobody_names_one() -> None:
+    profile("user_id:alice")
+    fold_all(bought(1, "A", revenue=12))
+    assert totals() == [("USD", 1, 1200)]
+    fold_all(bought(2, "A", "Order Updated", at=-1, currency="EUR"))
+    assert totals() == [("EUR", 1, 1200)]
+
+
+def test_an_order_of_which_nobody_names_the_sum_is_an_order() -> None:
+    profile("user_id:alice")
+    fold_all(bought(1, "A"))
+    assert totals() == [("USD", 1, 0)]
+
+
+def test_a_refund_is_in_the_orders_currency_unless_it_names_one() -> None:
+    alice = profile("user_id:alice")
+    fold_all(
+        bought(1, "A", "Order Refunded", total=200),
+        bought(2, "A", revenue=1200, currency="JPY"),
+        bought(3, "A", "Order Refunded", total=300, currency="JPY"),
+        bought(4, "A", "Order Refunded", total="4.50", currency="EUR"),
+    )
+    assert totals() == [("JPY", 1, 700)]
+    [(name, order)] = portrait.latest_orders([row.pk for row in alice.identifiers.all()])
+    assert (name, order.net, order.foreign) == ("A", 700, {"EUR": 450})
+
+
+def test_a_shared_order_is_whole_although_one_part_is_only_its_refund_or_cancellation() -> None:
+    alice = profile("user_id:alice", "anonymous_id:cookie")
+    owners = [row.pk for row in alice.identifiers.all()]
+    fold_all(
+        bought(1, "A", revenue=50, of=["anonymous_id:cookie"]),
+        bought(2, "A", "Order Refunded", total=20),
+        bought(3, "B", revenue=5, of=["anonymous_id:cookie"]),
+        bought(4, "B", "Order Cancelled"),
+    )
+    shown = dict(portrait.latest_orders(owners))
+    assert shown["A"].net == 3000
+    assert shown["B"].cancelled
+    assert accounts.of_owners(dict.fromkeys(owners, 1))[1].revenue == {"USD": 3000}
+
+
+def test_a_refund_of_an_order_that_nobody_placed_is_not_shown() -> None:
+    alice = profile("user_id:alice")
+    fold_all(bought(1, "A", "Order Refunded", total=20))
+    assert portrait.latest_orders([row.pk for row in alice.identifiers.all()]) == []
+
+
+def test_sums_too_large_to_be_true_are_none_and_large_ones_add_up() -> None:
+    profile("user_id:alice")
+    profile("user_id:bob")
+    fold_all(
+        bought(1, "A", revenue="999999999999.99"),
+        bought(2, "B", revenue=1e12),
+        bought(3, "C", revenue=1, of=["user_id:bob"]),
+    )
+    assert totals() == [("USD", 1, 100), ("USD", 2, 99_999_999_999_999)]
+    OrderTotal.objects.update(revenue=9 * 10**18 + 1)
+    assert accounts.of_all().revenue["USD"] == 18 * 10**18 + 2
+
+
 def test_a_refund_that_names_no_sum_takes_all() -> None:
     profile("user_id:alice")
     fold_all(bought(1, "A", "Order Refunded"), bought(2, "A", revenue=12))
@@ -162,6 +239,13 @@ def bought(
     return touchpoint(number, event, of=of, at=at, properties=properties)
 
 
+def said(choice: int, most: int = 2_000) -> dict[str, Any]:
+    """Make what an event says of a sum: one in some currency, one in no currency, a currency alone, nothing."""
+    code = ["EUR", "JPY", "USD", "KWD", None, "nonsense"][choice % 6]
+    named = {} if choice % 5 == 0 else {"total": choice % most + 0.55}
+    return named | ({} if code is None else {"currency": code})
+
+
 def mixed(number: int, choice: int) -> Touchpoint:
     """Make some touchpoint out of few possible ones, so that they meet."""
     of = [KEYS[:1], KEYS[1:], KEYS[2:], KEYS][choice % 4]
@@ -170,8 +254,9 @@ def mixed(number: int, choice: int) -> Touchpoint:
     kinds = (
         lambda: touchpoint(number, of=of, at=at),
         lambda: touchpoint(number, "identify", of=of, at=at, traits={"plan": choice % 5}),
-        lambda: bought(number, order, of=of, at=at, revenue=choice),
-        lambda: bought(number, order, "Order Refunded", of=of, at=at, total=choice % 9),
+        lambda: bought(number, order, of=of, at=at, **said(choice)),
+        lambda: bought(number, order, "Order Updated", of=of, at=at, **said(choice // 8)),
+        lambda: bought(number, order, "Order Refunded", of=of, at=at, **said(choice // 8, 9)),
         lambda: bought(number, order, "Order Cancelled", of=of, at=at),
         lambda: touchpoint(number, "Unsubscribed", of=of, at=at, channel="email"),
         lambda: touchpoint(number, "Email Marked as Spam", of=of, at=at, channel="email"),
