@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -30,8 +31,11 @@ from journeys import panel as journeys
 # What the higher floors tell about a person, in the order of the page: who they are to us, what they receive.
 ProfileAdmin.panels = [audiences.panel, journeys.panel, deliveries.panel, pressure.panel]
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
+# People meet jobs on the page of jobs; the task queue's own tables are machinery, and its pages write no audit entry.
+for machinery in apps.get_app_config("django_q").get_models():
+    if admin.site.is_registered(machinery):
+        admin.site.unregister(machinery)
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)

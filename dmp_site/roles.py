@@ -76,14 +76,15 @@ ROLES: Mapping[str, Role] = {
             "identity.source": _EDIT,
             "identity.writekey": _EDIT,
             "identity.setaside": _VIEW | {"change"},
-            "activation.channel*": _EDIT,
+            "activation.channelconfig": _EDIT,
+            "activation.partnerlist": _EDIT,
             "activation.delivery": _VIEW | {"change"},
             "dmp_site.job": _VIEW | {"change"},
         },
     ),
     "privacy officer": Role(
         _("Privacy officer"),
-        frozenset({_READ, "audit:read", "pii:read", "privacy:write", "profiles:write"}),
+        frozenset({_READ, "audit:read", "pii:read", "privacy:write"}),
         {
             **_SEE,
             "identity.auditentry": _VIEW,

@@ -1,5 +1,6 @@
 """What every admin page shares: changes are audited, what machines write is read-only, large tables stay quick."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +8,13 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from identity import clock
 from identity.access import actor
@@ -28,6 +31,7 @@ else:
     _Base = object
     _Paginator = Paginator
 
+_REFUSED = "refused_by_service"
 COUNTED = 10_000  # rows that a list counts exactly; beyond it says "10000" and pages no further
 
 
@@ -77,6 +81,29 @@ class Audited(_Base):
         )
 
 
+class StrictJSONField(forms.JSONField):
+    """Refuses at the field what no database keeps: numbers that are none, NUL, broken characters, endless nesting."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            found = super().to_python(value)
+            stored = json.dumps(found, allow_nan=False, ensure_ascii=False)
+            stored.encode()
+        except (RecursionError, ValueError):
+            raise forms.ValidationError(_("This is no JSON that can be stored.")) from None
+        if "\\u0000" in stored:
+            raise forms.ValidationError(_("The character NUL cannot be stored."))
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show what was typed, as it was typed, when it is no JSON."""
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput("" if data is None else str(data))
+        return super().bound_data(data, initial)
+
+
 class AuditedModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
     """The base of every admin page that people change."""
 
@@ -85,12 +112,13 @@ class AuditedModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
     paginator = BoundedPaginator
     warn_unsaved_form = True
     formfield_overrides = {
-        InstantField: {"form_class": forms.DateTimeField, "widget": UnfoldAdminTextInputWidget}
+        InstantField: {"form_class": forms.DateTimeField, "widget": UnfoldAdminTextInputWidget},
+        JSONField: {"form_class": StrictJSONField, "widget": UnfoldAdminTextareaWidget},
     }
 
 
 class ServiceModelAdmin(AuditedModelAdmin):
-    """The base of pages whose `save_model` calls a service: what the service refuses is said on the form, nothing is saved."""
+    """The base of pages whose writes call services, which also audit them: what a service refuses is said, nothing is saved."""
 
     def changeform_view(
         self,
@@ -99,11 +127,39 @@ class ServiceModelAdmin(AuditedModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
+        """Show the form again, with what was typed and why the service refused it."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
-            messages.error(request, error.message)
-            return HttpResponseRedirect(request.get_full_path())
+            setattr(request, _REFUSED, error.message)
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            return _back(request, error)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().changelist_view(request, extra_context)
+        except DomainError as error:
+            return _back(request, error)
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        **named: Any,
+    ) -> Any:
+        form = super().get_form(request, obj, change, **named)
+        refused = getattr(request, _REFUSED, "")
+        return type(form.__name__, (_Refused, form), {"refused": refused}) if refused else form
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         """Leave the audit entry to the service, which wrote it."""
@@ -112,6 +168,26 @@ class ServiceModelAdmin(AuditedModelAdmin):
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         """Leave the audit entry to the service, which wrote it."""
         return super(Audited, self).log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Leave the audit entries to the service, which wrote them."""
+        return super(Audited, self).log_deletions(request, queryset)
+
+
+class _Refused:
+    """Mixed into a form that a service refused: as typed, with the reason."""
+
+    refused: str
+
+    def full_clean(self) -> None:
+        form: Any = self
+        super().full_clean()  # type: ignore[misc]
+        form.add_error(None, self.refused)
+
+
+def _back(request: HttpRequest, error: DomainError) -> HttpResponseRedirect:
+    messages.error(request, error.message)
+    return HttpResponseRedirect(request.get_full_path())
 
 
 class ReadOnlyModelAdmin(AuditedModelAdmin):

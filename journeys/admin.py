@@ -15,10 +15,10 @@ from unfold.admin import TabularInline
 
 from identity import clock
 from identity.access import actor
-from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from journeys.enrolments import selectors as enrolments
-from journeys.enrolments.models import Enrolment, Step
+from journeys.enrolments.models import Enrolment, Slot, Step
 from journeys.publishing import selectors, services
 from journeys.publishing.models import Journey, JourneyVersion
 
@@ -59,7 +59,7 @@ class VersionInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Journey)
-class JourneyAdmin(AuditedModelAdmin):
+class JourneyAdmin(ServiceModelAdmin):
     """The draft is edited as JSON; what is decided about people is a button each, said before it is done."""
 
     list_display = ["name", "state", "version", "saved_at"]
@@ -182,4 +182,15 @@ class EnrolmentAdmin(ReadOnlyModelAdmin):
         "holdout",
     ]
     inlines = [StepInline]
+    ordering = ["-id"]
+
+
+@admin.register(Slot)
+class SlotAdmin(ReadOnlyModelAdmin):
+    """What journeys decided to show on the site. The owner is shown as a row number: a value could be personal."""
+
+    list_display = ["slot", "owner_id", "journey", "priority", "decided_at", "until"]
+    list_filter = ["slot", "journey"]
+    list_select_related = ["journey"]
+    fields = ["slot", "owner_id", "journey", "content", "priority", "decided_at", "until"]
     ordering = ["-id"]

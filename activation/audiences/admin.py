@@ -4,9 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
@@ -14,8 +18,12 @@ from activation.audiences import reading, selectors, sentences, services
 from activation.audiences.models import Audience, AudienceVersion, Kind, MembershipLog
 from identity import clock
 from identity.access import actor
-from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
+from identity.profiles.finding import FindForm
+
+_SHOWN = ["meaning", "state", "size", "built", "people"]
+_PEOPLE = 20  # members that an audience's page names
 
 
 class AudienceForm(ModelForm):  # type: ignore[type-arg]
@@ -29,7 +37,7 @@ class AudienceForm(ModelForm):  # type: ignore[type-arg]
                 reading.parse(found["rule"])
             except reading.BadRule as error:
                 self.add_error("rule", error.message)
-        if kind == Kind.MANUAL and found.get("rule"):
+        if kind == Kind.MANUAL and found.get("rule") is not None:
             self.add_error("rule", str(_("An audience kept by hand has no rule.")))
         return found
 
@@ -53,7 +61,7 @@ class VersionInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Audience)
-class AudienceAdmin(AuditedModelAdmin):
+class AudienceAdmin(ServiceModelAdmin):
     """The working copy is edited; publishing and archiving are actions, which the lane carries out."""
 
     list_display = ["name", "kind", "state", "size", "built", "meaning"]
@@ -64,13 +72,14 @@ class AudienceAdmin(AuditedModelAdmin):
     inlines = [VersionInline]
     actions = ["publish", "archive"]
     ordering = ["name"]
+    change_form_outer_after_template = "activation/members.html"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         edited = ["name", "slug", "kind", "description", "rule"]
-        return edited if obj is None else [*edited, "meaning", "state", "size", "built"]
+        return edited if obj is None else [*edited, *_SHOWN]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = ["meaning", "state", "size", "built"]
+        shown = _SHOWN
         return shown if obj is None else [*shown, "slug", "kind"]
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
@@ -87,6 +96,57 @@ class AudienceAdmin(AuditedModelAdmin):
     @admin.display(description=_("meaning"))
     def meaning(self, row: Audience) -> str:
         return _said(row.rule)
+
+    @admin.display(description=_("people"))
+    def people(self, row: Audience) -> SafeString | str:
+        rows = [(each,) for each in self._links(row)]
+        return format_html_join(" ", "{}", rows) if rows else "-"
+
+    @staticmethod
+    def _links(row: Audience) -> list[SafeString]:
+        pages = [
+            (reverse("admin:identity_profile_change", args=[one.profile]), one.uid)
+            for one in selectors.members(row.pk, after=0, limit=_PEOPLE)
+        ]
+        return [
+            format_html('<a class="text-primary-600" href="{}">{}</a>', *page) for page in pages
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.members)
+        own = path("<int:audience>/members/", view, name="activation_audience_members")
+        return [own, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Add the form that puts people into an audience kept by hand."""
+        given = {"find_form": FindForm(), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, given)
+
+    def members(self, request: HttpRequest, audience: int) -> HttpResponse:
+        """Ask the lane to put the person who was named in, or to take them out."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        form = FindForm(request.POST)
+        if request.method == "POST" and form.is_valid():
+            self._ask(request, audience, form)
+        return HttpResponseRedirect(reverse("admin:activation_audience_change", args=[audience]))
+
+    def _ask(self, request: HttpRequest, audience: int, form: FindForm) -> None:
+        remove = "remove" in request.POST
+        service = services.remove_members if remove else services.add_members
+        try:
+            owners = selectors.owners([form.profile().pk])
+            service(audience, owners, actor=actor(request), now=clock.now())
+        except DomainError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, _("Asked of the lane; the page shows it in a moment."))
 
     def save_model(self, request: HttpRequest, obj: Audience, form: Any, change: Any) -> None:
         """Hand the form to the service that the API calls too."""

@@ -18,7 +18,6 @@ from identity import clock, pages
 from identity.access import caller
 from identity.errors import DomainError
 from identity.privacy.shapes import valid
-from identity.profiles import facts
 from identity.profiles import selectors as profiles
 
 READ, WRITE = "audiences:read", "audiences:write"
@@ -284,8 +283,7 @@ class Members(APIView):
 
 def _owners(uids: list[Any]) -> set[int]:
     """Return the strongest identifier of each profile. Raises NotFound for an id that never was."""
-    people = {profiles.find(uid).profile.pk for uid in uids}
-    return {person.strongest for person in facts.of(people).values()}
+    return selectors.owners({profiles.find(uid).profile.pk for uid in uids})
 
 
 class ProfileAudiences(APIView):

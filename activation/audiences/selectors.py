@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from activation.audiences.models import Audience, Membership, MembershipLog, State
 from identity.errors import NotFound
+from identity.profiles import facts
 from identity.sql import fetch
 
 
@@ -88,6 +89,11 @@ def member_profiles(audience_id: int, *, after: int = 0, limit: int = 10_000) ->
         [audience_id, after, limit],
     )
     return [row[0] for row in rows]
+
+
+def owners(profiles: Collection[int]) -> set[int]:
+    """Return the strongest identifier of each profile: who a membership by hand is kept for."""
+    return {person.strongest for person in facts.of(profiles).values()}
 
 
 def of_profiles(profile_ids: Collection[int]) -> Mapping[int, frozenset[int]]:

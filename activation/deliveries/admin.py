@@ -47,6 +47,7 @@ class TemplateAdmin(ServiceModelAdmin):
     fields = ["name", "channel", *_PARTS, "preview", "version", "created_at", "created_by"]
     readonly_fields = ["preview", "version", "created_at", "created_by"]
     form = TemplateForm
+    actions = ["archive"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Template]:
         """List the newest versions; an older one opens by its address."""
@@ -58,8 +59,12 @@ class TemplateAdmin(ServiceModelAdmin):
         return [*self.readonly_fields, *(["name", "channel"] if obj else [])]
 
     def has_delete_permission(self, request: HttpRequest, obj: Template | None = None) -> bool:
-        unused = obj is None or not obj.deliveries.exists()
-        return unused and bool(super().has_delete_permission(request, obj))
+        return False  # journeys and deliveries name their version for ever; it can be archived
+
+    @admin.action(permissions=["change"], description=_("Archive: offer it no longer"))
+    def archive(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        for name in sorted(set(queryset.values_list("name", flat=True))):
+            services.archive_template(name, actor=actor(request), now=clock.now())
 
     @admin.display(description=_("preview with sample values"))
     def preview(self, row: Template) -> SafeString | str:
@@ -183,3 +188,10 @@ class PartnerListAdmin(ServiceModelAdmin):
             now=clock.now(),
         )
         obj.pk = saved.pk
+
+    def delete_model(self, request: HttpRequest, obj: PartnerList) -> None:
+        services.delete_list(obj.pk, actor=actor(request), now=clock.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PartnerList]) -> None:
+        for row in queryset.values_list("pk", flat=True):
+            services.delete_list(row, actor=actor(request), now=clock.now())

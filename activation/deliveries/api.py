@@ -267,10 +267,10 @@ class OneTemplate(APIView):
         """Read the newest version of a template."""
         return Response(_template(selectors.template(name)))
 
-    @extend_schema(operation_id="delete_template", request=None, responses={204: None})
+    @extend_schema(operation_id="archive_template", request=None, responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
-        """Delete a template that nothing was sent with."""
-        services.delete_template(name, **_who(request))
+        """Archive a template: no journey can be published with it; those in force go on, and the next version brings it back."""
+        services.archive_template(name, **_who(request))
         return Response(status=204)
 
 

@@ -10,7 +10,10 @@ from identity.profiles.models import Identifier
 
 
 class Template(models.Model):
-    """One version of a message's text. Never changed: an edit makes the next version, so what was sent can be shown."""
+    """One version of a message's text. Never changed or deleted: journeys name it, and what was sent can be shown.
+
+    `archived_at`: no journey may be published with it any more; those in force go on.
+    """
 
     name = models.SlugField(_("name"), max_length=100)
     version = models.PositiveIntegerField(_("version"))
@@ -20,6 +23,7 @@ class Template(models.Model):
     html = models.TextField(_("HTML"), blank=True)
     created_at = InstantField(_("created"), editable=False)
     created_by = models.CharField(_("by"), max_length=200, blank=True, editable=False)
+    archived_at = InstantField(_("archived"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("template")

@@ -58,19 +58,19 @@ def deliveries(filters: Mapping[str, str]) -> QuerySet[Delivery]:
 
 
 def templates() -> QuerySet[Template]:
-    """Return the newest version of each template."""
+    """Return the newest version of each template that is not archived."""
     newest = (
         Template.objects.filter(name=OuterRef("name"))
         .values("name")
         .annotate(newest=Max("version"))
         .values("newest")
     )
-    return Template.objects.filter(version=Subquery(newest))
+    return Template.objects.filter(version=Subquery(newest), archived_at=None)
 
 
 def template(name: str) -> Template:
-    """Return the newest version of a template. Raises NotFound."""
-    found = Template.objects.filter(name=name).order_by("-version").first()
+    """Return the newest version of a template that is not archived. Raises NotFound."""
+    found = Template.objects.filter(name=name, archived_at=None).order_by("-version").first()
     if found is None:
         raise NotFound("unknown_template", f"there is no template {name}")
     return found

@@ -26,6 +26,7 @@ def save_template(name: str, channel: str, parts: Parts, *, actor: str, now: Ins
         known = Template.objects.filter(name=name)
         if known.exclude(channel=channel).exists():
             raise DomainError("other_channel", f"{name} is a template of another channel")
+        known.update(archived_at=None)
         number = (known.aggregate(last=Max("version"))["last"] or 0) + 1
         row = Template.objects.create(
             name=name,
@@ -41,16 +42,12 @@ def save_template(name: str, channel: str, parts: Parts, *, actor: str, now: Ins
     return row
 
 
-def delete_template(name: str, *, actor: str, now: Instant) -> None:
-    """Delete a template that nothing was ever sent with. Raises NotFound, DomainError."""
+def archive_template(name: str, *, actor: str, now: Instant) -> None:
+    """Take a template out of the lists. Journeys in force go on with it; the next version brings it back. Raises NotFound."""
     with transaction.atomic():
-        rows = Template.objects.filter(name=name)
-        if not rows.exists():
+        if not Template.objects.filter(name=name, archived_at=None).update(archived_at=now):
             raise NotFound("unknown_template", f"there is no template {name}")
-        if Delivery.objects.filter(template__name=name).exists():
-            raise DomainError("template_in_use", f"messages were sent with {name}; it stays")
-        rows.delete()
-        audit.record(actor, "template.delete", f"activation.template:{name}", {}, now)
+        audit.record(actor, "template.archive", "activation.template", {"name": name}, now)
 
 
 def resolve(key: str, *, went: bool, actor: str, now: Instant) -> Delivery:
@@ -110,6 +107,17 @@ def create_list(
     except IntegrityError as error:
         raise DomainError("list_exists", f"{channel} has a list {name} already") from error
     return row
+
+
+def delete_list(id_: int, *, actor: str, now: Instant) -> None:
+    """Delete a partner's list; the partner is answered that there is none. Raises NotFound."""
+    with transaction.atomic():
+        row = PartnerList.objects.filter(pk=id_).first()
+        if row is None:
+            raise NotFound("unknown_list", f"there is no list {id_}")
+        detail = {"channel": row.channel, "name": row.name}
+        row.delete()
+        audit.record(actor, "partnerlist.delete", f"activation.partnerlist:{id_}", detail, now)
 
 
 def _note(row: Delivery, status: DeliveryStatus, reason: str, actor: str, now: Instant) -> None:

@@ -440,6 +440,7 @@ class Migration(migrations.Migration):
                 ('html', models.TextField(blank=True, verbose_name='HTML')),
                 ('created_at', identity.fields.InstantField(editable=False, verbose_name='created')),
                 ('created_by', models.CharField(blank=True, editable=False, max_length=200, verbose_name='by')),
+                ('archived_at', identity.fields.InstantField(editable=False, null=True, verbose_name='archived')),
             ],
             options={
                 'verbose_name': 'template',

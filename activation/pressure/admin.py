@@ -25,7 +25,7 @@ from activation.pressure.models import (
 )
 from identity import clock
 from identity.access import actor
-from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin
+from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 
 
@@ -56,7 +56,7 @@ class VersionInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Policy)
-class PolicyAdmin(AuditedModelAdmin):
+class PolicyAdmin(ServiceModelAdmin):
     """The working copy is edited as JSON; publishing and archiving are actions."""
 
     list_display = ["name", "state", "version", "changed_at"]

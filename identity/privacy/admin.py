@@ -5,9 +5,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from identity.admin_base import ReadOnlyModelAdmin
+from identity.privacy.masking import masked
 from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess
-
-_DIGITS = 12
 
 
 @admin.register(AuditEntry)
@@ -31,7 +30,7 @@ class VaultAccessAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("identifier"))
     def masked(self, row: VaultAccess) -> str:
-        return mask(row.identifier)
+        return masked(row.identifier.replace(":", ": ", 1))
 
 
 @admin.register(Consent)
@@ -45,7 +44,7 @@ class ConsentAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("identifier"))
     def masked(self, row: Consent) -> str:
-        return mask(row.identifier)
+        return masked(row.identifier.replace(":", ": ", 1))
 
 
 @admin.register(Suppression)
@@ -59,11 +58,4 @@ class SuppressionAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("identifier"))
     def masked(self, row: Suppression) -> str:
-        return mask(row.identifier)
-
-
-def mask(key: str) -> str:
-    """Shorten an HMAC; what is none is no personal data."""
-    namespace, _sep, value = key.partition(":")
-    is_digest = len(value) == 64 and value.isalnum()  # noqa: PLR2004 - digits of SHA-256
-    return f"{namespace}: {value[:_DIGITS]}…" if is_digest else key
+        return masked(row.identifier.replace(":", ": ", 1))

@@ -20,33 +20,16 @@ from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin
 from identity.clock import Instant
 from identity.errors import DomainError
-from identity.graph.policy import DEFAULT
 from identity.graph.types import Link
-from identity.privacy import naming, services, vault
+from identity.privacy import services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
 from identity.profiles import portrait, sections, selectors, timeline
+from identity.profiles.finding import FindForm
 from identity.profiles.models import Identifier, Profile
 from identity.profiles.sections import Names, Panel, Section
 from identity.touchpoints.types import Touchpoint
 
 TIMELINE = 25
-_ID = "id"
-
-
-class FindForm(forms.Form):
-    """Finds a profile. It is posted: what people type here is often an e-mail address."""
-
-    namespace = forms.ChoiceField(label=gettext_lazy("by"), widget=UnfoldAdminSelectWidget)
-    value = forms.CharField(
-        label=gettext_lazy("value"), max_length=512, widget=UnfoldAdminTextInputWidget
-    )
-    region = forms.CharField(widget=forms.HiddenInput, required=False)
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        names = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
-        choices = [(one.name, one.name) for one in names]
-        self.fields["namespace"].choices = [*choices, (_ID, _("profile id"))]  # type: ignore[attr-defined]
 
 
 class RevealForm(forms.Form):
@@ -121,10 +104,13 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         """Lead to the profile that has the posted identifier."""
         _require(self.has_view_permission(request))
         form = FindForm(request.POST)
-        if request.method != "POST" or not form.is_valid():
+        if request.method != "POST":
+            return HttpResponseRedirect(_list())
+        if not form.is_valid():
+            messages.warning(request, _("Give a value, and a country as two letters."))
             return HttpResponseRedirect(_list())
         try:
-            found = _found(form.cleaned_data)
+            found = form.profile()
         except DomainError as error:
             messages.warning(request, error.message)
             return HttpResponseRedirect(_list())
@@ -272,14 +258,6 @@ def _table(section: Section) -> dict[str, Any]:
         "note": section.note,
         "table": {"headers": section.headers, "rows": section.rows} if section.rows else None,
     }
-
-
-def _found(asked: dict[str, str]) -> Profile:
-    """Return the profile that was asked for. Raises DomainError."""
-    if asked["namespace"] == _ID:
-        return selectors.find(asked["value"].strip()).profile
-    wanted = naming.identifier(asked["namespace"], asked["value"], region=asked["region"])
-    return selectors.by_identifier(wanted)
 
 
 def _require(allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence

@@ -1,5 +1,6 @@
 """Pages of what comes in: sources with their keys and refusals, set-aside touchpoints, batches and the lane's commands."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from identity import clock
 from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
+from identity.privacy.masking import masked
 from identity.touchpoints import aside, refusals, sources
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.models import (
@@ -218,3 +220,9 @@ class LaneCommandAdmin(ReadOnlyModelAdmin):
     list_display = ["id", "kind", "actor", "created_at", "done_at", "error"]
     list_filter = ["kind"]
     ordering = ["-pk"]
+    fields = ["kind", "asked", "actor", "created_at", "done_at", "error"]
+
+    @display(description=_("payload"))
+    def asked(self, row: LaneCommand) -> str:
+        """Shorten the HMACs of personal identifiers, as on every page."""
+        return masked(json.dumps(row.payload, ensure_ascii=False))

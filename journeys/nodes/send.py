@@ -124,7 +124,7 @@ def _message_problems(
     if template is None:
         yield f"{where}template", "a send needs a template"
     elif known.templates is not None and template not in known.templates:
-        yield f"{where}template", f"template {template} does not exist"
+        yield f"{where}template", f"template {template} does not exist, or is archived"
     elif known.templates is not None and known.templates[template] != channel:
         wrong = known.templates[template]
         yield f"{where}template", f"template {template} is for {wrong}, not for {channel}"

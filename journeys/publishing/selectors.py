@@ -33,7 +33,7 @@ def known() -> Known:
     return Known(
         audiences=frozenset(kinds),
         by_hand=frozenset(audience for audience, kind in kinds.items() if kind == Kind.MANUAL),
-        templates=dict(Template.objects.values_list("pk", "channel")),
+        templates=dict(Template.objects.filter(archived_at=None).values_list("pk", "channel")),
         channels=frozenset(registry.descriptions()),
     )
 

@@ -29,12 +29,12 @@ class InvalidDefinition(DomainError):
         self.detail = {"problems": msgspec.to_builtins(problems)}
 
 
-def create(name: str, draft: Mapping[str, Any], actor: str, now: Instant) -> Journey:
+def create(name: str, draft: Any, actor: str, now: Instant) -> Journey:
     """Make a journey with a first draft, which need not be complete. Raises DomainError."""
-    _check_size(draft)
+    document = _draft(draft)
     with transaction.atomic():
         journey = Journey.objects.create(
-            name=_named(name), draft=dict(draft), saved_by=actor, saved_at=now, created_at=now
+            name=_named(name), draft=document, saved_by=actor, saved_at=now, created_at=now
         )
         _audit(journey, "create", actor, now)
     return journey
@@ -42,7 +42,7 @@ def create(name: str, draft: Mapping[str, Any], actor: str, now: Instant) -> Jou
 
 def save_draft(
     id_: int,
-    draft: Mapping[str, Any],
+    draft: Any,
     *,
     actor: str,
     now: Instant,
@@ -50,11 +50,11 @@ def save_draft(
     name: str | None = None,
 ) -> Journey:
     """Store the working copy. `etag` is the one that the caller read; another's save in between raises DomainError (409)."""
-    _check_size(draft)
+    document = _draft(draft)
     with transaction.atomic():
         journey = _locked(id_)
         _check_etag(journey, etag)
-        journey.draft = dict(draft)
+        journey.draft = document
         journey.name = _named(name) if name is not None else journey.name
         journey.revision += 1
         journey.saved_by, journey.saved_at = actor, now
@@ -222,9 +222,13 @@ def _check_etag(journey: Journey, etag: str | None) -> None:
         )
 
 
-def _check_size(draft: Mapping[str, Any]) -> None:
+def _draft(draft: Any) -> dict[str, Any]:
+    """Return the draft, which need not be complete, but an object of a size that can be stored. Raises DomainError."""
+    if not isinstance(draft, Mapping):
+        raise DomainError("bad_draft", "a draft is a JSON object", status=422)
     if len(msgspec.json.encode(draft)) > LARGEST_DRAFT:
         raise DomainError("too_large", f"a draft has at most {LARGEST_DRAFT:,} bytes", status=413)
+    return dict(draft)
 
 
 def _named(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 
 from dmp_site import roles
+from dmp_site.api.authentication import known_scopes
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,9 @@ ALL = {"viewer", "marketer", "operator", "privacy officer", "admin"}
         ("identity.change_profile", {"privacy officer", "admin"}),
         ("identity.view_auditentry", {"privacy officer", "admin"}),
         ("dmp_site.change_job", {"operator", "admin"}),
+        ("activation.change_channelconfig", {"operator", "admin"}),
+        ("activation.add_partnerlist", {"operator", "admin"}),
+        ("activation.change_channelweight", {"marketer", "admin"}),
         ("dmp_site.view_apikey", {"admin"}),
         ("dmp_site.add_apikey", {"admin"}),
         ("auth.view_user", {"admin"}),
@@ -62,6 +66,12 @@ def test_scopes_follow_the_roles(member):
     user = member("operator")
     user.is_active = False
     assert roles.scopes_of(user) == frozenset()
+
+
+@pytest.mark.parametrize("name", roles.ROLES)
+def test_every_scope_of_a_role_opens_something(name):
+    general = {"*", "*:read"}
+    assert roles.ROLES[name].scopes - general <= set(known_scopes())
 
 
 def test_ensuring_again_restores_the_roles_and_leaves_members(member):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from activation.channels.models import ChannelConfig
-from activation.deliveries.models import Delivery
+from activation.deliveries.models import Delivery, Template
 from activation.deliveries.queue import dispatch
 from activation.pressure.models import LedgerRow
 from dmp_site import apikeys
@@ -270,8 +270,12 @@ def test_a_preview_fills_in_samples_and_names_the_rest(call):
     assert shown.json()["text"] == "Alice Lyon [event.product]"
 
 
-def test_a_template_that_was_used_stays(call, letters):
-    assert call("DELETE", "templates/t1").json()["code"] == "template_in_use"
-    call("POST", "templates", {"name": "hello", "channel": "email", "text": "x"})
-    assert call("DELETE", "templates/hello").status_code == 204
-    assert call("DELETE", "templates/hello").status_code == 404
+def test_an_archived_template_is_offered_no_longer_and_what_names_it_stays(call, letters):
+    assert call("DELETE", "templates/t1").status_code == 204
+    assert call("DELETE", "templates/t1").status_code == 404
+    assert call("GET", "templates/t1").status_code == 404
+    assert call("GET", "templates").json()["results"] == []
+    assert Template.objects.filter(name="t1").exists()
+    again = call("POST", "templates", {"name": "t1", "channel": "letter", "text": "x"})
+    assert again.json()["version"] == 2
+    assert call("GET", "templates/t1").status_code == 200

@@ -1,0 +1,46 @@
+"""The form that finds a person by what somebody types. It is posted: that is often an e-mail address."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from identity.graph.policy import DEFAULT
+from identity.privacy import naming
+from identity.profiles import selectors
+from identity.profiles.models import Profile
+
+_ID = "id"
+
+
+class FindForm(forms.Form):
+    """Names one profile: by an identifier, or by its id."""
+
+    namespace = forms.ChoiceField(label=gettext_lazy("Find by"), widget=UnfoldAdminSelectWidget)
+    value = forms.CharField(
+        label=gettext_lazy("Value"), max_length=512, widget=UnfoldAdminTextInputWidget
+    )
+    region = forms.RegexField(
+        r"^[A-Za-z]{2}$",
+        label=gettext_lazy("Country"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "FR", "title": gettext_lazy("of a local phone number")}
+        ),
+    )
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        names = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
+        choices = [(one.name, one.name) for one in names]
+        self.fields["namespace"].choices = [*choices, (_ID, _("profile id"))]  # type: ignore[attr-defined]
+
+    def profile(self) -> Profile:
+        """Return the profile that a valid form names. Raises DomainError."""
+        asked = self.cleaned_data
+        if asked["namespace"] == _ID:
+            return selectors.find(asked["value"].strip()).profile
+        wanted = naming.identifier(asked["namespace"], asked["value"], region=asked["region"])
+        return selectors.by_identifier(wanted)
