@@ -5,9 +5,14 @@ from pathlib import Path
 from django.conf import settings
 
 
+def home() -> Path:
+    """Return where the demo's own folder is, or would be."""
+    return Path(settings.DATA_DIR) / "demo"
+
+
 def folder() -> Path:
     """Return the demo's own folder beside the data, made when missing."""
-    path = Path(settings.DATA_DIR) / "demo"
+    path = home()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 

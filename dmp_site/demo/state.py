@@ -32,7 +32,7 @@ class State(msgspec.Struct):
 
 
 def path() -> Path:
-    return places.folder() / "state.json"
+    return places.home() / "state.json"
 
 
 def lock_file() -> Path:
@@ -49,7 +49,7 @@ def load() -> State | None:
 
 def save(state: State) -> None:
     """Write the state, whole or not at all; it holds keys, so that only its owner may read it."""
-    fresh = path().with_suffix(".new")
+    fresh = (places.folder() / path().name).with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(state)))
     fresh.replace(path())

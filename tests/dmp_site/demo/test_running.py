@@ -1,0 +1,179 @@
+"""Starts of the demo as real processes, with a few households."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dmp_site.demo import dataset, state
+from tests.showing import Show, show
+
+pytestmark = pytest.mark.process
+
+SOME = 30  # households: enough to be interrupted in, few enough for seconds
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Show]:
+    with show(tmp_path) as made:
+        yield made
+
+
+def answer_of(households: int) -> str:
+    found = dataset.totals(households)
+    return (
+        f"The product answers: {found.profiles:,} people, {found.orders:,} orders worth {found.revenue / 100:,.2f} USD,"
+        f" {found.contacts:,} contacts, {found.redemptions:,} redemptions"
+    )
+
+
+def all_quiet(demo: Show) -> bool:
+    """Tell whether nothing listens any more."""
+    for address in (demo.console, demo.collector, demo.shop, demo.mail):
+        try:
+            httpx.get(f"http://{address}/health", timeout=1)
+        except httpx.TransportError:
+            continue
+        return False
+    return True
+
+
+def signed_in(demo: Show, password: str) -> bool:
+    """Tell whether the console takes the login."""
+    with httpx.Client(base_url=f"http://{demo.console}") as client:
+        page = client.get("/admin/login/")
+        token = next(value for name, value in page.cookies.items() if "csrf" in name)
+        form = {"username": "admin", "password": password, "csrfmiddlewaretoken": token}
+        return client.post("/admin/login/?next=/admin/", data=form).status_code == 302
+
+
+def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing(
+    demo: Show,
+) -> None:
+    # In its first second, before there is anything to end.
+    demo.open(SOME)
+    demo.wait_for((demo.data / "demo" / "state.json").exists, "the first file")
+    assert demo.interrupt() == 0
+    assert "Traceback" not in demo.said()
+    # In the middle of the import.
+    demo.open(SOME)
+    demo.until("Importing 2,")
+    assert demo.interrupt() == 0
+    assert "Traceback" not in demo.said()
+    assert all_quiet(demo)
+    # To its end: what was done is not done again.
+    demo.open(SOME)
+    demo.until_open()
+    assert answer_of(SOME) in demo.said()
+    assert "Making audiences" not in demo.said()
+    password, weeks = demo.state["password"], demo.state["weeks"]
+    assert f"login admin / {password}" in demo.said()
+    assert signed_in(demo, password)
+
+    refuse_another(demo)
+
+    demo.post(demo.state["write_key"], {"type": "identify", "userId": "alice", "messageId": "1"})
+    demo.wait_for(
+        lambda: (
+            demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/alice").status_code == 200
+        ),
+        "alice's profile",
+    )
+    demo.shell(
+        "from django.contrib.auth.models import User; u = User.objects.get(); u.set_password('mine'); u.save()"
+    )
+    assert demo.interrupt() == 0
+    assert all_quiet(demo)
+
+    started = time.monotonic()
+    demo.open()
+    demo.until_open()
+    assert time.monotonic() - started < 60
+    assert "Importing" not in demo.said()
+    assert "The product answers" not in demo.said()
+    assert "login admin / the password that was set" in demo.said()
+    assert password not in demo.said()
+    assert demo.state["weeks"] == weeks
+    assert demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/alice").status_code == 200
+    assert demo.interrupt() == 0
+
+
+def refuse_another(demo: Show) -> None:
+    """A second demo on the same files is told so, and touches nothing, even if the tables had changed under it."""
+    file = demo.data / "demo" / "state.json"
+    kept = file.read_bytes()
+    file.write_text(json.dumps({**json.loads(kept), "schema": "another"}))
+    other = demo.manage("demo", check=False)
+    assert other.returncode == 1
+    assert f"a demo runs in {demo.data} already" in other.stderr
+    assert not list(demo.data.glob("aside-*"))
+    file.write_bytes(kept)
+    assert demo.answers(demo.collector)
+
+
+def left_by_an_earlier_start(demo: Show, schema: str, *done: str) -> None:
+    """Make an installation, and the note that the demo made it."""
+    demo.manage("setup")
+    state = {"schema": schema, "weeks": 400, "password": "p", "households": 1, "done": done}
+    (demo.data / "demo").mkdir()
+    (demo.data / "demo" / "state.json").write_text(json.dumps(state))
+
+
+def test_when_the_tables_changed_the_old_files_are_kept_aside_and_it_is_built_again(
+    tmp_path: Path,
+) -> None:
+    """Even when the key file lives elsewhere, and so stays where it is."""
+    keys = tmp_path / "elsewhere" / "keys.json"
+    keys.parent.mkdir()
+    with show(tmp_path, KEYS_FILE=str(keys)) as demo:
+        left_by_an_earlier_start(demo, "an older one", "login", "content", "figures", "shop")
+        demo.open(1)
+        demo.until_open()
+        said = demo.said()
+        assert "The tables have changed since the last start." in said
+        assert f"The old files are kept in {demo.data / 'aside-1'}" in said
+        assert answer_of(1) in said
+        aside = {path.name for path in (demo.data / "aside-1").iterdir()}
+        assert {"demo", "filrouge.sqlite3", "inbox.sqlite3"} <= aside
+        assert demo.interrupt() == 0
+
+
+def test_what_goes_wrong_while_it_is_set_up_ends_it_with_a_message(demo: Show) -> None:
+    """A database that lost a table is nothing that the set-up expects."""
+    left_by_an_earlier_start(demo, state.schema(), "login")
+    demo.shell(
+        "from django.db import connection; connection.cursor().execute('DROP TABLE activation_template')"
+    )
+    demo.open(1)
+    assert demo.process is not None
+    assert demo.process.wait(120) == 1
+    assert "no such table: activation_template" in demo.said()
+    assert all_quiet(demo)
+
+
+def test_an_installation_of_somebody_else_is_left_alone(demo: Show) -> None:
+    demo.manage("setup")
+    before = {path: path.stat().st_mtime_ns for path in demo.data.glob("*.sqlite3")}
+    refused = demo.manage("demo", check=False)
+    assert refused.returncode == 1
+    assert "holds an installation that is not the demo's" in refused.stderr
+    assert not (demo.data / "demo").exists()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_an_installation_that_runs_is_left_alone(demo: Show) -> None:
+    demo.up()
+    refused = demo.manage("demo", check=False)
+    assert refused.returncode == 1
+    assert "stop `manage.py up` first" in refused.stderr
+
+
+def test_a_state_that_cannot_be_read_is_said(demo: Show) -> None:
+    (demo.data / "demo").mkdir(parents=True)
+    (demo.data / "demo" / "state.json").write_text("{")
+    refused = demo.manage("demo", check=False)
+    assert refused.returncode == 1
+    assert "state.json cannot be read" in refused.stderr
