@@ -10,10 +10,13 @@ from tests.showing import Show, show
 pytestmark = pytest.mark.process
 
 ORDERS = 155_848
-# Every touchpoint of an order with the number under which the inbox took it in.
+# Every order beside its touchpoint, which has the number under which the inbox took it in.
 NUMBERS = """
 from identity.sql import fetch
-print(*fetch("SELECT COUNT(*), COUNT(DISTINCT number), MIN(number) FROM identity_graphtouchpoint WHERE event = 'Order Completed'")[0])
+print(*fetch(
+    "SELECT COUNT(*), COUNT(DISTINCT t.number), MIN(t.number) FROM identity_order AS o"
+    " LEFT JOIN identity_graphtouchpoint AS t ON t.uid = o.touchpoint"
+)[0])
 """
 MOVED = """
 from activation.deliveries.models import Delivery

@@ -44,7 +44,10 @@ class Command(Documented):
         # The shop's mail goes to the demo's own mailbox, whatever this machine uses otherwise.
         host, _colon, port = settings.DEMO_SMTP_BIND.rpartition(":")
         os.environ.update(
-            FILROUGE_SMTP_HOST=host, FILROUGE_SMTP_PORT=port, FILROUGE_SMTP_SECURITY="none"
+            FILROUGE_SMTP_HOST=host,
+            FILROUGE_SMTP_PORT=port,
+            FILROUGE_SMTP_SECURITY="none",
+            FILROUGE_SMTP_FROM="Corner Market <shop@localhost>",
         )
         try:
             running.run(options["households"], self._say)

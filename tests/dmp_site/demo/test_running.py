@@ -1,6 +1,7 @@
 """Starts of the demo as real processes, with a few households."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from dmp_site.demo import dataset, state
+from tests.installation import ROOT
 from tests.showing import Show, show
 
 pytestmark = pytest.mark.process
@@ -75,13 +77,8 @@ def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing
 
     refuse_another(demo)
 
-    demo.post(demo.state["write_key"], {"type": "identify", "userId": "alice", "messageId": "1"})
-    demo.wait_for(
-        lambda: (
-            demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/alice").status_code == 200
-        ),
-        "alice's profile",
-    )
+    do_as_the_readme_says(demo)
+
     demo.shell(
         "from django.contrib.auth.models import User; u = User.objects.get(); u.set_password('mine'); u.save()"
     )
@@ -102,7 +99,7 @@ def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing
 
 
 def refuse_another(demo: Show) -> None:
-    """A second demo on the same files is told so, and touches nothing, even if the tables had changed under it."""
+    """Refuse a second demo on the same files, which touches nothing, even if the tables had changed under it."""
     file = demo.data / "demo" / "state.json"
     kept = file.read_bytes()
     file.write_text(json.dumps({**json.loads(kept), "schema": "another"}))
@@ -112,6 +109,29 @@ def refuse_another(demo: Show) -> None:
     assert not list(demo.data.glob("aside-*"))
     file.write_bytes(kept)
     assert demo.answers(demo.collector)
+
+
+def do_as_the_readme_says(demo: Show) -> None:
+    """Send what its first screen sends; the profile and the mail that it shows come out."""
+    [body] = re.findall(r"-d '(\{.*?\})'\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    sent = httpx.post(
+        f"http://{demo.collector}/v1/batch", auth=(demo.state["write_key"], ""), content=body
+    )
+    assert sent.status_code == 200
+    demo.wait_for(lambda: "Welcome to Corner Market" in mails(demo), "the welcome", seconds=60)
+    assert "alice@example.org" in mails(demo)
+    alice = demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/alice").json()
+    assert {"user_id:alice", "anonymous_id:a-1"} < {one["key"] for one in alice["identifiers"]}
+    assert [one["value"] for one in alice["identifiers"] if one["namespace"] == "email"] == [None]
+    assert alice["traits"]["plan"]["value"] == "gold"
+    assert [(one["purpose"], one["channel"], one["granted"]) for one in alice["consent"]] == [
+        ("marketing", "email", True)
+    ]
+    assert alice["orders"]["count"] == 0
+
+
+def mails(demo: Show) -> str:
+    return httpx.get(f"http://{demo.mail}/").text
 
 
 def left_by_an_earlier_start(demo: Show, schema: str, *done: str) -> None:

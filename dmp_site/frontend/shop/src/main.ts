@@ -14,7 +14,9 @@ function renderBar(): void {
 
 function togglePanel(): void {
   const open = byId("panel").classList.toggle("open");
-  byId("panel-button").setAttribute("aria-expanded", String(open));
+  const button = byId("panel-button");
+  button.setAttribute("aria-expanded", String(open));
+  button.textContent = open ? "Close" : "What it knows";
 }
 
 async function open(): Promise<void> {

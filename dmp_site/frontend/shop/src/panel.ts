@@ -47,8 +47,8 @@ function render(shop: Shop, known: Me, content: Content | null): void {
     ),
     section("Audiences", "audiences", chips(known.audiences, "in none yet")),
     known.journeys.length ? section("Journeys", "journeys", chips(known.journeys, "")) : null,
-    section("Site slot", "decision", h("code", {}, content ? JSON.stringify(content, null, 1) : "null")),
     section("What happened", "timeline", timeline(known)),
+    section("Site slot", "decision", h("code", {}, content ? JSON.stringify(content, null, 1) : "null")),
   );
 }
 
