@@ -5,7 +5,7 @@ come), the touchpoints stored earlier are looked through, and then every profile
 version before stays in force. The lane alone does this; each slice is one transaction.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -64,21 +64,14 @@ class _Plan:
 
 
 def populate(context: BatchContext, limit: int) -> bool:
-    """Do one slice of at most `limit` rows; return whether there was anything to do.
+    """Do one slice of at most `limit` rows of each work, building and clearing; return whether there was anything to do.
 
     Call it outside a transaction: it may ask the graph store, and opens its own.
     """
     plan = _read_plan()
-    steps: list[Callable[[_Plan, BatchContext, int], bool]] = [
-        _know,
-        _fill,
-        _put_in_force,
-        _evaluate,
-        _empty,
-        _retire,
-        _sweep,
-    ]
-    return any(step(plan, context, limit) for step in steps)
+    built = any(step(plan, context, limit) for step in (_know, _fill, _put_in_force, _evaluate))
+    cleared = any(step(plan, context, limit) for step in (_empty, _retire, _sweep))
+    return built or cleared
 
 
 def _read_plan() -> _Plan:

@@ -62,14 +62,14 @@ class Compiled:
     """A rule ready to run.
 
     `holds(traits, facts, matches, now)` is the rule. `dids` are its predicates; `relative` its comparisons with "n days from
-    now"; `traits` the first parts of the trait names it reads; `counts`: it reads counters.
+    now"; `traits` the first parts of the trait names it reads; `counters`: those it reads.
     """
 
     holds: Holds
     dids: tuple[Did, ...]
     relative: tuple[TraitCompare | CounterCompare, ...]
     traits: frozenset[str]
-    counts: bool
+    counters: frozenset[Counter]
 
 
 def compile_rule(rule: Rule) -> Compiled:
@@ -88,7 +88,7 @@ def compile_rule(rule: Rule) -> Compiled:
             if isinstance(leaf, TraitCompare)
             for name in (leaf.trait, leaf.trait.partition(".")[0])
         ),
-        counts=any(isinstance(leaf, CounterCompare) for leaf in found),
+        counters=frozenset(leaf.counter for leaf in found if isinstance(leaf, CounterCompare)),
     )
 
 

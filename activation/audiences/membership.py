@@ -47,8 +47,7 @@ def settle(
     `why(profile, audience)` gives time and cause of a change; audience None: one whose members are put in by hand, or a
     profile that is `gone` (it has no identifiers left: every membership ends). `only`: leave other audiences to a recheck.
     """
-    profiles = [*looks, *gone]
-    standing = _read(profiles)
+    standing = _read([*looks, *gone])
     seen = live if only is None else live.only(only)
     changes: list[MembershipChange] = []
     for profile, look in looks.items():
@@ -105,22 +104,29 @@ def next_look(look: Look, live: Live) -> Instant | None:
     return min((edge for edge in edges if edge is not None), default=None)
 
 
-def _read(profiles: Collection[int]) -> _Standing:
+def inside(profiles: Collection[int]) -> dict[int, set[int]]:
+    """Return the audiences that these profiles are stored to be in."""
+    if not profiles:
+        return {}
     rows = Rows("people", profile="bigint")
-    parameters = rows.of((profile,) for profile in profiles)
-    inside: dict[int, set[int]] = {}
+    found: dict[int, set[int]] = {}
     for profile, audience in fetch(
         f"SELECT m.profile_id, m.audience_id FROM {rows}"
         " JOIN activation_membership AS m ON m.profile_id = people.profile",
-        parameters,
+        rows.of((profile,) for profile in profiles),
     ):
-        inside.setdefault(profile, set()).add(audience)
+        found.setdefault(profile, set()).add(audience)
+    return found
+
+
+def _read(profiles: Collection[int]) -> _Standing:
+    rows = Rows("people", profile="bigint")
     rechecks = fetch(
         f"SELECT r.profile_id, r.due_at FROM {rows}"
         " JOIN activation_recheck AS r ON r.profile_id = people.profile",
-        parameters,
+        rows.of((profile,) for profile in profiles),
     )
-    return _Standing(inside, dict(rechecks))
+    return _Standing(inside(profiles), dict(rechecks))
 
 
 def store(changes: Sequence[MembershipChange]) -> None:

@@ -12,12 +12,14 @@ from activation.audiences import matching, membership
 from activation.audiences.live import Live, LiveAudience
 from activation.audiences.matching import Found, Spot
 from activation.audiences.membership import Look
+from activation.audiences.rules import Counter
 from activation.audiences.types import MembershipChange
 from identity.clock import Instant
-from identity.profiles import facts
+from identity.profiles import facts, orders
+from identity.profiles.folding import presence
 from identity.profiles.types import Arrival, Cause, Facts, Resolved
 from identity.sql import Rows, fetch
-from identity.touchpoints.types import BatchContext
+from identity.touchpoints.types import BatchContext, Touchpoint
 
 
 def refresh(
@@ -28,8 +30,9 @@ def refresh(
     moment = moment_of(context)
     found = matching.find(resolved.arrivals, live.predicates)
     looks = look_at(people, dict.fromkeys(people, moment), live, found)
-    reasons = _Reasons(resolved, live, found, context.now)
-    return membership.settle(looks, live, reasons.why, gone=resolved.moved - people.keys())
+    gone = resolved.moved - people.keys()
+    reasons = _Reasons(resolved, live, found, membership.inside(gone), context.now)
+    return membership.settle(looks, live, reasons.why, gone=gone)
 
 
 def due(context: BatchContext, limit: int) -> list[MembershipChange]:
@@ -101,9 +104,10 @@ def by_hand(owners: Collection[int]) -> dict[int, set[int]]:
 class _Reasons:
     """Why a membership changed in a batch.
 
-    A touchpoint is the cause when it brought something that the rule reads. Otherwise the profile itself changed (a merge, a
-    split), or a window ended before the clock's own turn came. Who was inside before a rule was put in force, but not looked at
-    yet, is in by rule.
+    A touchpoint is the cause when it brought something that the rule reads, or somebody new, of whom the rule holds as they are.
+    Otherwise the profile itself changed (a merge, a split), or a window ended before the clock's own turn came. Who takes over
+    from a profile that was in, and is no more, is in by identity: nothing happened to the person that had not happened before.
+    Who was inside before a rule was put in force, but not looked at yet, is in by rule.
     """
 
     def __init__(
@@ -111,9 +115,15 @@ class _Reasons:
         resolved: Resolved,
         live: Live,
         found: Mapping[Spot, Sequence[Found]],
+        left: Mapping[int, Collection[int]],
         now: Instant,
     ) -> None:
         self._moved = resolved.moved
+        self._born = resolved.born
+        self._before = {
+            profile: {audience for one in emptied for audience in left.get(one, ())}
+            for profile, emptied in resolved.inherited.items()
+        }
         self._now = now
         self._live = live
         self._arrivals = _by_profile(resolved.arrivals)
@@ -129,19 +139,35 @@ class _Reasons:
             return Cause.IDENTITY if profile in self._moved else Cause.HAND
         if audience.awaits(profile):
             return Cause.RULE
-        if any(self._touches(arrival, audience) for arrival in self._arrivals.get(profile, ())):
+        if audience.id in self._before.get(profile, ()):
+            return Cause.IDENTITY
+        arrivals = self._arrivals.get(profile, ())
+        if arrivals and profile in self._born:
+            return Cause.TOUCHPOINT
+        if any(self._touches(arrival, audience) for arrival in arrivals):
             return Cause.TOUCHPOINT
         return Cause.IDENTITY if profile in self._moved else Cause.CLOCK
 
     def _touches(self, arrival: Arrival, audience: LiveAudience) -> bool:
         rule = audience.rule
-        if rule.counts or not rule.traits.isdisjoint(arrival.touchpoint.traits):
+        if not rule.traits.isdisjoint(arrival.touchpoint.traits):
+            return True
+        if any(_counts(counter, arrival.touchpoint) for counter in rule.counters):
             return True
         keys = {did.key for did in rule.dids}
         return any(
             self._live.predicates[predicate].key in keys
             for predicate in self._found[arrival.owner]
         )
+
+
+def _counts(counter: Counter, touchpoint: Touchpoint) -> bool:
+    """Tell whether a touchpoint is of the kind that a counter follows."""
+    if counter is Counter.FIRST_SEEN:
+        return True
+    if counter is Counter.LAST_SEEN:
+        return presence.acts(touchpoint)
+    return orders.counts(touchpoint)
 
 
 def _by_profile(arrivals: Iterable[Arrival]) -> dict[int, list[Arrival]]:

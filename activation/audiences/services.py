@@ -74,13 +74,15 @@ def change(
 
 
 def publish(id_: int, *, actor: str, now: Instant) -> Audience:
-    """Put the working copy in force as a new version (none if nothing changed). Raises NotFound, BadRule, DomainError."""
+    """Put the working copy in force as a new version (none if nothing changed and it was in force). Raises NotFound, BadRule, DomainError."""
     with transaction.atomic():
         audience = locked(id_)
         rule = _rule(audience.kind, audience.rule)
-        if audience.state != State.LIVE:
+        back = audience.state != State.LIVE
+        if back:
             _check_number()
-        if audience.version is None or audience.version.rule != rule:
+        # Nobody kept the members of an audience that was archived: a version of its own has everybody looked at again.
+        if back or audience.version is None or audience.version.rule != rule:
             audience.version = _new_version(audience, rule, actor, now)
         audience.state = State.LIVE
         audience.changed_at = now

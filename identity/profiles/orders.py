@@ -82,6 +82,11 @@ class Order:
         return Worth(1, self.net)
 
 
+def counts(touchpoint: Touchpoint) -> bool:
+    """Say whether a touchpoint speaks of an order."""
+    return touchpoint.event in EVENTS and touchpoint.type == "track"
+
+
 def order_id(touchpoint: Touchpoint) -> str:
     """Return the order's id; the touchpoint's own where none is given, a digest of one that is too long."""
     given = touchpoint.properties.get("order_id")

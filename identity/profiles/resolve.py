@@ -7,6 +7,7 @@ constant number of statements per batch.
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 from django.conf import settings
@@ -105,8 +106,35 @@ def _assign(
         if each not in here or here[each].founder != evidence.targets[each].founder
     }
     members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
-    _remember(moves(evidence, here), profiles, members, context)
-    return _resolved(counting, members, frozenset(left | joined))
+    made = moves(evidence, here)
+    _remember(made, profiles, members, context)
+    found = _resolved(counting, members, frozenset(left | joined))
+    newborn = {identifier.key for identifier in differing if identifier not in here}
+    return replace(
+        found,
+        born=_born(joined, members, newborn),
+        inherited=_inherited(made, profiles, found.people),
+    )
+
+
+def _born(
+    joined: Collection[int], members: Iterable[tuple[int, str, int]], newborn: Collection[str]
+) -> frozenset[int]:
+    """Return the profiles all of whose identifiers came up in this batch."""
+    older = {profile for _, key, profile in members if key not in newborn}
+    return frozenset(joined) - older
+
+
+def _inherited(
+    made: Iterable[Move], profiles: Mapping[Identifier, int], alive: Collection[int]
+) -> dict[int, frozenset[int]]:
+    """Return, per profile, those that were left empty and gave it their identifiers."""
+    found: dict[int, frozenset[int]] = {}
+    for move in made:
+        if move.origin not in alive:
+            target = profiles[move.founder]
+            found[target] = found.get(target, frozenset()) | {move.origin}
+    return found
 
 
 def _resolved(

@@ -42,6 +42,8 @@ class Resolved:
 
     `arrivals`: the batch's touchpoints that have an owner and are counted for the first time, in the order of their numbers.
     `moved`: row ids of profiles that gained or lost identifiers (merges, splits, births); an emptied profile is among them.
+    `born`: those of `moved` that had no identifier before: nobody was merged or split, somebody came up.
+    `inherited`: profile -> the profiles that it took the last identifiers of.
     `people`: every profile of `arrivals` and `moved` that still has identifiers.
     `identifiers`: row id -> identifier for every owner in `people`.
     """
@@ -50,6 +52,8 @@ class Resolved:
     moved: frozenset[int]
     people: Mapping[int, Person]
     identifiers: Mapping[int, Identifier]
+    born: frozenset[int] = frozenset()
+    inherited: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

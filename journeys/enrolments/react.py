@@ -10,13 +10,15 @@ from activation.audiences.types import MembershipChange
 from activation.deliveries import holding
 from activation.deliveries.types import Outcome, SendResult
 from identity.profiles import facts
-from identity.profiles.types import Arrival, Facts
+from identity.profiles.types import Arrival, Cause, Facts
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import BatchContext, Mode
 from journeys.enrolments import entering, leaving, merging, plans, sightings
 from journeys.enrolments import runs as store
 from journeys.enrolments.stepping import Steps, step
 from journeys.types import Answer
+
+_PRESENT = frozenset({Cause.CLOCK, Cause.HAND})
 
 __all__ = ["Steps", "react", "resume", "wake"]
 
@@ -29,6 +31,8 @@ def react(
 ) -> Steps:
     """Let people in and move on those to whom something happened. History is remembered, but starts and moves nobody.
 
+    What the clock or a hand did to an audience, and a batch of history only came to see first, is no history: it lets people in.
+
     `people`: everybody in the batch, also those who only were merged or split.
     """
     plan = plans.current()
@@ -39,10 +43,11 @@ def react(
     touched, lines = merging.settle(inside)
     holding.hold(merging.sends(touched))
     if context.mode is Mode.HISTORY:
-        return step((), people, plan, context, touched=touched, lines=lines)
+        arrivals, changes = (), [one for one in changes if one.cause in _PRESENT]
     found = entering.triggers(arrivals, changes, people, plan)
     entered, held = entering.enter(found, inside, people, context.now)
-    return step([*inside, *entered], people, plan, context, touched=touched, lines=[*lines, *held])
+    going = entered if context.mode is Mode.HISTORY else [*inside, *entered]
+    return step(going, people, plan, context, touched=touched, lines=[*lines, *held])
 
 
 def wake(context: BatchContext, limit: int) -> Steps:

@@ -12,7 +12,7 @@ from typing import Any
 
 from identity.profiles import order_table
 from identity.profiles.order_table import COLUMNS
-from identity.profiles.orders import EVENTS, Order, apply, order_id
+from identity.profiles.orders import Order, apply, counts, order_id
 from identity.profiles.types import Arrival
 from identity.sql import Rows, execute, fetch
 
@@ -25,7 +25,7 @@ def fold(arrivals: Sequence[Arrival]) -> None:
     events = [
         (arrival.owner, order_id(arrival.touchpoint), arrival.touchpoint)
         for arrival in arrivals
-        if arrival.touchpoint.event in EVENTS and arrival.touchpoint.type == "track"
+        if counts(arrival.touchpoint)
     ]
     if not events:
         return

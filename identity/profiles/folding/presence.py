@@ -25,7 +25,7 @@ def fold_seen(arrivals: Sequence[Arrival]) -> None:
     for arrival in arrivals:
         at = arrival.touchpoint.at
         first, last = spans.get(arrival.owner, (at, None))
-        if _acts(arrival.touchpoint):
+        if acts(arrival.touchpoint):
             last = at if last is None else max(last, at)
         spans[arrival.owner] = min(first, at), last
     if not spans:
@@ -56,7 +56,7 @@ def fold_contacts(arrivals: Sequence[Arrival]) -> None:
         _count((*way, *count) for way, count in counts.items())
 
 
-def _acts(touchpoint: Touchpoint) -> bool:
+def acts(touchpoint: Touchpoint) -> bool:
     """Say whether the person did something: what the brand sends, and what happens to it on the way, is none of their acts."""
     return touchpoint.direction is Direction.INBOUND or touchpoint.type not in _CONTACTS
 

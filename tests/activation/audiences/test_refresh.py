@@ -104,6 +104,31 @@ def test_the_touchpoint_that_merged_two_people_is_the_cause_of_what_it_brought_i
     assert causes == {pages.pk: Cause.IDENTITY, gold.pk: Cause.TOUCHPOINT}
 
 
+BOUGHT = {"counter": "orders", "op": "ge", "value": 1}
+
+
+def test_who_takes_over_from_a_guest_who_was_in_is_in_by_identity_whatever_else_came(world):
+    counted = world.publish("counted", BOUGHT)
+    did = world.publish("did", {"did": "Order Completed", "within_days": 7})
+    world.build()
+    world.batch([world.touch(1, "Order Completed")])
+    world.move(1, 0)
+    changes = world.batch([world.touch(0, "identify"), world.touch(0, "Order Completed")])
+    causes = {(one.audience, one.cause) for one in changes if one.entered}
+    assert causes == {(counted.pk, Cause.IDENTITY), (did.pk, Cause.IDENTITY)}
+
+
+def test_a_counter_is_touched_by_what_it_counts_alone(world):
+    audience = world.publish("buyers", BOUGHT)
+    world.build()
+    world.batch([world.touch(1, "Order Completed"), world.touch(1, "page")])
+    assert world.inside(audience) == {1}
+    world.move(1, 0)
+    [entered, _] = world.batch([world.touch(0, "page")])
+    assert entered.cause is Cause.IDENTITY
+    assert told(world.batch([world.touch(2, "Order Completed")])) == [(True, Cause.TOUCHPOINT)]
+
+
 def test_what_was_due_is_done_by_a_batch_that_comes_first(world):
     audience = world.publish("seen", {"did": "page", "within_days": 1})
     world.build()
@@ -182,6 +207,35 @@ def test_a_persons_open_counts_and_so_does_one_of_which_nobody_says_whose(world)
         ]
     )
     assert world.inside(audience) == {0, 1}
+
+
+def test_who_moved_while_an_audience_was_archived_is_seen_when_it_comes_back(world):
+    audience = world.publish("gold", GOLD)
+    world.build()
+    world.batch([world.touch(0, "identify", traits={"plan": "gold"})])
+    world.archive(audience)
+    world.batch(
+        [
+            world.touch(0, "identify", traits={"plan": "red"}),
+            world.touch(1, "identify", traits={"plan": "gold"}),
+            world.touch(2, "identify", traits={"plan": "gold"}),
+        ]
+    )
+    world.publish("gold")
+    world.build()
+    assert world.inside(audience) == {1, 2}
+    world.check(audience)
+
+
+def test_an_audience_is_cleared_away_while_another_is_built(world):
+    gone = world.publish("gold", GOLD)
+    world.build()
+    people = [world.touch(n, "identify", traits={"plan": "gold"}) for n in range(3)]
+    world.batch([*people, *(world.touch(0) for _ in range(50))])
+    world.archive(gone)
+    world.publish("seen", {"did": "page", "within_days": 7})
+    world.build(limit=3, slices=4)
+    assert world.inside(gone) == set()
 
 
 def test_members_by_hand_follow_their_owner(world):

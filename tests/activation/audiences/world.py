@@ -29,6 +29,7 @@ class World:
     number: int = 0
     stored: list[Touchpoint] = field(default_factory=list)
     moved: set[int] = field(default_factory=set)
+    heirs: dict[int, set[int]] = field(default_factory=dict)
     by_hand: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -57,6 +58,7 @@ class World:
         self.stored += found
         done = self._with_moved(resolved(found))
         self.moved.clear()
+        self.heirs.clear()
         fold.fold(done, self.context)
         return refresh.refresh(done, facts.load(done.people), self.context)
 
@@ -66,12 +68,16 @@ class World:
             owners = tuple(Row.objects.filter(profile=one).values_list("pk", flat=True))
             if owners:
                 people[one] = Person(one, owners)
-        return replace(done, people=people, moved=frozenset(self.moved))
+        inherited = {
+            home: frozenset(origins - people.keys()) for home, origins in self.heirs.items()
+        }
+        return replace(done, people=people, moved=frozenset(self.moved), inherited=inherited)
 
     def move(self, person: int, home: int) -> None:
         """Give the person's identifier to another profile, or back to its own."""
         row = Row.objects.get(key=f"user_id:u{person}")
         self.moved |= {row.profile_id, self.homes[home].pk}
+        self.heirs.setdefault(self.homes[home].pk, set()).add(row.profile_id)
         Row.objects.filter(pk=row.pk).update(profile=self.homes[home])
 
     def wait(self, span: Instant, limit: int = 100) -> list[MembershipChange]:

@@ -1,9 +1,10 @@
 """What every graph store does. One suite, run on each through the fixture `graph_store`."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from uuid import UUID
 
+import networkx
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
@@ -345,6 +346,26 @@ def expected_graph(stream):
     nodes, links = graph(stream, SMALL)
     found = neighbourhoods(nodes, links, SMALL)
     return shape(each for each in found if each.nodes[0].identifier.namespace != "household_id")
+
+
+@each_example
+@given(stream=events(most=30))
+def test_neighbourhoods_are_connected_components(graph_store, stream):
+    """Compared with networkx, on the evidence itself; a hub conducts nothing, a household is nobody's neighbour."""
+    with transaction.atomic():
+        record(graph_store, *touchpoints(stream, SMALL))
+        found = [each for block in graph_store.walk(size=4) for each in block]
+        transaction.set_rollback(True)
+    hubs = {node.identifier for each in found for node in each.nodes if node.quarantined}
+    evidence = networkx.Graph()
+    for one in touchpoints(stream, SMALL):
+        kept = [each for each in one.identifiers if not SMALL.is_household(each)]
+        if not one.refusal:
+            evidence.add_nodes_from(kept)
+            evidence.add_edges_from(combinations(kept, 2))
+    evidence.remove_nodes_from(hubs)
+    inner = {part - hubs for part in members(found)} - {frozenset()}
+    assert inner == {frozenset(part) for part in networkx.connected_components(evidence)}
 
 
 @each_example

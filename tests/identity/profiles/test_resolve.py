@@ -63,6 +63,19 @@ def test_a_visitor_is_born():
     assert row.profile.uid == uid(COOKIE)
 
 
+def test_only_who_had_no_identifier_before_is_born():
+    stages = Stages()
+    [visitor] = stages.run(seen(1, COOKIE)).born
+    assert not stages.run(seen(2, COOKIE)).born
+    signed_in = stages.run(seen(3, COOKIE, USER))
+    assert not signed_in.born
+    assert signed_in.inherited == {signed_in.arrivals[0].profile: {visitor}}
+    known = stages.run(seen(4, USER, "anonymous_id:new"))
+    assert (known.born, known.inherited) == (frozenset(), {})
+    both = stages.run(seen(5, "user_id:z", "anonymous_id:z"))
+    assert both.born == {both.arrivals[0].profile}
+
+
 def test_a_known_visitor_moves_nothing():
     stages = Stages()
     stages.run(seen(1, COOKIE))

@@ -133,6 +133,23 @@ def test_history_starts_and_sends_nothing_but_is_remembered() -> None:
     assert standing() == [("thanks", "done", "bought")]
 
 
+@pytest.mark.parametrize(
+    ("cause", "enters"),
+    [(Cause.CLOCK, True), (Cause.HAND, True), (Cause.TOUCHPOINT, False), (Cause.IDENTITY, False)],
+)
+def test_what_the_clock_or_a_hand_did_is_no_history_whichever_batch_sees_it(
+    cause: Cause, *, enters: bool
+) -> None:
+    audience = Audience.objects.create(name="a", slug="a", created_at=START, changed_at=START)
+    nodes = {"in": documents.audience_entry(audience.pk), "w": wait(), "out": leave()}
+    world.published(journey(nodes, "in w", "w out"))
+    world.published(documents.abandoned_cart(), "cart")
+    alice = person("user_id:alice")
+    change = MembershipChange(audience.pk, alice.pk, True, START, cause)  # noqa: FBT003
+    batch(START, viewed("user_id:alice"), changes=[change], mode=Mode.HISTORY)
+    assert list(Enrolment.objects.values_list("journey__name", flat=True)) == ["journey"] * enters
+
+
 def test_a_touchpoint_after_the_time_out_comes_too_late_though_seen_before_the_clock() -> None:
     world.published(documents.abandoned_cart())
     person("user_id:alice")
