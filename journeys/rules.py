@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quiet_hours: QuietHours | None = None
     holdout: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0
     time_zone: str = ""
-    message_class: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] = "marketing"
+    message_class: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "marketing"
     max_age: timedelta = timedelta(hours=1)
 
     def matches(self) -> list[Match]:

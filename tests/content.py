@@ -14,12 +14,12 @@ HTML = (
 )
 
 
-def template(name: str, subject: str) -> int:
-    """Write a mail; return its row id."""
+def template(name: str, subject: str, channel: str = "email") -> int:
+    """Write a mail, or a message of another channel; return its row id."""
     return Template.objects.create(
         name=name,
         version=1,
-        channel="email",
+        channel=channel,
         subject=subject,
         text="Hello\nhttps://shop.example/new",
         html=HTML,

@@ -72,7 +72,7 @@ class EmailChannel(Channel):
         connection = self._begin([] if address.isascii() else ["SMTPUTF8"])
         self._envelope(connection, address)
         self._hand_over(connection, written)
-        return message_id(message.key, self._sender)
+        return message_id(message.unique, self._sender)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -90,7 +90,7 @@ class EmailChannel(Channel):
             mail["To"] = _recipient(address)
             mail["Subject"] = " ".join(message.subject.split())
             mail["Date"] = format_datetime(to_datetime(now))
-            mail["Message-ID"] = message_id(message.key, self._sender)
+            mail["Message-ID"] = message_id(message.unique, self._sender)
             for name, value in message.headers.items():
                 mail[name] = value
             mail.set_content(message.text or " ")

@@ -36,7 +36,9 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered message on its way to one person. `key` is its idempotency key for every provider.
+    """A rendered message on its way to one person.
+
+    `key` names it in this installation, `id` ("": the key) anywhere: it is the idempotency key for every provider.
 
     `address` is the clear value the channel reaches the person by, "" for a channel that needs none. `data` is what a channel
     without subject and text hands over: JSON values.
@@ -49,6 +51,12 @@ class Message:
     html: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+    @property
+    def unique(self) -> str:
+        """Return what tells this message from all others, whoever sent them."""
+        return self.id or self.key
 
 
 class Channel(ABC):

@@ -12,6 +12,7 @@ from activation.channels.models import ChannelConfig, Kind
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.privacy import audit
+from identity.privacy.types import ADDRESS
 
 _FIELDS = ("enabled", "addressed_by", "url", "ack_within")
 
@@ -81,6 +82,11 @@ def _fill(row: ChannelConfig, values: Mapping[str, Any]) -> None:
         if row.kind == Kind.WEBHOOK:
             hosts.split(row.url)
         row.clean_fields()
+        if row.addressed_by and row.addressed_by not in ADDRESS:
+            known = ", ".join(ADDRESS)
+            raise DomainError(
+                "bad_channel", f"addressed_by is one of {known}, or empty", status=400
+            )
     except hosts.Forbidden as error:
         raise DomainError("bad_address", str(error), status=400) from error
     except ValidationError as error:

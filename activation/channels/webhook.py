@@ -56,7 +56,7 @@ class WebhookChannel(Channel):
             raise ChannelError(f"the message has more than {MAX_BODY} bytes", permanent=True)
         try:
             parts = hosts.split(self._url)
-            request = self._request(parts, message.key, body, now)
+            request = self._request(parts, message.unique, body, now)
             status, headers = self._call(request)
         except hosts.Forbidden as error:
             raise ChannelError(str(error), away=True) from error

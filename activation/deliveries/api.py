@@ -99,7 +99,10 @@ class _Fetch(serializers.Serializer[Any]):
 
 
 class _HandedShape(serializers.Serializer[Any]):
-    key = serializers.CharField(help_text="Its idempotency key, for every provider.")
+    key = serializers.CharField(help_text="Its name in acknowledgements and receipts.")
+    id = serializers.CharField(
+        help_text="Its idempotency key for every provider: no other message has it, of any installation."
+    )
     address = serializers.CharField()
     message_class = serializers.CharField()
     subject = serializers.CharField()
@@ -141,10 +144,17 @@ class _Receipts(serializers.Serializer[Any]):
     receipts = _Receipt(many=True)
 
 
-class _Unknown(serializers.Serializer[Any]):
+class _Refused(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Place in what was posted.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class _Reported(serializers.Serializer[Any]):
     unknown = serializers.ListField(
         child=serializers.CharField(), help_text="Keys that are no deliveries of this channel."
     )
+    errors = _Refused(many=True, help_text="Receipts that were refused; the others were taken.")  # type: ignore[assignment]
 
 
 class _NewList(serializers.Serializer[Any]):
@@ -190,6 +200,7 @@ def _handed(one: Handed) -> dict[str, Any]:
     message = one.message
     return {
         "key": message.key,
+        "id": message.id,
         "address": message.address,
         "message_class": one.message_class,
         "subject": message.subject,
@@ -376,14 +387,18 @@ class Acknowledge(APIView):
 class Receipts(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="post_receipts", request=_Receipts, responses=_Unknown)
+    @extend_schema(operation_id="post_receipts", request=_Receipts, responses=_Reported)
     def post(self, request: Request, channel: str) -> Response:
         """Report what became of deliveries; each receipt is recorded as a touchpoint."""
         receipts = _read(_Receipts, request)["receipts"]
         if len(receipts) > _MOST:
             raise DomainError("too_many", f"at most {_MOST} receipts at once", status=400)
-        unknown = fetching.report(_own(request, channel), receipts, clock.now())
-        return Response({"unknown": unknown})
+        reported = fetching.report(_own(request, channel), receipts, clock.now())
+        errors = [
+            {"index": index, "code": code, "message": message}
+            for index, code, message in reported.errors
+        ]
+        return Response({"unknown": reported.unknown, "errors": errors})
 
 
 class Lists(APIView):

@@ -15,9 +15,11 @@ from activation.deliveries.models import Template
 from activation.deliveries.rendering import Parts
 from activation.deliveries.tokens import Sent
 from identity.clock import Instant
+from identity.graph.policy import DEFAULT
 from identity.privacy import vault
-from identity.profiles.models import Identifier
+from identity.profiles.models import Identifier as IdentifierRow
 from identity.profiles.types import Facts
+from identity.touchpoints.types import Identifier
 
 _PERSON = "person."
 
@@ -42,7 +44,7 @@ def compose(
     if newest is not None:
         claimed = claimed._replace(address=newest[0], address_key=newest[1].key)
     revealed = _reveal(claimed, rendering.names(template), now)
-    address = revealed.pop("address", "")
+    address = revealed.pop("address", "") or _open_value(newest)
     if channel.addressed_by and not address:
         raise NoAddress
     sent = Sent(
@@ -66,7 +68,16 @@ def compose(
     headers = {} if exempt else _unsubscribe_headers(links.unsubscribe(sent))
     data = {"profile": person.uid, "channel": claimed.channel, "template": claimed.template}
     return Composed(
-        Message(claimed.key, address, message.subject, message.text, message.html, headers, data),
+        Message(
+            claimed.key,
+            address,
+            message.subject,
+            message.text,
+            message.html,
+            headers,
+            data,
+            links.message(claimed.key),
+        ),
         claimed.address,
     )
 
@@ -89,9 +100,17 @@ def _reveal(claimed: Claimed, names: Iterable[str], now: Instant) -> dict[str, s
     return {wanted[place]: value for place, value in clear.items()}
 
 
+def _open_value(address: tuple[int, Identifier] | None) -> str:
+    """Return the value of an address that is no personal data (a push token): it is in its key, not in the vault."""
+    if address is None:
+        return ""
+    known = DEFAULT.find(address[1].namespace)
+    return address[1].value if known is not None and not known.pii else ""
+
+
 def _places(profile: int, fields: Collection[str]) -> dict[tuple[str, str], str]:
     """Return where the vault holds the newest value of each field of a person."""
-    keys = Identifier.objects.filter(profile=profile).values_list("key", flat=True)
+    keys = IdentifierRow.objects.filter(profile=profile).values_list("key", flat=True)
     newest: dict[str, tuple[Instant, str]] = {}
     for key, field, at in vault.fields(list(keys)):
         if field in fields:

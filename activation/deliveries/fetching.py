@@ -31,6 +31,7 @@ from identity.touchpoints.inbox.port import InboxAway
 log = logging.getLogger(__name__)
 
 _LOOK, _LOOKS = 0.05, 40  # seconds between looks for the lane's answer, and how many
+_OF_ADDRESS = frozenset({"Unsubscribed", "Email Marked as Spam", "Email Bounced"})
 _FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
 
 
@@ -86,21 +87,31 @@ def acknowledge(channel: str, keys: Mapping[str, str], now: Instant) -> list[str
     return changed
 
 
-def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) -> list[str]:
-    """Bring receipts in at the front door: {key, event, id?, at?, properties?}; return the keys that are not of this channel.
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was not taken of some receipts: keys that are no deliveries of the channel, and (index, code, message) of others."""
 
-    Raises DomainError for an event that is no receipt, and when the door cannot take them now.
+    unknown: Sequence[str]
+    errors: Sequence[tuple[int, str, str]]
+
+
+def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) -> Reported:
+    """Bring receipts in at the front door: {key, event, id?, at?, properties?}; a bad one never fails the others.
+
+    Raises DomainError when the door cannot take them now.
     """
     registry.describe(channel)
     known = {row.key: row for row in _of_channel(channel, {one["key"] for one in receipts})}
-    touchpoints = [_event(known[one["key"]], one, now) for one in receipts if one["key"] in known]
+    mine = [index for index, one in enumerate(receipts) if one["key"] in known]
+    touchpoints = [_event(known[receipts[n]["key"]], receipts[n], now) for n in mine]
     try:
         refused = door.post(touchpoints) if touchpoints else []
     except (InboxAway, door.DoorRefuses) as error:
         raise DomainError("inbox_away", "receipts cannot be stored now", status=503) from error
-    if refused:
-        raise DomainError("bad_receipt", refused[0].message, status=400)
-    return sorted({one["key"] for one in receipts} - known.keys())
+    return Reported(
+        unknown=sorted({one["key"] for one in receipts} - known.keys()),
+        errors=[(mine[one.index], one.code, one.message) for one in refused],
+    )
 
 
 def _give(channel: str, hands: Hands, now: Instant, limit: int) -> tuple[list[Handed], list[int]]:
@@ -148,7 +159,7 @@ def _of_channel(channel: str, keys: Collection[str]) -> list[Delivery]:
 
 
 def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str, Any]:
-    """Make the touchpoint of a receipt: once under its own id, else once per delivery and event."""
+    """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open and time."""
     name = str(receipt["event"])
     if name not in REACTIONS:
         raise DomainError("bad_receipt", f"{name} is no receipt", status=400)
@@ -159,8 +170,10 @@ def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str,
         for field, value in receipt.get("properties", {}).items()
         if field not in _FORBIDDEN
     }
-    own = event_of(sent, name, both=name in {"Unsubscribed", "Email Marked as Spam"})
-    mark = receipt.get("id") or name
+    own = event_of(sent, name, both=name in _OF_ADDRESS)
+    # What a machine did first must not swallow what a person does later.
+    seen = (name, said.get("open_kind", ""), receipt.get("at") or "")
+    mark = receipt.get("id") or ":".join(str(each) for each in seen if each)
     return {
         **own,
         "messageId": events.message_id("receipt", row.key, str(mark)),

@@ -12,7 +12,7 @@ from activation.deliveries import permission
 from activation.deliveries.handover import rules
 from activation.deliveries.models import PartnerList
 from activation.pressure.reserve import note_refusals, weigh
-from activation.pressure.types import Ask
+from activation.pressure.types import Ask, Reason
 from identity.clock import SECOND, Instant, from_datetime
 from identity.profiles import facts
 from identity.profiles.types import Facts
@@ -64,7 +64,10 @@ def _members(row: PartnerList, after: int) -> dict[int, int]:
 
 
 def _states(row: PartnerList, members: Mapping[int, int], now: Instant) -> dict[int, str]:
-    """Return identifier -> state. Who may not be contacted on the channel is out; who has no room now is capped."""
+    """Return identifier -> state. Who may not be contacted on the channel is out; who has no room now is capped.
+
+    Quiet hours are no cap: whether an ad is shown at night is the partner's affair, and a list that turns over twice a day is of no use.
+    """
     people = facts.of(set(members.values()))
     asked = rules()
     open_to = {
@@ -74,7 +77,7 @@ def _states(row: PartnerList, members: Mapping[int, int], now: Instant) -> dict[
     }
     verdicts = weigh([_ask(row, one, now) for one in open_to.values()], now)
     room = {
-        profile: IN if verdict.passed else CAPPED
+        profile: IN if verdict.passed or verdict.reason is Reason.QUIET else CAPPED
         for profile, verdict in zip(open_to, verdicts, strict=True)
     }
     return {identifier: room.get(profile, OUT) for identifier, profile in members.items()}
@@ -103,11 +106,12 @@ def _tell(
         number = _next(row)
         rows = Rows("found", identifier="bigint", state="text")
         changed = fetch(
-            "INSERT INTO activation_listentry (list_id, identifier_id, state, number)"
-            f" SELECT %s, identifier, state, %s FROM {rows} WHERE state <> 'out' OR EXISTS ("
-            "SELECT 1 FROM activation_listentry AS e WHERE e.list_id = %s AND e.identifier_id = found.identifier)"
-            " ON CONFLICT (list_id, identifier_id) DO UPDATE SET state = excluded.state, number = excluded.number"
-            " WHERE activation_listentry.state <> excluded.state RETURNING identifier_id, state",
+            "INSERT INTO activation_listentry (list_id, identifier, value, state, number)"
+            f" SELECT %s, i.id, substr(i.key, length(i.namespace) + 2), state, %s FROM {rows}"
+            " JOIN identity_identifier AS i ON i.id = found.identifier WHERE state <> 'out' OR EXISTS ("
+            "SELECT 1 FROM activation_listentry AS e WHERE e.list_id = %s AND e.identifier = found.identifier)"
+            " ON CONFLICT (list_id, identifier) DO UPDATE SET state = excluded.state, number = excluded.number"
+            " WHERE activation_listentry.state <> excluded.state RETURNING identifier, state",
             [row.pk, number, *rows.of(states.items()), row.pk],
         )
         capped = facts.of(
@@ -117,14 +121,16 @@ def _tell(
 
 
 def _drop(row: PartnerList) -> None:
-    """Mark entries as out whose person left the audience."""
-    if row.audience_id is None:
-        return
+    """Mark entries as out whose person left the audience, or whose identifier is gone."""
+    holds = "SELECT 1 FROM identity_identifier AS i"
+    parameters: list[object] = [_next(row), row.pk]
+    if row.audience_id is not None:
+        holds += " JOIN activation_membership AS m ON m.profile_id = i.profile_id AND m.audience_id = %s"
+        parameters.append(row.audience_id)
     execute(
         "UPDATE activation_listentry SET state = 'out', number = %s WHERE list_id = %s AND state <> 'out'"
-        " AND NOT EXISTS (SELECT 1 FROM identity_identifier AS i JOIN activation_membership AS m"
-        " ON m.profile_id = i.profile_id WHERE i.id = activation_listentry.identifier_id AND m.audience_id = %s)",
-        [_next(row), row.pk, row.audience_id],
+        f" AND NOT EXISTS ({holds} WHERE i.id = activation_listentry.identifier)",
+        parameters,
     )
 
 
@@ -141,13 +147,9 @@ def changes(
     row: PartnerList, after: tuple[int, int], limit: int
 ) -> list[tuple[int, int, str, str]]:
     """Return (number, id, identifier without its namespace, state) of entries that changed after (number, id)."""
-    return [
-        (number, entry, key.partition(":")[2], state)
-        for number, entry, key, state in fetch(
-            "SELECT e.number, e.id, i.key, e.state FROM activation_listentry AS e"
-            " JOIN identity_identifier AS i ON i.id = e.identifier_id"
-            " WHERE e.list_id = %s AND (e.number > %s OR (e.number = %s AND e.id > %s))"
-            " ORDER BY e.number, e.id LIMIT %s",
-            [row.pk, after[0], after[0], after[1], limit],
-        )
-    ]
+    return fetch(
+        "SELECT e.number, e.id, e.value, e.state FROM activation_listentry AS e"
+        " WHERE e.list_id = %s AND (e.number > %s OR (e.number = %s AND e.id > %s))"
+        " ORDER BY e.number, e.id LIMIT %s",
+        [row.pk, after[0], after[0], after[1], limit],
+    )

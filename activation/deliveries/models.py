@@ -200,10 +200,14 @@ class PartnerList(models.Model):
 
 
 class ListEntry(models.Model):
-    """What a partner was last told about an identifier; an entry that is out stays, so that the partner hears of it."""
+    """What a partner was last told about an identifier, by its row id and its value.
+
+    An entry that is out stays, also when the identifier itself is gone, so that the partner hears of it.
+    """
 
     list = models.ForeignKey(PartnerList, models.CASCADE, db_index=False, related_name="entries")
-    identifier = models.ForeignKey(Identifier, models.CASCADE)
+    identifier = models.BigIntegerField(_("identifier"))
+    value = models.CharField(_("value"), max_length=600)
     state = models.CharField(_("state"), max_length=10)  # in, capped, out
     number = models.BigIntegerField()
 
@@ -216,4 +220,4 @@ class ListEntry(models.Model):
         indexes = [models.Index(fields=["list", "number", "id"], name="list_entry_changes")]
 
     def __str__(self) -> str:
-        return f"{self.identifier_id}: {self.state}"
+        return f"{self.value}: {self.state}"

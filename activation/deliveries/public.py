@@ -9,10 +9,12 @@ import html
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.conf import settings
 from django.utils import translation
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 
 from activation.deliveries import machines
@@ -46,7 +48,9 @@ async def follow_link(call: Call) -> Reply:
     event = event_of(sent, name if human else "Message Link Scanned", url=url)
     with contextlib.suppress(InboxAway):  # who clicked wants to get there; a lost click costs less
         await call.record([_once(event, call, str(uuid4()))])
-    return Reply(302, headers={"Location": url, "Referrer-Policy": "no-referrer", **_UNCACHED})
+    return Reply(
+        302, headers={"Location": _in_ascii(url), "Referrer-Policy": "no-referrer", **_UNCACHED}
+    )
 
 
 async def load_pixel(call: Call) -> Reply:
@@ -80,6 +84,17 @@ async def unsubscribe(call: Call) -> Reply:
     except InboxAway:
         return _page(call, 503, {"Retry-After": "5"}, "away")
     return _page(call, 200, {}, "done")
+
+
+def _in_ascii(url: str) -> str:
+    """Write an address the way a header can carry it: the host as the DNS has it, the rest percent-encoded."""
+    parts = urlsplit(url)
+    with contextlib.suppress(ValueError):
+        host = (parts.hostname or "").encode("idna").decode()
+        if not parts.netloc.isascii():
+            port = f":{parts.port}" if parts.port else ""
+            url = parts._replace(netloc=host + port).geturl()
+    return iri_to_uri(url)
 
 
 ROUTES = [

@@ -132,6 +132,7 @@ def _move(kind: ReactionKind, keys: Iterable[str], context: BatchContext) -> Non
     )
     ledger_keys = [row[0] for row in changed]
     if status in _NOT_MADE:
-        ledger.release(dict.fromkeys(ledger_keys, kind.value))
+        failed = kind is ReactionKind.FAILED  # it never left, whoever acknowledged it before
+        ledger.release(dict.fromkeys(ledger_keys, kind.value), made=failed)
     else:
         ledger.commit(dict.fromkeys(ledger_keys, ""))

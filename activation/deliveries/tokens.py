@@ -53,7 +53,12 @@ class Addresses:
         self._base = base
         derived = HKDF(SHA256(), 64, salt=None, info=b"filrouge/links").derive(token_key)
         self._cipher = AESSIV(derived)
+        self._ids = HKDF(SHA256(), 32, salt=None, info=b"filrouge/messages").derive(token_key)
         self._mac = HKDF(SHA256(), 32, salt=None, info=b"filrouge/destinations").derive(token_key)
+
+    def message(self, key: str) -> str:
+        """Return what names a delivery for everybody: its key alone ("1:send:1") comes up in every installation."""
+        return hmac.digest(self._ids, key.encode(), hashlib.sha256).hex()[:40]
 
     def open_pixel(self, sent: Sent) -> str:
         return f"{self._base}/o/{self.seal(sent, Purpose.OPEN)}.gif"

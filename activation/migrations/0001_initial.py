@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             name='ChannelWeight',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=40, unique=True, verbose_name='channel')),
+                ('channel', models.CharField(max_length=60, unique=True, verbose_name='channel')),
                 ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
             ],
             options={
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             name='MessageClass',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=40, unique=True, verbose_name='name')),
+                ('name', models.SlugField(max_length=60, unique=True, verbose_name='name')),
                 ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
                 ('obeys_caps', models.BooleanField(default=True, verbose_name='obeys caps and quiet hours')),
                 ('counts_toward_caps', models.BooleanField(default=True, verbose_name='counts toward caps')),
@@ -167,8 +167,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(db_index=True, max_length=200, verbose_name='key')),
-                ('channel', models.CharField(max_length=40, verbose_name='channel')),
-                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=60, verbose_name='message class')),
                 ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
                 ('decided_at', identity.fields.InstantField(verbose_name='decided')),
                 ('at', identity.fields.InstantField(verbose_name='asked for')),
@@ -248,8 +248,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=200, unique=True, verbose_name='key')),
-                ('channel', models.CharField(max_length=40, verbose_name='channel')),
-                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=60, verbose_name='message class')),
                 ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
                 ('asked_at', identity.fields.InstantField(db_index=True, verbose_name='first asked')),
                 ('ask', models.TextField(verbose_name='ask')),
@@ -268,8 +268,8 @@ class Migration(migrations.Migration):
                 ('sequence', models.BigIntegerField(verbose_name='sequence')),
                 ('origin', models.CharField(max_length=10, verbose_name='origin')),
                 ('status', models.CharField(max_length=10, verbose_name='status')),
-                ('channel', models.CharField(max_length=40, verbose_name='channel')),
-                ('message_class', models.CharField(max_length=40, verbose_name='message class')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
+                ('message_class', models.CharField(max_length=60, verbose_name='message class')),
                 ('journey', models.BigIntegerField(null=True, verbose_name='journey')),
                 ('version', models.BigIntegerField(null=True, verbose_name='version')),
                 ('node', models.CharField(blank=True, max_length=100, verbose_name='step')),
@@ -351,9 +351,10 @@ class Migration(migrations.Migration):
             name='ListEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('identifier', models.BigIntegerField(verbose_name='identifier')),
+                ('value', models.CharField(max_length=600, verbose_name='value')),
                 ('state', models.CharField(max_length=10, verbose_name='state')),
                 ('number', models.BigIntegerField()),
-                ('identifier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
                 ('list', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='activation.partnerlist')),
             ],
             options={
@@ -365,7 +366,7 @@ class Migration(migrations.Migration):
             name='PersonCap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=40, verbose_name='channel')),
+                ('channel', models.CharField(max_length=60, verbose_name='channel')),
                 ('limit', models.PositiveIntegerField(verbose_name='contacts')),
                 ('window', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='window in milliseconds')),
                 ('until', identity.fields.InstantField(verbose_name='until')),

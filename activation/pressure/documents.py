@@ -23,7 +23,7 @@ from activation.pressure.types import (
 from identity.clock import SECOND
 from identity.errors import DomainError
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 _Names = Annotated[tuple[_Name, ...], msgspec.Meta(max_length=100)]
 _Row = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -72,7 +72,7 @@ class PolicyVersion(models.Model):
 class ChannelWeight(models.Model):
     """What one contact over a channel weighs, in hundredths of a point."""
 
-    channel = models.CharField(_("channel"), max_length=40, unique=True)
+    channel = models.CharField(_("channel"), max_length=60, unique=True)
     weight = models.PositiveIntegerField(_("weight in hundredths"), default=100)
 
     class Meta:
@@ -87,7 +87,7 @@ class ChannelWeight(models.Model):
 class MessageClass(models.Model):
     """A kind of message: what it weighs, and which rules it obeys."""
 
-    name = models.SlugField(_("name"), max_length=40, unique=True)
+    name = models.SlugField(_("name"), max_length=60, unique=True)
     weight = models.PositiveIntegerField(_("weight in hundredths"), default=100)
     obeys_caps = models.BooleanField(_("obeys caps and quiet hours"), default=True)
     counts_toward_caps = models.BooleanField(_("counts toward caps"), default=True)
@@ -143,8 +143,8 @@ class LedgerRow(models.Model):
     sequence = models.BigIntegerField(_("sequence"))
     origin = models.CharField(_("origin"), max_length=10)
     status = models.CharField(_("status"), max_length=10)
-    channel = models.CharField(_("channel"), max_length=40)
-    message_class = models.CharField(_("message class"), max_length=40)
+    channel = models.CharField(_("channel"), max_length=60)
+    message_class = models.CharField(_("message class"), max_length=60)
     journey = models.BigIntegerField(_("journey"), null=True)
     version = models.BigIntegerField(_("version"), null=True)
     node = models.CharField(_("step"), max_length=100, blank=True)
@@ -178,8 +178,8 @@ class Intent(models.Model):
 
     key = models.CharField(_("key"), max_length=200, unique=True)
     owner = models.ForeignKey(Identifier, models.CASCADE, verbose_name=_("owner identifier"))
-    channel = models.CharField(_("channel"), max_length=40)
-    message_class = models.CharField(_("message class"), max_length=40)
+    channel = models.CharField(_("channel"), max_length=60)
+    message_class = models.CharField(_("message class"), max_length=60)
     journey = models.BigIntegerField(_("journey"), null=True)
     asked_at = InstantField(_("first asked"), db_index=True)
     ask = models.TextField(_("ask"))
@@ -199,8 +199,8 @@ class Decision(models.Model):
     owner = models.ForeignKey(
         Identifier, models.CASCADE, db_index=False, verbose_name=_("owner identifier")
     )
-    channel = models.CharField(_("channel"), max_length=40)
-    message_class = models.CharField(_("message class"), max_length=40)
+    channel = models.CharField(_("channel"), max_length=60)
+    message_class = models.CharField(_("message class"), max_length=60)
     journey = models.BigIntegerField(_("journey"), null=True)
     decided_at = InstantField(_("decided"))
     at = InstantField(_("asked for"))
@@ -227,7 +227,7 @@ class PersonCap(models.Model):
     owner = models.ForeignKey(
         Identifier, models.CASCADE, db_index=False, verbose_name=_("owner identifier")
     )
-    channel = models.CharField(_("channel"), max_length=40)
+    channel = models.CharField(_("channel"), max_length=60)
     limit = models.PositiveIntegerField(_("contacts"))
     window = models.BigIntegerField(_("window in milliseconds"), validators=[MinValueValidator(1)])
     until = InstantField(_("until"))

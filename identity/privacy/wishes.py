@@ -66,8 +66,9 @@ def barred(touchpoint: Touchpoint) -> list[Barred]:
     elif _soft(touchpoint.properties):
         return []
     else:
-        whose = _addresses(touchpoint, channel) or [touchpoint.owner.key]
-        reason = Reason.BOUNCED
+        # A mailbox that is gone closes its address, not its owner's others; where there are no addresses it closes the person.
+        owner = [] if channel in ADDRESS else [touchpoint.owner.key]
+        whose, reason = _addresses(touchpoint, channel) or owner, Reason.BOUNCED
     return [_barred(touchpoint, identifier, channel, reason) for identifier in whose]
 
 

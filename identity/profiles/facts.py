@@ -137,8 +137,7 @@ class _Gathered:
                 if given is not None and not self._closed(owner, channel):
                     found = given, owner.key, owner
                     newest[channel] = max(newest.get(channel, found), found)
-        addresses = {"webhook": owners[0]} | {name: found[2] for name, found in newest.items()}
-        return {name: (one.id, Identifier.of(one.key)) for name, one in addresses.items()}
+        return {name: (one.id, Identifier.of(one.key)) for name, (_, _, one) in newest.items()}
 
     def _closed(self, owner: Owner, channel: str) -> bool:
         return any(closed in {channel, EVERY} for closed, _ in self._barred.get(owner.id, ()))

@@ -14,7 +14,7 @@ from journeys.types import SetCap
 class CappingConfig(Config, frozen=True):
     """At most `limit` contacts in `channel` within `window`, for as long as `lasts` (ISO 8601 durations)."""
 
-    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
     limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     lasts: timedelta
     window: timedelta = timedelta(days=1)

@@ -18,7 +18,7 @@ SENT, CAPPED = "sent", "capped"
 class Fallback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The message to send instead, over another channel."""
 
-    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
     template: int | None = None
 
 
@@ -30,7 +30,7 @@ class SendConfig(Config, frozen=True):
     `message_class` "" means that of the journey's settings. `urgent` goes past caps and quiet hours; publishing it takes a permission.
     """
 
-    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    channel: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
     template: int | None = None
     message_class: str = ""
     when_capped: Literal["", "skip", "defer", "exit", "fallback"] = ""

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from activation.channels.email import message_id
+from activation.deliveries.links import addresses
 from activation.deliveries.models import Delivery
 from activation.deliveries.types import DeliveryStatus
 from identity.graph.models import GraphTouchpoint
@@ -65,4 +66,5 @@ def show(source: str, message_ids_file: str) -> None:
 
 def _message_ids(*statuses: DeliveryStatus) -> list[str]:
     keys = Delivery.objects.filter(status__in=statuses).values_list("key", flat=True)
-    return [message_id(key, settings.SMTP_FROM).strip("<>") for key in keys]
+    name = addresses().message
+    return [message_id(name(key), settings.SMTP_FROM).strip("<>") for key in keys]

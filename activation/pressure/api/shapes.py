@@ -68,7 +68,7 @@ class QuietHoursForm(serializers.Serializer[Any]):
     start = serializers.TimeField()
     end = serializers.TimeField()
     channels = serializers.ListField(
-        child=serializers.CharField(max_length=40), default=list, max_length=100
+        child=serializers.CharField(max_length=60), default=list, max_length=100
     )
 
 
@@ -109,8 +109,8 @@ class DecisionShape(serializers.Serializer[Any]):
 
 class PressureQuestion(serializers.Serializer[Any]):
     profile = serializers.UUIDField()
-    channel = serializers.CharField(max_length=40)
-    message_class = serializers.CharField(max_length=40, default="marketing")
+    channel = serializers.CharField(max_length=60)
+    message_class = serializers.CharField(max_length=60, default="marketing")
     at = serializers.DateTimeField(required=False, help_text="Now, if it is not given.")
 
 
@@ -126,7 +126,7 @@ class PressureAnswer(serializers.Serializer[Any]):
 
 class CapForm(serializers.Serializer[Any]):
     profile = serializers.UUIDField()
-    channel = serializers.CharField(max_length=40)
+    channel = serializers.CharField(max_length=60)
     limit = serializers.IntegerField(min_value=0, max_value=1_000_000)
     window_seconds = serializers.IntegerField(
         min_value=60, max_value=documents.MAX_SECONDS, default=86_400

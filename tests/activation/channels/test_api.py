@@ -54,6 +54,8 @@ def test_a_webhook_shows_its_secret_and_changes_it_in_two_steps(call):
     ("body", "code"),
     [
         ({"name": "email", "kind": "pull"}, "channel_exists"),
+        ({"name": "crm", "kind": "pull", "addressed_by": "webhook"}, "bad_channel"),
+        ({"name": "crm", "kind": "pull", "addressed_by": "user_id"}, "bad_channel"),
         ({"name": "crm", "kind": "webhook", "url": "ftp://x"}, "bad_address"),
         ({"name": "crm", "kind": "webhook"}, "bad_address"),
         ({"name": "crm", "kind": "webhook", "url": "https://u:p@crm.example/"}, "bad_address"),

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from activation.channels.models import ChannelConfig
+from activation.deliveries.links import addresses
 from activation.deliveries.models import Delivery, Template
 from activation.deliveries.queue import dispatch
+from activation.deliveries.tokens import Addresses
 from activation.pressure.models import LedgerRow
 from dmp_site import apikeys
 from identity import clock
@@ -14,7 +16,7 @@ from identity.clock import SECOND
 from identity.privacy.models import AuditEntry, VaultAccess
 from identity.touchpoints import door, inbox
 from tests.activation.deliveries.making import alice, bar, delivery, request, template
-from tests.activation.people import NOON, context
+from tests.activation.people import NOON, context, person
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +111,7 @@ def test_a_channel_fetches_acknowledges_and_reports_with_a_key_of_its_own(call, 
         {"receipts": [receipt, {**receipt, "key": "9:x:1"}]},
         **own,
     )
-    assert answer.json() == {"unknown": ["9:x:1"]}
+    assert answer.json() == {"unknown": ["9:x:1"], "errors": []}
     [event] = posted
     assert event["messageId"] == "receipt:1:send:1:r1"
     assert event["context"]["filrouge"] == {
@@ -186,6 +188,57 @@ def test_a_receipt_cannot_speak_for_somebody_else(call, letters, posted):
         {"receipts": [{"key": "1:send:1", "event": "Order Completed"}]},
     )
     assert answer.status_code in {400, 422}
+
+
+def test_without_an_id_a_machines_open_does_not_swallow_a_persons(call, letters, posted):
+    opened = {"key": "1:send:1", "event": "Email Opened"}
+    machine = {**opened, "properties": {"open_kind": "machine_suspected"}}
+    human = {**opened, "properties": {"open_kind": "human"}}
+    again = {**human, "at": "2026-08-31T13:00:00Z"}
+    for _ in range(2):
+        call("POST", "channels/letter/receipts", {"receipts": [machine, human, again]})
+    assert len({event["messageId"] for event in posted}) == 3
+
+
+def test_a_refused_receipt_is_named_and_the_others_are_taken(call, letters, monkeypatch):
+    refused = door.Refused(1, "too_large", "the event is larger than 32768 bytes")
+    monkeypatch.setattr(door, "post", lambda _: [refused])
+    receipt = {"key": "1:send:1", "event": "Message Delivered"}
+    answer = call(
+        "POST",
+        "channels/letter/receipts",
+        {"receipts": [{**receipt, "key": "9:x:1"}, receipt, receipt]},
+    )
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "unknown": ["9:x:1"],
+        "errors": [{"index": 2, "code": "too_large", "message": refused.message}],
+    }
+
+
+def test_a_bounce_belongs_to_the_address_too(call, letters, posted):
+    receipt = {"key": "1:send:1", "event": "Email Bounced"}
+    call("POST", "channels/letter/receipts", {"receipts": [receipt]})
+    assert posted[0]["context"]["filrouge"]["identifiers"] == [
+        "user_id:alice",
+        "email:hash-of-alice",
+    ]
+
+
+def test_a_push_token_is_given_out_although_no_vault_holds_it(call):
+    ChannelConfig.objects.create(name="app", addressed_by="push", created_at=1)
+    _, (owner, _) = person("bob", "push_token:tok:en-1")
+    dispatch([request(owner, template("app", subject="", text="Hi"))], context())
+    [given] = call("POST", "channels/app/fetch", {}).json()["results"]
+    assert given["address"] == "tok:en-1"
+    assert not VaultAccess.objects.exists()
+
+
+def test_what_is_given_out_has_an_id_of_its_own_everywhere(call, letters):
+    [given] = call("POST", "channels/letter/fetch", {}).json()["results"]
+    here, elsewhere = (Addresses(key * 32, "").message("1:send:1") for key in (b"a", b"b"))
+    assert here != elsewhere
+    assert given["id"] == addresses().message("1:send:1") != given["key"]
 
 
 # --- Deliveries ---

@@ -6,7 +6,7 @@ from activation.audiences.models import Audience, Membership
 from activation.deliveries import lists
 from activation.deliveries.models import PartnerList
 from activation.pressure import caps
-from activation.pressure.models import Decision
+from activation.pressure.models import Decision, QuietHours
 from activation.pressure.types import PersonCap
 from identity.clock import DAY, HOUR
 from identity.privacy import registers
@@ -130,3 +130,21 @@ def test_slices_reach_everybody(monkeypatch, people):
     for number in range(5):
         identifier(f"maid:p{number}", person(f"p{number}")[0])
     assert len(pull(listed())[0]) == 8
+
+
+def test_quiet_hours_turn_nobody_over(people):
+    row = listed()
+    _, cursor = pull(row)
+    QuietHours.objects.create(name="noon", start="11:00", end="14:00")
+    assert pull(row, cursor) == ({}, cursor)
+    cap(people["alice"])
+    assert pull(row, cursor)[0] == {"a1": "capped", "a2": "capped"}
+
+
+@pytest.mark.parametrize("of_audience", [True, False])
+def test_a_partner_hears_of_an_identifier_that_was_deleted(people, fans, of_audience):
+    join(fans, *people.values())
+    row = listed(fans if of_audience else None)
+    _, cursor = pull(row)
+    Identifier.objects.filter(key="maid:a2").delete()
+    assert pull(row, cursor)[0] == {"a2": "out"}

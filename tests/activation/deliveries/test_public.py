@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from activation.deliveries.links import addresses
@@ -12,6 +13,7 @@ from activation.deliveries.tokens import Purpose, Sent
 from identity.clock import MINUTE
 from identity.touchpoints.public import Call, InboxAway, Reply, Route
 from tests.activation.people import NOON
+from tests.installation import installation
 
 SENT = Sent("1:send:1", "user_id:alice", "email:abc", "email", "marketing", NOON)
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -60,6 +62,43 @@ async def _answer(route: Route, call: Call) -> Reply:
     return await route.handle(call)
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("destination", "location"),
+    [
+        ("https://shop.example/tea?b=1&c=%C3%A9#top", "https://shop.example/tea?b=1&c=%C3%A9#top"),
+        ("https://shop.example/thé/茶?q=ж", "https://shop.example/th%C3%A9/%E8%8C%B6?q=%D0%B6"),
+        ("https://bücher.example:8443/ü", "https://xn--bcher-kva.example:8443/%C3%BC"),
+        (
+            "https://shop.example/\r\nSet-Cookie: a=b",
+            "https://shop.example/%0D%0ASet-Cookie:%20a=b",
+        ),
+    ],
+)
+def test_a_link_beyond_latin_1_leads_on(collector, destination, location):
+    link = collector.shell(LINK.format(destination=destination)).strip()
+    answer = httpx.get(link, headers=BROWSER, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, location)
+    assert "Set-Cookie" not in answer.headers
+
+
+LINK = """
+from activation.deliveries.links import addresses
+from activation.deliveries.tokens import Sent
+print(addresses().link(Sent("1:send:1", "user_id:alice", "", "email", "marketing", 1), {destination!r}))
+"""
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory):
+    """Serve what the product serves, in a process of its own."""
+    with installation(tmp_path_factory.mktemp("collector")) as home:
+        home.manage("setup")
+        home.start("worker", "--role", "collector")
+        home.wait_for(lambda: home.answers(home.collector), "the collector")
+        yield home
+
+
 def own(delivery: str = "1:send:1", *identifiers: str) -> dict:
     return {
         "filrouge": {"identifiers": list(identifiers or ["user_id:alice"]), "delivery": delivery}
@@ -68,7 +107,7 @@ def own(delivery: str = "1:send:1", *identifiers: str) -> dict:
 
 def test_a_click_is_recorded_and_leads_on(inbox):
     reply = ask(inbox, addresses().link(SENT, SHOP))
-    assert (reply.status, reply.headers["Location"]) == (302, SHOP)
+    assert (reply.status, reply.headers["Location"]) == (302, SHOP.replace("é", "%C3%A9"))
     [event] = inbox.events
     assert (event["event"], event["properties"]["url"], event["context"]) == (
         "Email Link Clicked",

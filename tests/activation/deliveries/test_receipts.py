@@ -147,3 +147,9 @@ def test_the_number_of_statements_does_not_depend_on_the_batch(sent):
         return len(queries)
 
     assert run(2) == run(50)
+
+
+def test_a_definite_failure_gives_an_acknowledged_contact_back(sent):
+    assert stands() == ("sent", "committed")
+    apply([arrival("Message Failed")], context())
+    assert stands() == ("failed", "released")

@@ -8,6 +8,7 @@ import pytest
 from activation.channels.email import message_id
 from activation.channels.models import ChannelConfig
 from activation.deliveries import claims
+from activation.deliveries.links import addresses
 from activation.deliveries.models import Delivery, DeliveryStep
 from activation.deliveries.postponing import postpone
 from activation.deliveries.queue import dispatch
@@ -45,7 +46,7 @@ def test_a_due_delivery_reaches_the_mail_server_once(sender, mailbox):
     assert sender.run_once(10) == 0
     [mail] = mailbox.mails
     row.refresh_from_db()
-    expected = message_id(row.key, "news@shop.example")
+    expected = message_id(addresses().message(row.key), "news@shop.example")
     assert mail["Message-ID"] == expected == row.provider_id
     assert mail["To"] == "alice@example.org"
     assert mail["Subject"] == "Hello Alice"

@@ -79,10 +79,21 @@ def test_the_address_is_the_newest_and_a_bounced_one_is_passed_over() -> None:
     fold_all(touchpoint(3, "Email Bounced", of=["user_id:alice", MAIL], at=20, **bounce))
     assert of(alice).addresses["email"] == (rows[OTHER], Identifier.of(OTHER))
     assert of(alice).suppressed == frozenset()
-    assert of(alice).addresses["webhook"] == (
-        rows["user_id:alice"],
-        Identifier.of("user_id:alice"),
-    )
+    assert "webhook" not in of(alice).addresses
+
+
+def test_a_bounce_without_its_address_closes_nothing() -> None:
+    alice = profile("user_id:alice", MAIL)
+    fold_all(seen_with(1, MAIL))
+    fold_all(touchpoint(2, "Email Bounced", of=["user_id:alice"], at=20, channel="email"))
+    assert of(alice).suppressed == frozenset()
+    assert "email" in of(alice).addresses
+
+
+def test_where_there_are_no_addresses_a_bounce_closes_the_channel() -> None:
+    alice = profile("user_id:alice", MAIL)
+    fold_all(touchpoint(1, "Email Bounced", of=["user_id:alice"], at=20, channel="letter"))
+    assert of(alice).suppressed == {"letter"}
 
 
 def test_a_soft_bounce_changes_nothing() -> None:
