@@ -5,15 +5,13 @@ advances too. A stage is a function that takes what an earlier one returned; non
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from typing import Any
 
-from django.db import transaction
-
-from activation.audiences import building, members, refresh
+from activation.audiences import building, members, refresh, selectors
 from activation.deliveries import postponing, queue, receipts
 from activation.deliveries.handover import POSTPONE
-from activation.pressure import caps, ledger
+from activation.pressure import book, caps, ledger
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
@@ -21,11 +19,11 @@ from identity.privacy import services as privacy
 from identity.profiles import facts, fold, rebuild, resolve
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
-from identity.touchpoints.types import BatchContext, InboxRow, Mode
-from journeys.enrolments import react
+from identity.touchpoints.types import BatchContext, InboxRow
+from journeys.enrolments import plans, react
 from journeys.enrolments.react import Steps
 
-DUE = 150  # wake-ups and clock changes in one transaction
+Fence = Callable[[], AbstractContextManager[None]]  # opens a transaction of the lane
 
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     members.ADD: members.execute_add,
@@ -38,19 +36,14 @@ EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
 
 
 def process(
-    rows: Sequence[InboxRow],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    settle: Callable[[], None],
+    rows: Sequence[InboxRow], context: BatchContext, *, graph: GraphStore, fence: Fence
 ) -> None:
-    """Take inbox rows of one mode through all stages; `settle` advances the inbox in the same transaction."""
+    """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too."""
     touchpoints = decode.decode(rows)
     contested = resolve.contested(touchpoints)
     reach("1 record")
     recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
-    with transaction.atomic():
-        lane.compare_epoch(context.epoch)
+    with fence():
         reach("2 resolve")
         resolved = resolve.resolve(touchpoints, recorded, context)
         reach("3 fold")
@@ -63,14 +56,7 @@ def process(
         reach("5 react")
         _send(react.react(resolved.arrivals, changes, people, context), context)
         refusals.fold(rows, context, touchpoints)
-        lane.remember(
-            epoch=context.epoch,
-            now=context.now,
-            mode=context.mode,
-            numbers=tuple(row.number for row in rows),
-            versions={},
-        )
-        settle()
+        remember("touchpoints", context, rows)
 
 
 def regroup(
@@ -84,39 +70,66 @@ def regroup(
     _send(react.react((), changes, people, context), context)
 
 
-def repair(payload: Mapping[str, Any], context: BatchContext, *, graph: GraphStore) -> None:
+def repair(
+    payload: Mapping[str, Any], context: BatchContext, *, graph: GraphStore, fence: Fence
+) -> None:
     """Bring the identifiers of a REGROUP command where the evidence says they belong."""
     neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
-    with transaction.atomic():
-        lane.compare_epoch(context.epoch)
+    with fence():
         regroup(neighbourhoods, context, newborn=True)
+        remember(resolve.REGROUP, context)
 
 
-def tick(context: BatchContext) -> bool:
-    """Run what the clock made due up to the horizon; return whether there was anything.
-
-    The clock is live, also while history is being read.
-    """
-    context = replace(context, mode=Mode.LIVE)
-    built = building.populate(context, DUE)
-    with transaction.atomic():
-        lane.compare_epoch(context.epoch)
-        changes = refresh.due(context, DUE)
-        people = facts.of({change.profile for change in changes})
-        _send(react.react((), changes, people, context), context)
-        steps = react.wake(context, DUE)
-        _send(steps, context)
-    return built or bool(changes) or bool(steps.moved)
-
-
-def execute(kind: str, payload: Mapping[str, Any], context: BatchContext) -> None:
+def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fence: Fence) -> None:
     """Do what a person or the API asked the lane for. Raises DomainError when it cannot be done."""
     executor = EXECUTORS.get(kind)
     if executor is None:
         raise NotFound("unknown_command", f"the lane knows no command {kind!r}")
-    with transaction.atomic():
-        lane.compare_epoch(context.epoch)
+    with fence():
         executor(payload, context)
+        remember(kind, context)
+
+
+# --- What the clock makes due up to the horizon: each returns whether there was anything ---
+
+
+def build(context: BatchContext, limit: int) -> bool:
+    """Take the audiences that are being built, or cleared away, a slice further."""
+    return building.populate(context, limit)
+
+
+def turn(context: BatchContext, limit: int) -> bool:
+    """Look again at people whom the clock alone takes into or out of an audience. In the caller's transaction."""
+    changes = refresh.due(context, limit)
+    people = facts.of({change.profile for change in changes})
+    steps = react.react((), changes, people, context)
+    _send(steps, context)
+    return bool(changes) or bool(steps.moved)
+
+
+def leave(context: BatchContext, limit: int) -> bool:
+    """Let people out of journeys that were stopped. In the caller's transaction."""
+    return bool(react.leave(context, limit).moved)
+
+
+def wake(context: BatchContext, limit: int) -> bool:
+    """Wake up who waited for this time. In the caller's transaction."""
+    steps = react.wake(context, limit)
+    _send(steps, context)
+    return bool(steps.moved)
+
+
+# --- What all have in common ---
+
+
+def remember(kind: str, context: BatchContext, rows: Sequence[InboxRow] = ()) -> None:
+    """Store that this transaction happened: when it took it to be, its rows, and the versions it used. Three statements."""
+    versions = {
+        "policies": book.versions(),
+        "audiences": selectors.versions(),
+        "journeys": plans.versions(),
+    }
+    lane.remember(kind, context, versions, [row.number for row in rows])
 
 
 def _send(steps: Steps, context: BatchContext) -> None:

@@ -14,6 +14,7 @@ from dmp_site.processes.lane import LaneLoop
 from dmp_site.processes.lock import FileLock
 from identity import graph
 from identity.clock import Instant
+from identity.models import Identifier
 from identity.privacy.keys import keys_at
 from identity.touchpoints import lane, payload, sources
 from identity.touchpoints.inbox.port import NewRow
@@ -33,10 +34,10 @@ class Road:
     _ids: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        back_end = SqliteInbox(self.directory / "inbox.sqlite3")
-        back_end.make()
-        self.writer = back_end.writer(lambda: self.now)
-        self.reader = back_end.reader()
+        self.back_end = SqliteInbox(self.directory / "inbox.sqlite3")
+        self.back_end.make()
+        self.writer = self.back_end.writer(lambda: self.now)
+        self.reader = self.back_end.reader()
         self.store = graph.store()
         self._sealer = payload.Sealer(keys_at(settings.KEYS_FILE).inbox)
         self.source = self.make_source("site", "site")
@@ -79,6 +80,10 @@ class Road:
             if not self.loop.step():
                 return
         raise AssertionError("the lane never came to rest")
+
+    def owner(self, key: str) -> int:
+        """Return the row id of an identifier."""
+        return Identifier.objects.get(key=key).pk
 
     def pass_time(self, milliseconds: int) -> None:
         self.now += milliseconds

@@ -166,7 +166,7 @@ def _put_in_force(plan: _Plan, context: BatchContext, _limit: int) -> bool:
     with transaction.atomic():
         lane.compare_epoch(context.epoch)
         execute(
-            "UPDATE activation_build SET version_id = ready.version, cursor = 0"
+            "UPDATE activation_build SET version_id = ready.version, cursor = 0, failed = ''"
             f" FROM {rows} WHERE audience_id = ready.audience",
             rows.of(ready),
         )

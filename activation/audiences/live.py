@@ -1,5 +1,6 @@
 """What the lane evaluates at this moment: audiences in force, and the predicates that they share."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -11,7 +12,9 @@ from activation.audiences import reading
 from activation.audiences.compiling import Compiled, compile_filters, compile_rule
 from activation.audiences.rules import Did
 from identity.clock import Instant
-from identity.sql import fetch
+from identity.sql import Rows, execute, fetch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def load() -> Live:
         " FROM activation_build AS build"
         " JOIN activation_audience AS audience ON audience.id = build.audience_id"
         " JOIN activation_audienceversion AS version ON version.id = build.version_id"
-        " WHERE audience.state = 'live' ORDER BY audience.id"
+        " WHERE audience.state = 'live' AND build.failed = '' ORDER BY audience.id"
     )
     ruled = tuple(
         LiveAudience(row, compiled(rule), cursor)
@@ -84,6 +87,17 @@ def load() -> Live:
         ruled=ruled,
         manual=tuple(row[0] for row in rows if row[1] == "manual"),
         predicates=predicates(),
+    )
+
+
+def fail(reasons: Mapping[int, str]) -> None:
+    """Ask these audiences' rules no more: they raised. Who is a member stays one; the others go on."""
+    for audience, reason in reasons.items():
+        log.error("The rule of audience %d cannot be evaluated: %s", audience, reason)
+    rows = Rows("broken", audience="bigint", reason="text")
+    execute(
+        f"UPDATE activation_build SET failed = broken.reason FROM {rows} WHERE audience_id = broken.audience",
+        rows.of((audience, reason[:300]) for audience, reason in reasons.items()),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from activation.audiences import live as lives
 from activation.audiences.compiling import Matches, next_change
 from activation.audiences.live import Live, LiveAudience
 from activation.audiences.types import MembershipChange
@@ -50,18 +51,27 @@ def settle(
     standing = _read([*looks, *gone])
     seen = live if only is None else live.only(only)
     changes: list[MembershipChange] = []
+    broken: dict[int, str] = {}
     for profile, look in looks.items():
-        changes += _compare(profile, look, standing.inside.get(profile, set()), seen, why)
+        inside = standing.inside.get(profile, set())
+        by_hand = [one for one in seen.manual if (one in look.by_hand) is not (one in inside)]
+        turned = [(one.id, one) for one in _turned(look, inside, seen, broken)]
+        changes += [
+            _change(audience, profile, why(profile, known), entered=audience not in inside)
+            for audience, known in (*turned, *((one, None) for one in by_hand))
+        ]
     changes += [
         _change(audience, profile, why(profile, None), entered=False)
         for profile in gone
         for audience in sorted(standing.inside.get(profile, ()))
     ]
     store(changes)
-    wanted = {one: next_look(look, live) for one, look in looks.items()}
+    wanted = {one: next_look(look, live, broken) for one, look in looks.items()}
     if only is not None:
         wanted = {one: _sooner(due, standing.rechecks.get(one)) for one, due in wanted.items()}
     _write_rechecks(wanted, standing, gone)
+    if broken:
+        lives.fail(broken)
     return changes
 
 
@@ -69,21 +79,32 @@ def _sooner(one: Instant | None, other: Instant | None) -> Instant | None:
     return min((due for due in (one, other) if due is not None), default=None)
 
 
-def _compare(
-    profile: int, look: Look, inside: set[int], live: Live, why: WhyOf
-) -> list[MembershipChange]:
+def _turned(
+    look: Look, inside: set[int], live: Live, broken: dict[int, str]
+) -> list[LiveAudience]:
+    """Return the audiences whose rules say otherwise than what is stored. Rules that raise are noted, and say nothing."""
     facts, moment, matches = look.facts, look.moment, look.matches
     traits = facts.traits
-    changed = [
-        (audience.id, audience)
-        for audience in live.ruled
-        if audience.rule.holds(traits, facts, matches, moment) is not (audience.id in inside)
-    ]
-    by_hand = [(one, None) for one in live.manual if (one in look.by_hand) is not (one in inside)]
-    return [
-        _change(audience, profile, why(profile, known), entered=audience not in inside)
-        for audience, known in (*changed, *by_hand)
-    ]
+    try:
+        return [
+            audience
+            for audience in live.ruled
+            if audience.rule.holds(traits, facts, matches, moment) is not (audience.id in inside)
+        ]
+    except Exception:  # noqa: BLE001 - one by one, to find out which it is
+        return [
+            audience
+            for audience in live.ruled
+            if _holds(audience, look, broken) not in {None, audience.id in inside}
+        ]
+
+
+def _holds(audience: LiveAudience, look: Look, broken: dict[int, str]) -> bool | None:
+    try:
+        return audience.rule.holds(look.facts.traits, look.facts, look.matches, look.moment)
+    except Exception as error:  # noqa: BLE001 - the reason is stored with the audience
+        broken[audience.id] = f"{type(error).__name__}: {error}"
+        return None
 
 
 def _change(
@@ -93,15 +114,22 @@ def _change(
     return MembershipChange(audience, profile, entered, at, cause)
 
 
-def next_look(look: Look, live: Live) -> Instant | None:
+def next_look(look: Look, live: Live, broken: dict[int, str]) -> Instant | None:
     """Return when the clock alone will first change an audience of this profile."""
     if not look.matches and not live.relative:
         return None
     edges = [
-        next_change(audience.rule, look.facts, look.matches, look.moment)
-        for audience in live.temporal
+        _edge(audience, look, broken) for audience in live.temporal if audience.id not in broken
     ]
     return min((edge for edge in edges if edge is not None), default=None)
+
+
+def _edge(audience: LiveAudience, look: Look, broken: dict[int, str]) -> Instant | None:
+    try:
+        return next_change(audience.rule, look.facts, look.matches, look.moment)
+    except Exception as error:  # noqa: BLE001 - the reason is stored with the audience
+        broken[audience.id] = f"{type(error).__name__}: {error}"
+        return None
 
 
 def inside(profiles: Collection[int]) -> dict[int, set[int]]:

@@ -77,7 +77,8 @@ class Build(models.Model):
     """How far the lane has come with an audience.
 
     `version` decides who is a member now; NULL before the first one is ready. Profiles up to row id `cursor` have been looked at
-    under it, NULL means all. `size` is the exact number of members.
+    under it, NULL means all. `size` is the exact number of members. `failed`: why its rule is no longer asked, until a version
+    is published that can be evaluated.
     """
 
     audience = models.OneToOneField(
@@ -96,6 +97,7 @@ class Build(models.Model):
     )
     cursor = models.BigIntegerField(null=True)
     size = models.BigIntegerField(_("members"), default=0)
+    failed = models.CharField(_("failed"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("audience build")

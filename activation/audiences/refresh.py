@@ -57,6 +57,17 @@ def due(context: BatchContext, limit: int) -> list[MembershipChange]:
     return membership.settle(looks, live, why, gone=moments.keys() - people.keys())
 
 
+def put_off(context: BatchContext, until: Instant) -> int | None:
+    """Look at the profile whose time came first only later: it cannot be looked at now. Return it, None when none is due."""
+    rows = fetch(
+        "SELECT profile_id FROM activation_recheck WHERE due_at <= %s ORDER BY due_at, profile_id LIMIT 1",
+        [context.horizon],
+    )
+    for (profile,) in rows:
+        membership.set_rechecks({profile: until})
+    return rows[0][0] if rows else None
+
+
 def moment_of(context: BatchContext) -> Instant:
     """Return the instant as of which a batch sees its people; a single row tried again has no horizon of its own."""
     return context.horizon or context.now

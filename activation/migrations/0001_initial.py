@@ -460,6 +460,7 @@ class Migration(migrations.Migration):
                 ('audience', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='build', serialize=False, to='activation.audience', verbose_name='audience')),
                 ('cursor', models.BigIntegerField(null=True)),
                 ('size', models.BigIntegerField(default=0, verbose_name='members')),
+                ('failed', models.CharField(blank=True, max_length=300, verbose_name='failed')),
                 ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='activation.audienceversion', verbose_name='version in force')),
             ],
             options={

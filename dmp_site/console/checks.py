@@ -17,16 +17,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
 from django.utils.translation import gettext as _
 
+from activation.audiences.models import Build
 from activation.channels import registry
 from activation.deliveries.models import Delivery
 from activation.deliveries.types import DeliveryStatus
 from dmp_site import jobs, setup
 from dmp_site.console import clocks
-from identity.clock import MINUTE, SECOND, Instant, from_datetime
+from identity.clock import DAY, MINUTE, SECOND, Instant, from_datetime
 from identity.privacy.keys import KeysMissing, require_keys
 from identity.touchpoints import inbox, installation, lane
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
-from identity.touchpoints.models import Lane, SetAside
+from identity.touchpoints.models import Lane, LaneCommand, SetAside
+from journeys.enrolments.models import Enrolment, State
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,13 @@ def the_lane(now: Instant) -> Finding:
     if age > LANE_SILENT:
         what = _("The lane (%(holder)s) has said nothing for %(seconds)d s.") % said
         return fault("lane", what, _restart("lane"))
+    trouble, since = lane.trouble()
+    if since is not None:
+        what = _("A store is away, for %(seconds)d s: %(trouble)s") % {
+            "seconds": (now - since) // SECOND,
+            "trouble": trouble,
+        }
+        return fault("lane", what, _("start that store; the lane waits for it and goes on"))
     return ok("lane", _("Epoch %(epoch)d, %(holder)s, heard %(seconds)d s ago.") % said)
 
 
@@ -215,6 +224,23 @@ def set_aside(_now: Instant) -> Finding:
     return ok("set aside", _("No touchpoint is set aside."))
 
 
+def broken(now: Instant) -> Finding:
+    """Look whether the lane put something out of its way because it raised: a rule, a run, a command."""
+    found = {
+        _("%(count)d audiences"): Build.objects.exclude(failed="").count(),
+        _("%(count)d people in journeys"): Enrolment.objects.filter(state=State.FAILED).count(),
+        _("%(count)d commands"): LaneCommand.objects.filter(
+            broke=True, done_at__gt=now - DAY
+        ).count(),
+    }
+    said = [text % {"count": count} for text, count in found.items() if count]
+    if not said:
+        return ok("broken", _("Nothing was put out of the lane's way."))
+    what = _("Put out of the lane's way, since they failed: %(what)s.") % {"what": ", ".join(said)}
+    mend = f"{settings.CONSOLE_URL}/admin/identity/lanecommand/?broke__exact=1"
+    return Finding("broken", Level.NOTICE, what, mend)
+
+
 Check = Callable[[Instant], Finding]
 
 CHECKS: Mapping[str, Check] = {
@@ -228,6 +254,7 @@ CHECKS: Mapping[str, Check] = {
     "disk": disk,
     "clock": clock,
     "set aside": set_aside,
+    "broken": broken,
 }
 WITHOUT_DATABASE = ("collector", "disk")
 

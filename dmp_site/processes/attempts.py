@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from identity.touchpoints.types import Mode
+
 
 class Attempt(NamedTuple):
-    """A batch that was begun: the numbers of its first and last row, and how many rows it had."""
+    """A batch that was begun: its mode, the numbers of its first and last row, and how many rows it had."""
 
+    mode: Mode
     first: int
     last: int
     rows: int

@@ -6,14 +6,18 @@ store that is away is waited for. See docs/concepts.md.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections
 
 from dmp_site import pipeline
 from dmp_site.processes.attempts import Attempt, Attempts
+from dmp_site.processes.care import Care
+from dmp_site.processes.clockwork import Clockwork
 from dmp_site.processes.lock import LaneLock
 from identity.clock import SECOND, Instant, now
 from identity.errors import DomainError
@@ -21,13 +25,15 @@ from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
 from identity.profiles import resolve
 from identity.touchpoints import aside, commands, decode, lane
 from identity.touchpoints.inbox.port import Claim, InboxAway, InboxReader
+from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 IDLE = 0.02  # seconds between looks at an empty inbox
+COMMANDS = 100  # executed between two claims
 OUTAGES = (StoreAway, InboxAway, OperationalError, InterfaceError, OSError)
+FORESEEN = (LaneSuperseded, *OUTAGES)  # errors that are no row's and no command's fault
 _LONGEST_WAIT = 10.0
 
 
@@ -40,172 +46,237 @@ class LaneLoop:
     lock: LaneLock
     attempts: Attempts
     epoch: int
-    limit: int = BATCH
     clock: Callable[[], Instant] = now
-    _cautious_until: int = 0
+    _care: Mapping[Mode, Care] = field(default_factory=lambda: {mode: Care() for mode in Mode})
+    _clockwork: Clockwork = field(default_factory=lambda: Clockwork(FORESEEN))
+    _owed: int = 0  # the row whose try was written and did not count
     _beaten_at: Instant = 0
-    _waits: float = field(default=0.0)
+    _waits: float = 0.0
+    _said: str | None = None
+
+    def __post_init__(self) -> None:
+        """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
+        left = self.attempts.left()
+        if left is not None:
+            log.warning("The lane before died in a batch of %d; going on with care", left.rows)
+            self._care[left.mode].died(left.last, left.rows)
+        for mode, number in aside.suspects().items():
+            self._care[mode].suspect(number)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop. Raises LaneSuperseded when another lane has taken over."""
-        self._recover()
         while not stop.is_set() and self.lock.held():
             try:
                 pause = 0.0 if self.step() else IDLE
                 self._waits = 0.0
+                self._say("")
             except OUTAGES as error:
                 pause = self._outage(error)
             stop.wait(pause)
 
     def step(self) -> bool:
-        """Do one round: heartbeat, commands, one claim, what the clock made due. Return whether anything was done."""
+        """Do one round: heartbeat, one claim, commands, what the clock made due. Return whether anything was done.
+
+        Commands and clock come behind the claim, and see the world as of its horizon: every row received before is processed.
+        """
         self._beat()
-        worked = self._execute_commands()
-        claim = self.inbox.claim(self.limit, self.clock())
+        self._pay_back()
+        limits = {mode: care.limit for mode, care in self._care.items()}
+        claim = self.inbox.claim(limits, self.clock())
         if claim.rows:
             self._take(claim)
-            self._relax(claim)
-        due = pipeline.tick(self._context(claim.mode, claim.horizon))
-        return worked or bool(claim.rows) or due
+            self._care[claim.mode].passed(claim.rows[-1].number)
+        context = self._context(replace(claim, mode=Mode.LIVE))
+        executed = self._execute_commands(context)
+        due = self._clockwork.run(context)
+        return bool(claim.rows) or executed or due
 
     # --- A claim, whole or in halves ---
 
     def _take(self, claim: Claim) -> None:
-        if len(claim.rows) == 1 and claim.rows[0].number <= self._cautious_until:
-            self._take_alone(claim)
+        care = self._care[claim.mode]
+        if len(claim.rows) == 1 and care.suspects(claim.rows[0].number):
+            self._take_alone(claim, lambda: self.inbox.settle(claim))
             return
         try:
-            self._attempt(claim)
-        except (LaneSuperseded, *OUTAGES):
+            self._attempt(claim, lambda: self.inbox.settle(claim))
+        except FORESEEN:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is: find the row that does it
             log.warning("A batch of %d failed (%s); looking for the row", len(claim.rows), error)
-            self._cautious_until = claim.rows[-1].number
-            for half in _halves(claim.rows):
-                self._take(replace(claim, rows=half))
+            care.suspect(claim.rows[-1].number)
+            for part in _halves(claim):
+                self._take(part)
 
-    def _take_alone(self, claim: Claim) -> None:
+    def _take_alone(self, claim: Claim, settle: Callable[[], None]) -> None:
         """Try a suspect row by itself, with its tries written first; set it aside when they are used up."""
         row = claim.rows[0]
         error = "the process died each time"
-        while aside.trying(row, self.clock()):
+
+        def settled() -> None:
+            aside.done(row.number)
+            settle()
+
+        while aside.trying(row, self.clock(), epoch=self.epoch):
             try:
-                self._attempt(claim)
-            except (LaneSuperseded, *OUTAGES):
+                self._attempt(claim, settled)
+            except FORESEEN:
+                self._owed = row.number
+                self._pay_back()
                 raise
             except Exception as failure:  # noqa: BLE001 - the reason is stored with the row
                 error = f"{type(failure).__name__}: {failure}"
             else:
-                aside.done(row.number)
                 return
-        self._set_aside(claim, error)
+        self._set_aside(claim, error, settle)
 
-    def _attempt(self, claim: Claim) -> None:
-        self.attempts.begin(Attempt(claim.rows[0].number, claim.rows[-1].number, len(claim.rows)))
+    def _pay_back(self) -> None:
+        """Give back the try of a row that met an outage, as soon as the database takes it."""
+        if self._owed:
+            aside.give_back(self._owed, epoch=self.epoch)
+            self._owed = 0
+
+    def _attempt(self, claim: Claim, settle: Callable[[], None]) -> None:
+        rows = claim.rows
+        self.attempts.begin(Attempt(claim.mode, rows[0].number, rows[-1].number, len(rows)))
         pipeline.process(
-            claim.rows,
-            self._context(claim.mode, claim.horizon),
+            rows,
+            self._context(claim),
             graph=self.graph,
-            settle=lambda: self.inbox.settle(claim),
+            fence=lambda: self._timed(claim, settle),
         )
         self.attempts.end()
 
-    def _set_aside(self, claim: Claim, error: str) -> None:
-        row = claim.rows[0]
-        touchpoint = decode.identity_of(row)
-        log.error("Touchpoint %d is set aside: %s", row.number, error)
-        changed = (
-            self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True) if touchpoint else ()
-        )
-        with transaction.atomic():
-            lane.compare_epoch(self.epoch)
-            pipeline.regroup(changed, self._context(claim.mode, claim.horizon), newborn=False)
-            aside.set_aside(row.number, touchpoint, error, self.clock())
-            self.inbox.settle(claim)
+    @contextmanager
+    def _timed(self, claim: Claim, settle: Callable[[], None]) -> Iterator[None]:
+        """Open the transaction of a batch, and see how long it keeps other writers out."""
+        care, rows = self._care[claim.mode], claim.rows
+        with lane.fenced(self.epoch):
+            began = time.perf_counter()
+            yield
+            if len(rows) > 1 and care.suspects(rows[0].number):
+                aside.passed(claim.mode, rows[0].number, rows[-1].number)
+            settle()
+        care.took(time.perf_counter() - began, len(rows))
+
+    @contextmanager
+    def _settling(self, settle: Callable[[], None]) -> Iterator[None]:
+        with lane.fenced(self.epoch):
+            yield
+            settle()
+
+    def _set_aside(self, claim: Claim, error: str, settle: Callable[[], None]) -> None:
+        """Set the row aside and group its people without its evidence; if that fails too, the row is set aside all the same."""
+        log.error("Touchpoint %d is set aside: %s", claim.rows[0].number, error)
+        try:
+            self._put_aside(claim, error, settle, regroup=True)
+        except FORESEEN:
+            raise
+        except Exception as failure:
+            log.exception("Its people cannot be grouped without it")
+            more = f"{error}; rebuild_graph is needed ({type(failure).__name__}: {failure})"
+            self._put_aside(claim, more, settle, regroup=False)
         self.attempts.end()
+
+    def _put_aside(
+        self, claim: Claim, error: str, settle: Callable[[], None], *, regroup: bool
+    ) -> None:
+        row, context = claim.rows[0], self._context(claim)
+        touchpoint = decode.identity_of(row)
+        changed = (
+            self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
+            if touchpoint and regroup
+            else ()
+        )
+        with self._settling(settle):
+            if changed:
+                pipeline.regroup(changed, context, newborn=False)
+            pipeline.remember("aside", context, claim.rows)
+            aside.set_aside(row.number, touchpoint, error, self.clock())
 
     # --- Commands ---
 
-    def _execute_commands(self) -> bool:
-        waiting = commands.waiting(100)
+    def _execute_commands(self, context: BatchContext) -> bool:
+        waiting = commands.waiting(COMMANDS)
         for command in waiting:
-            error = ""
             try:
-                self._execute(command.kind, command.payload)
+                self._execute(command, context)
             except DomainError as refusal:
-                error = refusal.message
-            with transaction.atomic():
-                lane.compare_epoch(self.epoch)
-                commands.finish(command.pk, self.clock(), error)
+                self._refuse(command, refusal.message)
+            except FORESEEN:
+                raise
+            except Exception as failure:
+                log.exception("Command %d (%s) broke", command.pk, command.kind)
+                self._refuse(command, f"{type(failure).__name__}: {failure}", broke=True)
         return bool(waiting)
 
-    def _execute(self, kind: str, payload: dict[str, object]) -> None:
-        if kind == aside.RETRY:
-            self._retry(int(str(payload["number"])))
-            return
-        context = self._context(Mode.LIVE, self.clock())
-        if kind == resolve.REGROUP:
-            pipeline.repair(payload, context, graph=self.graph)
-            return
-        pipeline.execute(kind, payload, context)
+    def _refuse(self, command: LaneCommand, reason: str, *, broke: bool = False) -> None:
+        with lane.fenced(self.epoch):
+            commands.finish(command.pk, self.clock(), reason, broke=broke)
 
-    def _retry(self, number: int) -> None:
+    def _execute(self, command: LaneCommand, context: BatchContext) -> None:
+        """Do it, and mark it as done in the same transaction."""
+
+        def finish() -> None:
+            commands.finish(command.pk, self.clock())
+
+        def fence() -> AbstractContextManager[None]:
+            return self._settling(finish)
+
+        kind, payload = command.kind, command.payload
+        if kind == aside.RETRY:
+            self._retry(int(payload["number"]), context.horizon, finish)
+        elif kind == resolve.REGROUP:
+            pipeline.repair(payload, context, graph=self.graph, fence=fence)
+        else:
+            pipeline.execute(kind, payload, context, fence=fence)
+
+    def _retry(self, number: int, horizon: Instant, finish: Callable[[], None]) -> None:
+        """Take a row that was set aside once more, under its own number: alone, with its tries counted."""
         row = aside.row(number)
         touchpoint = decode.identity_of(row)
         if touchpoint:
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=False)
-        claim = Claim(rows=[row], mode=row.mode, horizon=0)
-        try:
-            pipeline.process(
-                claim.rows,
-                self._context(row.mode, 0),
-                graph=self.graph,
-                settle=lambda: aside.done(number),
-            )
-        except (LaneSuperseded, *OUTAGES):
-            raise
-        except Exception as failure:  # noqa: BLE001 - the reason is stored with the row
-            if touchpoint:
-                self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
-            aside.set_aside(
-                number, touchpoint, f"{type(failure).__name__}: {failure}", self.clock()
-            )
+        self._take_alone(Claim(rows=[row], mode=row.mode, horizon=horizon), finish)
 
     # --- Life ---
 
-    def _context(self, mode: Mode, horizon: Instant) -> BatchContext:
-        return BatchContext(now=self.clock(), horizon=horizon, mode=mode, epoch=self.epoch)
+    def _context(self, claim: Claim) -> BatchContext:
+        return BatchContext(
+            now=self.clock(), horizon=claim.horizon, mode=claim.mode, epoch=self.epoch
+        )
 
     def _beat(self) -> None:
         moment = self.clock()
         if moment - self._beaten_at >= SECOND:
-            with transaction.atomic():
-                lane.beat(self.epoch, moment)
+            lane.beat(self.epoch, moment)
             self._beaten_at = moment
 
-    def _recover(self) -> None:
-        """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
-        left = self.attempts.left()
-        if left is None:
-            return
-        log.warning("The previous lane died in a batch of %d; going on with care", left.rows)
-        self._cautious_until = left.last
-        self.limit = max(1, left.rows // 2)
-
-    def _relax(self, claim: Claim) -> None:
-        if claim.rows[-1].number >= self._cautious_until:
-            self.limit = BATCH
-
-    def _outage(self, error: BaseException) -> float:
+    def _outage(self, error: Exception) -> float:
         self._waits = min(_LONGEST_WAIT, max(0.5, self._waits * 2))
         log.warning("A store is away (%s); waiting %.1f s", error, self._waits)
         connections["default"].close()
+        with suppress(*OUTAGES):  # it may be the very store that would keep it
+            self._say(f"{type(error).__name__}: {error}")
         return self._waits
 
+    def _say(self, trouble: str) -> None:
+        if trouble != self._said:
+            lane.say(trouble, self.clock(), epoch=self.epoch)
+            self._said = trouble
 
-def _halves(rows: Sequence[InboxRow]) -> list[Sequence[InboxRow]]:
-    middle = len(rows) // 2
-    return [half for half in (rows[:middle], rows[middle:]) if half]
+
+def _halves(claim: Claim) -> list[Claim]:
+    """Cut a claim in two. The first half's horizon ends with its rows: what follows is not processed yet."""
+    middle = len(claim.rows) // 2
+    if not middle:
+        return [claim]
+    first: list[InboxRow] = list(claim.rows[:middle])
+    horizon = claim.horizon if claim.mode is Mode.HISTORY else first[-1].received_at
+    return [
+        replace(claim, rows=first, horizon=min(horizon, claim.horizon)),
+        replace(claim, rows=claim.rows[middle:]),
+    ]
 
 
 def stand_by(lock: LaneLock, stop: threading.Event) -> bool:

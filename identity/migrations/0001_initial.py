@@ -30,8 +30,10 @@ class Migration(migrations.Migration):
             name='Batch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=60, verbose_name='kind')),
                 ('epoch', models.BigIntegerField()),
                 ('now', identity.fields.InstantField()),
+                ('horizon', identity.fields.InstantField()),
                 ('mode', models.CharField(max_length=8)),
                 ('first_number', models.BigIntegerField(null=True)),
                 ('last_number', models.BigIntegerField(null=True)),
@@ -108,6 +110,8 @@ class Migration(migrations.Migration):
                 ('heartbeat_at', identity.fields.InstantField(null=True)),
                 ('live_position', models.BigIntegerField(default=0)),
                 ('history_position', models.BigIntegerField(default=0)),
+                ('trouble', models.CharField(blank=True, max_length=500)),
+                ('trouble_since', identity.fields.InstantField(null=True)),
             ],
             options={
                 'verbose_name': 'lane',
@@ -304,6 +308,7 @@ class Migration(migrations.Migration):
                 ('created_at', identity.fields.InstantField(verbose_name='created')),
                 ('done_at', identity.fields.InstantField(blank=True, null=True, verbose_name='done')),
                 ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
+                ('broke', models.BooleanField(default=False, verbose_name='broke')),
             ],
             options={
                 'verbose_name': 'lane command',

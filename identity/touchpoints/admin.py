@@ -208,8 +208,10 @@ class SetAsideAdmin(ReadOnlyModelAdmin):
 class BatchAdmin(ReadOnlyModelAdmin):
     """What the lane did, one transaction a row."""
 
-    list_display = ["id", "now", "mode", "touchpoints", "first_number", "last_number", "epoch"]
-    list_filter = ["mode"]
+    list_display = [
+        "id", "kind", "now", "mode", "touchpoints", "first_number", "last_number", "epoch",
+    ]  # fmt: skip
+    list_filter = ["kind", "mode"]
     ordering = ["-pk"]
 
 
@@ -217,8 +219,8 @@ class BatchAdmin(ReadOnlyModelAdmin):
 class LaneCommandAdmin(ReadOnlyModelAdmin):
     """What people asked of the lane, and whether it could be done."""
 
-    list_display = ["id", "kind", "actor", "created_at", "done_at", "error"]
-    list_filter = ["kind"]
+    list_display = ["id", "kind", "actor", "created_at", "done_at", "error", "broke"]
+    list_filter = ["broke", "kind"]
     ordering = ["-pk"]
     fields = ["kind", "asked", "actor", "created_at", "done_at", "error"]
 

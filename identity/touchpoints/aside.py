@@ -1,12 +1,14 @@
 """Rows that fail alone: their tries, and setting them aside until somebody says "try again"."""
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
 from identity.privacy import audit
-from identity.touchpoints import commands
+from identity.sql import execute
+from identity.touchpoints import commands, lane
 from identity.touchpoints.models import SetAside
 from identity.touchpoints.types import InboxRow, Mode
 
@@ -14,9 +16,9 @@ RETRY = "set_aside.retry"
 TRIES = 3
 
 
-def trying(row: InboxRow, now: Instant) -> bool:
+def trying(row: InboxRow, now: Instant, *, epoch: int) -> bool:
     """Write that one more attempt on this row alone begins; False, and nothing written, when its tries are used up."""
-    with transaction.atomic():
+    with lane.fenced(epoch):
         entry, _made = SetAside.objects.get_or_create(
             number=row.number,
             defaults={
@@ -35,15 +37,38 @@ def trying(row: InboxRow, now: Instant) -> bool:
     return True
 
 
+def give_back(number: int, *, epoch: int) -> None:
+    """Take back the try that was written last: the attempt failed for a reason that is not the row's."""
+    with lane.fenced(epoch):
+        execute(
+            "UPDATE identity_setaside SET tries = tries - 1 WHERE number = %s AND tries > 0",
+            [number],
+        )
+
+
+def suspects() -> dict[Mode, int]:
+    """Return the highest number whose tries are being counted, by mode."""
+    found = SetAside.objects.filter(state="trying").values_list("mode").annotate(Max("number"))
+    return {Mode(mode): number for mode, number in found}
+
+
+def passed(mode: Mode, first: int, last: int) -> None:
+    """Forget the tries of rows that go through with others. Called in the transaction that settles them."""
+    SetAside.objects.filter(mode=mode, number__range=(first, last), state="trying").delete()
+
+
 def set_aside(number: int, touchpoint: str, error: str, now: Instant) -> None:
     """Keep the row, with the reason, out of the road. Called in the transaction that settles it."""
     SetAside.objects.filter(number=number).update(
-        state="aside", touchpoint=touchpoint, error=error[:500], changed_at=now
+        state="aside",
+        touchpoint=touchpoint,
+        error=error.replace("\0", "")[:500],
+        changed_at=now,
     )
 
 
 def done(number: int) -> None:
-    """Forget the tries of a row that went through."""
+    """Forget the tries of a row that goes through. Called in the transaction that settles it."""
     SetAside.objects.filter(number=number).delete()
 
 

@@ -34,6 +34,21 @@ def oldest(kinds: Collection[str]) -> Instant | None:
     return found[0][0] if found else None
 
 
-def finish(command: int, now: Instant, error: str = "") -> None:
-    """Mark a command as executed, or as refused with the reason."""
-    LaneCommand.objects.filter(pk=command).update(done_at=now, error=error[:500])
+def finish(command: int, now: Instant, error: str = "", *, broke: bool = False) -> None:
+    """Mark a command as executed, or as refused with the reason; `broke`: it failed in a way that nobody foresaw."""
+    LaneCommand.objects.filter(pk=command).update(
+        done_at=now, error=error.replace("\0", "")[:500], broke=broke
+    )
+
+
+def note_failure(kind: str, payload: Mapping[str, Any], error: str, now: Instant) -> None:
+    """Store work of the lane's own that failed, beside what people asked for: executed, with the error."""
+    LaneCommand.objects.create(
+        kind=kind,
+        payload=dict(payload),
+        actor="lane",
+        created_at=now,
+        done_at=now,
+        error=error.replace("\0", "")[:500],
+        broke=True,
+    )

@@ -90,9 +90,10 @@ def refusals(rows: Sequence[InboxRow]) -> Iterator[Refused]:
 def identity_of(row: InboxRow) -> str:
     """Return the id of the touchpoint in this row, "" when there is none or it cannot be read."""
     origin = _origins({row.source}).get(row.source)
+    keys = keys_at(settings.KEYS_FILE)
     try:
-        return _read(row, origin, keys_at(settings.KEYS_FILE)).id if origin else ""
-    except Poison:
+        return _read(row, origin, keys).id if origin else ""
+    except Exception:  # noqa: BLE001 - whatever is wrong with it: a row without an id was never recorded
         return ""
 
 

@@ -4,7 +4,8 @@ Fencing: a new lane raises the epoch in the Django database and in the graph sto
 transaction of a lane first compares it. A lane that was stopped and woke up after a take-over can therefore write nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,6 +14,7 @@ from identity.clock import Instant
 from identity.graph.port import LaneSuperseded
 from identity.sql import execute, fetch
 from identity.touchpoints.models import Batch, Lane
+from identity.touchpoints.types import BatchContext
 
 ROW = 1
 
@@ -37,6 +39,14 @@ def compare_epoch(epoch: int) -> None:
         raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
 
 
+@contextmanager
+def fenced(epoch: int) -> Iterator[None]:
+    """Open a transaction of the lane: nothing of it is kept unless `epoch` is the present one. Raises LaneSuperseded."""
+    with transaction.atomic():
+        compare_epoch(epoch)
+        yield
+
+
 def beat(epoch: int, now: Instant) -> None:
     """Say that the lane lives. Raises LaneSuperseded."""
     changed = execute(
@@ -47,14 +57,30 @@ def beat(epoch: int, now: Instant) -> None:
         raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
 
 
+def say(trouble: str, now: Instant, *, epoch: int) -> None:
+    """Store what holds the lane up, and since when; "" when nothing does any more. Raises LaneSuperseded."""
+    with fenced(epoch):
+        execute(
+            "UPDATE identity_lane SET trouble = %s,"
+            " trouble_since = CASE WHEN %s = '' THEN NULL ELSE COALESCE(trouble_since, %s) END"
+            " WHERE id = %s",
+            [trouble[:500], trouble, now, ROW],
+        )
+
+
 def remember(
-    *, epoch: int, now: Instant, mode: str, numbers: tuple[int, ...], versions: Mapping[str, Any]
+    kind: str,
+    context: BatchContext,
+    versions: Mapping[str, Any],
+    numbers: Collection[int] = (),
 ) -> None:
-    """Store what this transaction processes, with the time and the versions that it uses."""
+    """Store what this transaction does, with the time, the horizon and the versions that it uses."""
     Batch.objects.create(
-        epoch=epoch,
-        now=now,
-        mode=mode,
+        kind=kind,
+        epoch=context.epoch,
+        now=context.now,
+        horizon=context.horizon,
+        mode=context.mode,
         first_number=min(numbers, default=None),
         last_number=max(numbers, default=None),
         touchpoints=len(numbers),
@@ -66,3 +92,9 @@ def heartbeat() -> tuple[int, Instant | None]:
     """Return the present epoch and the last heartbeat."""
     rows = fetch("SELECT epoch, heartbeat_at FROM identity_lane WHERE id = %s", [ROW])
     return (rows[0][0], rows[0][1]) if rows else (0, None)
+
+
+def trouble() -> tuple[str, Instant | None]:
+    """Return what holds the lane up, and since when; ("", None) when nothing does."""
+    rows = fetch("SELECT trouble, trouble_since FROM identity_lane WHERE id = %s", [ROW])
+    return (rows[0][0], rows[0][1]) if rows else ("", None)

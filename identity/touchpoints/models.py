@@ -117,6 +117,8 @@ class Lane(models.Model):
     heartbeat_at = InstantField(null=True)
     live_position = models.BigIntegerField(default=0)
     history_position = models.BigIntegerField(default=0)
+    trouble = models.CharField(max_length=500, blank=True)  # what holds it up: a store is away
+    trouble_since = InstantField(null=True)
 
     class Meta:
         verbose_name = _("lane")
@@ -126,10 +128,16 @@ class Lane(models.Model):
 
 
 class Batch(models.Model):
-    """What one lane transaction processed, with the time and the versions it used: replay uses them again."""
+    """What one lane transaction did, with the time and the versions it used: replay uses them again.
 
+    `kind`: touchpoints, clock, aside, or the kind of a command. `horizon`: up to where the clock was taken to have run.
+    `versions`: of policies, audiences and journeys, by their row ids.
+    """
+
+    kind = models.CharField(_("kind"), max_length=60)
     epoch = models.BigIntegerField()
     now = InstantField()
+    horizon = InstantField()
     mode = models.CharField(max_length=8)
     first_number = models.BigIntegerField(null=True)
     last_number = models.BigIntegerField(null=True)
@@ -153,6 +161,7 @@ class LaneCommand(models.Model):
     created_at = InstantField(_("created"))
     done_at = InstantField(_("done"), null=True, blank=True)
     error = models.CharField(_("error"), max_length=500, blank=True)
+    broke = models.BooleanField(_("broke"), default=False)  # no refusal: a fault of the product
 
     class Meta:
         verbose_name = _("lane command")

@@ -14,6 +14,7 @@ class State(models.TextChoices):
 
     ACTIVE = "active", _("active")
     SUSPENDED = "suspended", _("suspended")
+    FAILED = "failed", _("failed")  # going on raised; the reason says what
     DONE = "done", _("done")
 
 

@@ -68,6 +68,16 @@ def current() -> Plan:
     )
 
 
+def versions() -> dict[str, list[int]]:
+    """Return the version numbers that people may stand in, by journey, for the record of a batch. The last one lets in."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for journey, number in fetch(
+        "SELECT journey_id, number FROM journeys_journeyversion WHERE in_use ORDER BY journey_id, number"
+    ):
+        found[str(journey)].append(number)
+    return dict(found)
+
+
 @lru_cache(maxsize=8)
 def _plan(rows: tuple[tuple[int, str, int, str, bool], ...]) -> Plan:
     states: dict[int, str] = {}

@@ -15,12 +15,14 @@ from identity.sql import Rows, fetch
 from identity.touchpoints.types import BatchContext, Mode
 from journeys.enrolments import entering, leaving, merging, plans, sightings
 from journeys.enrolments import runs as store
+from journeys.enrolments.models import State
+from journeys.enrolments.runs import Line
 from journeys.enrolments.stepping import Steps, step
 from journeys.types import Answer
 
 _PRESENT = frozenset({Cause.CLOCK, Cause.HAND})
 
-__all__ = ["Steps", "react", "resume", "wake"]
+__all__ = ["Steps", "fail_next", "leave", "react", "resume", "wake"]
 
 
 def react(
@@ -50,18 +52,33 @@ def react(
     return step(going, people, plan, context, touched=touched, lines=[*lines, *held])
 
 
+def leave(context: BatchContext, limit: int) -> Steps:
+    """Move or let out up to `limit` people, as a person decided for all of them."""
+    plan = plans.current()
+    return Steps(moved=leaving.leave(plan, context, limit) if plan.versions else 0)
+
+
 def wake(context: BatchContext, limit: int) -> Steps:
-    """Move on up to `limit` people whose time has come by the horizon, and those who are to be moved or let out."""
+    """Move on up to `limit` people whose time has come by the horizon."""
     plan = plans.current()
     if not plan.versions:
         return Steps()
-    if moved := leaving.leave(plan, context, limit):
-        return Steps(moved=moved)
     due = store.by_id(_due(plan, context, limit))
     if not due:
         return Steps()
     people = facts.of({run.profile for run in due})
     return step(due, people, plan, context)
+
+
+def fail_next(context: BatchContext, reason: str) -> int | None:
+    """Take the person whose time came first out of the clock's way: going on raised. Return the run, None when none is due."""
+    runs = store.by_id(_due(plans.current(), context, 1))
+    for run in runs:
+        run.state, run.reason = State.FAILED.value, reason
+        node = run.place.node
+        store.write([Line(run.id, node, run.place.visits.get(node, 0), "", reason)], context.now)
+    store.save(runs, context.now)
+    return runs[0].id if runs else None
 
 
 def _due(plan: plans.Plan, context: BatchContext, limit: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Moves people on: gathers what the engine reads of them, asks it, and carries out what it commands."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from journeys.enrolments.runs import Line, Run
 from journeys.hours import zone_of
 from journeys.matching import Seen
 from journeys.types import Answer, Command, Converted, Exit, Send, Situation, Stepped
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,13 @@ def step(
     ready = [run for run in runs if run.profile in people and _may_move(run, plan)]
     views = _views(ready, people, plan, answers or {})
     for run, situation in views:
-        place, commands = engine.advance(
-            plan.versions[run.version], run.place, situation, context.now
-        )
+        try:
+            place, commands = engine.advance(
+                plan.versions[run.version], run.place, situation, context.horizon
+            )
+        except Exception as error:  # noqa: BLE001 - one run that cannot go on holds up nobody else
+            _fail(run, error, work)
+            continue
         if commands or place != run.place or place.wake_at != run.wake_at:
             run.place, run.wake_at = place, place.wake_at
             work.changed[run.id] = run
@@ -72,6 +79,18 @@ def step(
     store.write(work.lines, context.now)
     carry_out(work.effects, context)
     return Steps(work.requests, len(work.changed))
+
+
+def _fail(run: Run, error: Exception, work: _Work) -> None:
+    log.error("Enrolment %d cannot go on: %s", run.id, error, exc_info=error)
+    run.state, run.reason, run.wake_at = (
+        State.FAILED.value,
+        f"{type(error).__name__}: {error}",
+        None,
+    )
+    work.changed[run.id] = run
+    node = run.place.node
+    work.lines.append(Line(run.id, node, run.place.visits.get(node, 0), "", run.reason))
 
 
 def _may_move(run: Run, plan: Plan) -> bool:

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('place', models.TextField(verbose_name='place')),
                 ('entered_at', identity.fields.InstantField(verbose_name='entered')),
                 ('trigger', models.BigIntegerField(default=0, verbose_name='trigger')),
-                ('state', models.CharField(choices=[('active', 'active'), ('suspended', 'suspended'), ('done', 'done')], max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('active', 'active'), ('suspended', 'suspended'), ('failed', 'failed'), ('done', 'done')], max_length=10, verbose_name='state')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('rival', models.BigIntegerField(null=True, verbose_name='rival')),
                 ('converted_at', identity.fields.InstantField(null=True, verbose_name='goal reached')),

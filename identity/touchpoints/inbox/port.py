@@ -1,7 +1,7 @@
 """The port of the inbox: rows that were acknowledged and wait for the lane."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class ForeignInbox(Exception):
     """The inbox is missing or damaged, belongs to another installation, or was replaced by an older or emptied copy."""
 
 
-class InboxAway(Exception):
+class InboxAway(OSError):
     """The inbox cannot store or be read just now (a full disk, a lost connection); nothing of an append was kept."""
 
 
@@ -86,8 +86,11 @@ class InboxReader(ABC):
         """Return the uuid that the inbox was given when it was made."""
 
     @abstractmethod
-    def claim(self, limit: int, now: Instant) -> Claim:
-        """Take up to `limit` rows: live ones, else of history. May be empty; the horizon is given all the same."""
+    def claim(self, limits: Mapping[Mode, int], now: Instant) -> Claim:
+        """Take rows, up to the limit of their mode: live ones, else of history. May be empty; the horizon is given all the same.
+
+        While a writer hangs inside its commit the horizon stays where it was. Raises InboxAway when it was never known.
+        """
 
     @abstractmethod
     def settle(self, claim: Claim) -> None:

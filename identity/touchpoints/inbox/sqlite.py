@@ -9,8 +9,9 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from identity.clock import Instant
@@ -29,6 +30,8 @@ from identity.touchpoints.inbox.port import (
 from identity.touchpoints.types import InboxRow, Mode
 
 SLICE = 2_000  # rows deleted in one commit, few enough not to delay an append
+_LOOK = 0.002  # seconds between looks at a lock that somebody holds
+_PATIENCE = 500  # looks until a commit is taken to hang
 _LANE = 1  # the one row of identity_lane, which keeps the positions
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -192,35 +195,69 @@ class SqliteReader(InboxReader):
         self._path = path
         self._opened: sqlite3.Connection | None = None
         self._stamp_lock = -1
+        self._passed_at: Instant = 0
+        self._patience = _PATIENCE
 
-    @property
-    def _database(self) -> sqlite3.Connection:
-        if self._opened is None:
-            if not self._path.exists():
-                raise ForeignInbox(_missing(self._path))
-            self._stamp_lock = _lock_file(self._path, "stamp")
-            self._opened = _connect(self._path)
-            self._opened.execute("PRAGMA query_only=ON")
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """Yield the open file; after an error it is opened afresh next time."""
+        try:
+            with _readable(self._path):
+                yield self._opened or self._open()
+        except (InboxAway, ForeignInbox):
+            self._close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            raise ForeignInbox(_missing(self._path))
+        self._opened = _connect(self._path)
+        self._stamp_lock = _lock_file(self._path, "stamp")
+        self._opened.execute("PRAGMA query_only=ON")
         return self._opened
 
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        if self._stamp_lock >= 0:
+            os.close(self._stamp_lock)
+            self._stamp_lock = -1
+
     def uuid(self) -> uuid.UUID:
-        with _readable(self._path):
-            return _uuid(self._database)
+        with self._database() as database:
+            return _uuid(database)
 
-    def claim(self, limit: int, now: Instant) -> Claim:
-        with _readable(self._path):
-            return self._claim(self._database, limit, now)
+    def claim(self, limits: Mapping[Mode, int], now: Instant) -> Claim:
+        with self._database() as database:
+            passed_at = self._pass(now)
+            positions = _positions()
+            live = limits[Mode.LIVE]
+            rows = _rows(database, Mode.LIVE, positions[Mode.LIVE], live)
+            if rows:
+                full = len(rows) >= live
+                horizon = min(passed_at, rows[-1].received_at) if full else passed_at
+                return Claim(rows=rows, mode=Mode.LIVE, horizon=horizon)
+            rows = _rows(database, Mode.HISTORY, positions[Mode.HISTORY], limits[Mode.HISTORY])
+            mode = Mode.HISTORY if rows else Mode.LIVE
+            return Claim(rows=rows, mode=mode, horizon=passed_at)
 
-    def _claim(self, database: sqlite3.Connection, limit: int, now: Instant) -> Claim:
-        with _locked(self._stamp_lock, fcntl.LOCK_SH):
-            pass  # what was stamped before `now` is committed from here on
-        positions = _positions()
-        rows = _rows(database, Mode.LIVE, positions[Mode.LIVE], limit)
-        if rows:
-            horizon = now if len(rows) < limit else min(now, rows[-1].received_at)
-            return Claim(rows=rows, mode=Mode.LIVE, horizon=horizon)
-        rows = _rows(database, Mode.HISTORY, positions[Mode.HISTORY], limit)
-        return Claim(rows=rows, mode=Mode.HISTORY if rows else Mode.LIVE, horizon=now)
+    def _pass(self, now: Instant) -> Instant:
+        """Return the instant up to which whatever was stamped is committed: `now`, unless a commit hangs.
+
+        Who waited in vain once looks only briefly, until the commit has ended: the lane goes on with what it can see.
+        """
+        for _ in range(self._patience):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(self._stamp_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(self._stamp_lock, fcntl.LOCK_UN)
+                self._passed_at, self._patience = now, _PATIENCE
+                return now
+            time.sleep(_LOOK)
+        self._patience = 1
+        if not self._passed_at:
+            raise InboxAway("the collector hangs inside a commit: what it received is not known")
+        return self._passed_at
 
     def settle(self, claim: Claim) -> None:
         if claim.rows:
@@ -233,25 +270,26 @@ class SqliteReader(InboxReader):
 
     def backlog(self) -> Backlog:
         positions = _positions()
-        with _readable(self._path):
-            live, oldest = _waiting(self._database, Mode.LIVE, positions[Mode.LIVE])
-            history, _ = _waiting(self._database, Mode.HISTORY, positions[Mode.HISTORY])
+        with self._database() as database:
+            live, oldest = _waiting(database, Mode.LIVE, positions[Mode.LIVE])
+            history, _ = _waiting(database, Mode.HISTORY, positions[Mode.HISTORY])
         return Backlog(live=live, history=history, oldest=oldest)
 
     def oldest_wish(self) -> Instant | None:
         positions = _positions()
-        found = [_first_wish(self._database, mode, positions[mode]) for mode in Mode]
+        with self._database() as database:
+            found = [_first_wish(database, mode, positions[mode]) for mode in Mode]
         return min((at for at in found if at is not None), default=None)
 
     def latest(self) -> Instant | None:
-        with _readable(self._path):
-            return max(_last(self._database, mode, "received_at") for mode in Mode) or None
+        with self._database() as database:
+            return max(_last(database, mode, "received_at") for mode in Mode) or None
 
     def check(self) -> None:
         positions = _positions()
-        with _readable(self._path):
-            sequence = self._database.execute(_SEQUENCE).fetchone()[0]
-            kept = dict(self._database.execute("SELECT name, value FROM meta"))
+        with self._database() as database:
+            sequence = database.execute(_SEQUENCE).fetchone()[0]
+            kept = dict(database.execute("SELECT name, value FROM meta"))
         if sequence < max(positions.values()):
             raise ForeignInbox(
                 f"the inbox ends at number {sequence}, but number {max(positions.values())} was processed:"

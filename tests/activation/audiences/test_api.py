@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db.transaction import atomic
 
 from activation.audiences.models import Audience
 from dmp_site import pipeline
@@ -154,7 +155,7 @@ def _manual(call: Any) -> int:
 
 def _carry_out(world: World) -> None:
     for command in LaneCommand.objects.filter(done_at=None).order_by("pk"):
-        pipeline.execute(command.kind, command.payload, world.context)
+        pipeline.execute(command.kind, command.payload, world.context, fence=atomic)
         LaneCommand.objects.filter(pk=command.pk).update(done_at=world.now)
     world.wait(1)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db.transaction import atomic
 
 from activation.pressure.models import LedgerRow, PersonCap
 from activation.pressure.reserve import reserve
@@ -184,7 +185,9 @@ def test_a_cap_of_one_s_own_is_set_by_the_lane(call):
     assert call("POST", "pressure/caps", body).status_code == 202
     epoch = lane.take_over("test", NOON)
     command = LaneCommand.objects.get()
-    pipeline.execute(command.kind, command.payload, BatchContext(NOON, NOON, Mode.LIVE, epoch))
+    pipeline.execute(
+        command.kind, command.payload, BatchContext(NOON, NOON, Mode.LIVE, epoch), fence=atomic
+    )
     cap = PersonCap.objects.get()
     assert (cap.channel, cap.limit, cap.window) == ("display", 0, DAY)
     asked = {"profile": str(home.uid), "channel": "display"}

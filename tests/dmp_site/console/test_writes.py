@@ -21,7 +21,7 @@ from dmp_site import apikeys, jobs
 from dmp_site.models import ApiKey, Job
 from identity.privacy.models import AuditEntry
 from identity.profiles.models import Profile
-from identity.touchpoints import aside, sources
+from identity.touchpoints import aside, lane, sources
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 from journeys.publishing import services as journeys
@@ -55,7 +55,8 @@ def write_key() -> WriteKey:
 
 
 def set_aside() -> SetAside:
-    aside.trying(InboxRow(7, 1, Mode.LIVE, NOW, b"sealed"), NOW)
+    epoch = lane.take_over("tests", NOW)
+    aside.trying(InboxRow(7, 1, Mode.LIVE, NOW, b"sealed"), NOW, epoch=epoch)
     aside.set_aside(7, "t", "ValueError: no", NOW)
     return SetAside.objects.get()
 

@@ -19,7 +19,7 @@ OLD_RECORDS = """
 from dmp_site.jobs import start
 from identity.clock import now
 from identity.touchpoints.models import Batch
-Batch.objects.bulk_create([Batch(epoch=1, now=1, mode="live") for _ in range(20_000)])
+Batch.objects.bulk_create([Batch(epoch=1, now=1, horizon=1, mode="live") for _ in range(20_000)])
 start("prune", {}, "tests", now())
 """
 LEFT = "from identity.touchpoints.models import Batch; print(Batch.objects.count())"

@@ -96,7 +96,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(counting, monkeypatch):
 
     def step(payload, checkpoint, now):
         Job.objects.filter(pk=job.pk).update(token="another")
-        Batch.objects.create(epoch=1, now=1, mode="live")
+        Batch.objects.create(epoch=1, now=1, horizon=1, mode="live")
         return Step(1, done=True)
 
     monkeypatch.setattr(runner, "KINDS", {"count": Kind("Count", step)})
@@ -128,8 +128,10 @@ def test_cancelling(counting, monkeypatch):
 
 def test_old_records_are_pruned_in_steps(settings):
     old, young = now() - (settings.KEEP_RECORDS_DAYS + 1) * DAY, now() - DAY
-    Batch.objects.bulk_create(Batch(epoch=1, now=old, mode="live") for _ in range(kinds.STEP + 1))
-    Batch.objects.create(epoch=1, now=young, mode="live")
+    Batch.objects.bulk_create(
+        Batch(epoch=1, now=old, horizon=old, mode="live") for _ in range(kinds.STEP + 1)
+    )
+    Batch.objects.create(epoch=1, now=young, horizon=young, mode="live")
     Job.objects.create(kind="prune", state="done", created_at=old, changed_at=old)
     Job.objects.create(kind="kept", state="waiting", created_at=old, changed_at=old)
     job = runner.start("prune", {}, "schedule", now())

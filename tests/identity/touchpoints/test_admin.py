@@ -5,7 +5,7 @@ import re
 import pytest
 
 from identity.privacy.models import AuditEntry
-from identity.touchpoints import aside, sources
+from identity.touchpoints import aside, lane, sources
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.signing import SignIn
@@ -76,7 +76,8 @@ def test_a_viewer_may_look_only(sign_in: SignIn) -> None:
 
 
 def test_a_set_aside_touchpoint_is_tried_again(sign_in: SignIn) -> None:
-    aside.trying(InboxRow(7, 1, Mode.LIVE, NOW, b"sealed"), NOW)
+    epoch = lane.take_over("tests", NOW)
+    aside.trying(InboxRow(7, 1, Mode.LIVE, NOW, b"sealed"), NOW, epoch=epoch)
     aside.set_aside(7, "t", "ValueError: no", NOW)
     client = sign_in("operator")
     chosen = {"action": "try_again", "_selected_action": [SetAside.objects.get().pk]}

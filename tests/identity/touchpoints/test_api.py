@@ -9,7 +9,7 @@ from django.test import Client
 
 from dmp_site import apikeys
 from identity.privacy.models import AuditEntry
-from identity.touchpoints import aside, commands, sources
+from identity.touchpoints import aside, commands, lane, sources
 from identity.touchpoints.models import Refusal, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_404(call: Call) -> None:
 
 def test_a_set_aside_touchpoint_is_tried_again_and_the_command_tells(call: Call) -> None:
     row = InboxRow(7, 1, Mode.LIVE, NOW, b"sealed")
-    aside.trying(row, NOW)
+    aside.trying(row, NOW, epoch=lane.take_over("tests", NOW))
     aside.set_aside(7, "t", "it failed alone", NOW)
     [listed] = call("GET", "set-aside?state=aside")["results"]
     assert listed.items() >= {"number": 7, "source": 1, "error": "it failed alone"}.items()

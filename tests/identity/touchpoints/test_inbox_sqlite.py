@@ -10,6 +10,7 @@ import pytest
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken, NewRow
 from identity.touchpoints.inbox.sqlite import SqliteInbox, SqliteWriter
 from identity.touchpoints.types import Mode
+from tests.identity.touchpoints.test_inbox_contract import at_most
 
 NOW = 1_700_000_000_000
 HOLDER = """
@@ -47,7 +48,7 @@ def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, db: None, cas
         lambda: inbox.reader().check(),
         lambda: inbox.reader().backlog(),
         lambda: inbox.reader().latest(),
-        lambda: inbox.reader().claim(5, NOW),
+        lambda: inbox.reader().claim(at_most(5), NOW),
         lambda: inbox.writer(lambda: NOW),
         lambda: inbox.writer(lambda: NOW),  # not InboxTaken: the first let go of its locks
         inbox.make,
@@ -94,4 +95,7 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path, db: None) -> None
     writer._database.execute("PRAGMA max_page_count=1000000")
     assert writer.append([NewRow(1, Mode.LIVE, b"next")], NOW) == kept + 1
     writer.close()
-    assert [row.payload for row in inbox.reader().claim(5, NOW + 9).rows] == [b"kept", b"next"]
+    assert [row.payload for row in inbox.reader().claim(at_most(5), NOW + 9).rows] == [
+        b"kept",
+        b"next",
+    ]

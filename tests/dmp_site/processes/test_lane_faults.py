@@ -1,0 +1,230 @@
+"""What the lane survives: stores that are away, rows that are refused, rows that kill the process."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from dmp_site.console import checks
+from dmp_site.processes.lane import OUTAGES
+from identity.clock import MINUTE
+from identity.graph.port import StoreAway, StoreRefuses
+from identity.graph.types import Recorded
+from identity.models import Lane, SetAside
+from identity.touchpoints import aside
+from identity.touchpoints.inbox.port import InboxAway
+from identity.touchpoints.types import Mode, Touchpoint
+from tests.dmp_site.processes.conftest import FailAt
+from tests.dmp_site.processes.faults import Killed, deaths, people, viewed, work
+from tests.road import Road
+
+DEADLY = {"event": "Deadly", "userId": "eve"}
+
+
+class Store:
+    """The graph store's door: closed to batches that `when` picks, with an error of the port."""
+
+    def __init__(self, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._record = road.store.record
+        self.error: Exception | None = None
+        self.most = 1_000_000
+        monkeypatch.setattr(road.store, "record", self.record)
+
+    def record(self, touchpoints: Collection[Touchpoint], **options: Any) -> Recorded:
+        if self.error and len(touchpoints) <= self.most:
+            raise self.error
+        return self._record(touchpoints, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(road: Road, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return Store(road, monkeypatch)
+
+
+def outage(road: Road) -> None:
+    with pytest.raises(OUTAGES):
+        road.run()
+
+
+# --- A store that is away ---
+
+
+def test_a_store_that_is_away_holds_everything_and_loses_nothing(road: Road, store: Store) -> None:
+    store.error = StoreAway("the store does not answer")
+    number = road.receive(viewed("alice"), viewed("bob"))
+    for _ in range(3):
+        outage(road)
+    assert people() == set()
+    assert Lane.objects.get().live_position == 0
+    store.error = None
+    road.run()
+    assert people() == {"user_id:alice", "user_id:bob"}
+    assert Lane.objects.get().live_position == number + 1
+    assert not SetAside.objects.exists()
+
+
+def test_an_outage_is_no_try_of_the_row_that_stood_alone_in_it(
+    road: Road, store: Store, fail_at: FailAt
+) -> None:
+    fail_at("Deadly", ValueError("a row that cannot be folded"))
+    number = road.receive(DEADLY, viewed("alice"))
+    store.error, store.most = StoreAway("the store does not answer"), 1
+    for _ in range(5):
+        outage(road)
+    assert not SetAside.objects.filter(tries__gt=0).exists()
+    store.error = None
+    fail_at("Deadly", None)
+    road.run()
+    assert not SetAside.objects.exists()
+    assert people() == {"user_id:eve", "user_id:alice"}
+    assert Lane.objects.get().live_position == number + 1
+
+
+def test_a_try_that_cannot_be_given_back_at_once_is_given_back_later(
+    road: Road, store: Store, fail_at: FailAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at("Deadly", ValueError("a row that cannot be folded"))
+    road.receive(DEADLY, viewed("alice"))
+    store.error, store.most = StoreAway("the store does not answer"), 1
+    give_back = aside.give_back
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(aside, "give_back", away)
+    for _ in range(5):
+        outage(road)
+    monkeypatch.setattr(aside, "give_back", give_back)
+    outage(road)
+    assert not SetAside.objects.filter(tries__gt=0).exists()
+
+
+def test_the_lane_says_which_store_is_away_and_when_it_is_back(road: Road, store: Store) -> None:
+    store.error = StoreAway("the store does not answer")
+    road.receive(viewed("alice"))
+    work(road.loop, 2)
+    began = road.now
+    road.now += MINUTE
+    work(road.loop, 2)
+    found = checks.the_lane(road.now)
+    assert found.level == checks.Level.FAULT
+    assert "60 s: StoreAway: the store does not answer" in found.what
+    assert began < road.now
+    store.error = None
+    work(road.loop, 2)
+    assert checks.the_lane(road.now).level == checks.Level.OK
+    assert people() == {"user_id:alice"}
+
+
+def test_an_inbox_that_cannot_be_read_is_waited_for(road: Road) -> None:
+    road.receive(viewed("alice"))
+    road.writer.close()
+    path = road.directory / "inbox.sqlite3"
+    kept = {each: each.rename(f"{each}.kept") for each in road.directory.glob(f"{path.name}*")}
+    path.mkdir()  # SQLite cannot open that
+    with pytest.raises(InboxAway):
+        road.loop.step()
+    work(road.loop, 3)
+    assert "InboxAway" in Lane.objects.get().trouble
+    path.rmdir()
+    for each, moved in kept.items():
+        moved.rename(each)
+    road.writer = road.back_end.writer(lambda: road.now)
+    work(road.loop, 3)
+    assert Lane.objects.get().trouble == ""
+    assert people() == {"user_id:alice"}
+
+
+# --- A row that is refused ---
+
+
+def test_a_store_that_refuses_a_row_has_it_set_aside(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = road.store.record
+
+    def refusing(touchpoints: Collection[Touchpoint], **options: Any) -> Recorded:
+        if any(each.event == "Refused" for each in touchpoints):
+            raise StoreRefuses("index row size 3000 exceeds the maximum")
+        return record(touchpoints, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(road.store, "record", refusing)
+    refused = {"event": "Refused", "userId": "bob"}
+    road.receive(viewed("alice"), refused, viewed("carol"), viewed("dave"))
+    road.run()
+    entry = SetAside.objects.get()
+    assert (entry.state, entry.tries) == ("aside", aside.TRIES)
+    assert "index row size" in entry.error
+    assert people() == {"user_id:alice", "user_id:carol", "user_id:dave"}
+
+
+def test_a_row_whose_people_cannot_be_grouped_without_it_is_set_aside_all_the_same(
+    road: Road, fail_at: FailAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no grouping today")
+
+    fail_at("Deadly", ValueError("a row that cannot be folded"))
+    monkeypatch.setattr("dmp_site.pipeline.regroup", broken)
+    road.receive(viewed("alice"), DEADLY | {"anonymousId": "browser"}, viewed("bob"))
+    road.run()
+    entry = SetAside.objects.get()
+    assert entry.state == "aside"
+    assert "rebuild_graph" in entry.error
+    assert people() == {"user_id:alice", "user_id:bob"}
+
+
+# --- A row that kills the process ---
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_row_that_kills_the_lane_is_found_and_set_aside(
+    road: Road, fail_at: FailAt, mode: Mode
+) -> None:
+    fail_at("Deadly", Killed())
+    events = [viewed(f"person-{n}") for n in range(20)]
+    first = road.receive(*events[:13], DEADLY, *events[13:], mode=mode)
+    assert deaths(road) <= 9
+    entry = SetAside.objects.get()
+    assert (entry.number, entry.state) == (first + 13, "aside")
+    assert "died" in entry.error
+    assert len(people()) == 20
+
+
+def test_a_row_of_history_that_kills_is_found_while_live_rows_come_in(
+    road: Road, fail_at: FailAt
+) -> None:
+    """Live goes first, and says nothing about how careful history has to be."""
+    fail_at("Deadly", Killed())
+    events = [viewed(f"person-{n}") for n in range(40)]
+    road.receive(*events[:31], DEADLY, *events[31:], mode=Mode.HISTORY)
+    died = 0
+    for round_ in range(100):
+        if round_ % 2:
+            road.receive(viewed(f"live-{round_}"))
+        try:
+            road.loop.step()
+        except Killed:
+            died += 1
+            road.loop = road.new_lane()
+    assert SetAside.objects.get().state == "aside"
+    assert died <= 10
+    assert len(people()) == 40 + 50
+
+
+def test_a_retry_that_kills_is_set_aside_again(road: Road, fail_at: FailAt) -> None:
+    fail_at("Deadly", ValueError("a row that cannot be folded"))
+    number = road.receive(DEADLY)
+    road.run()
+    fail_at("Deadly", Killed())
+    aside.retry(number, "user:1", road.now)
+    assert deaths(road) == aside.TRIES
+    entry = SetAside.objects.get()
+    assert entry.state == "aside"
+    assert "died" in entry.error
+    fail_at("Deadly", None)
+    aside.retry(number, "user:1", road.now)
+    road.run()
+    assert people() == {"user_id:eve"}
+    assert not SetAside.objects.exists()
