@@ -92,6 +92,10 @@ LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30)
 
 GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 
+CHANNEL_NAMES = (
+    "activation.channels.registry.names"  # for the floor below, which knows no channels
+)
+
 # --- Channels: how people are reached ------------------------------------------------------------------------------------
 
 # Made as Django makes its caches. Channels that are not built in are rows, added in the console: fetched (pull) or called (webhook).

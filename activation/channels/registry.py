@@ -47,6 +47,11 @@ def descriptions() -> Mapping[str, Description]:
     return {**rows, **{name: _built_in(name) for name in settings.CHANNELS}}
 
 
+def names() -> set[str]:
+    """Return the names of all channels, switched on or not."""
+    return {*settings.CHANNELS, *ChannelConfig.objects.values_list("name", flat=True)}
+
+
 def describe(name: str) -> Description:
     """Return one channel. Raises NotFound."""
     found = descriptions().get(name)

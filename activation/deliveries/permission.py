@@ -1,14 +1,11 @@
 """Whether a person may be contacted over a channel at all: suppression, consent, an address. No Django, no clock."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from identity.privacy.types import EVERY, MARKETING, Words, said
 from identity.profiles.types import Facts
 from identity.touchpoints.types import Identifier
-
-EVERY = "*"
-MARKETING = "marketing"  # the purpose that an unsubscribe ends
 
 
 class No(StrEnum):
@@ -38,10 +35,10 @@ def refusal(person: Facts, channel: str, message_class: str, rules: Rules) -> No
         return No.SUPPRESSED
     if message_class in rules.exempt:
         return None
-    said = _answers(person.consent, channel, message_class)
-    if False in said:
+    answers = _answers(person.consent, channel, message_class)
+    if False in answers:
         return No.REFUSED
-    if channel in rules.opt_in and True not in said:
+    if channel in rules.opt_in and True not in answers:
         return No.NOT_GIVEN
     return None
 
@@ -51,11 +48,6 @@ def address(person: Facts, addressed_by: str) -> tuple[int, Identifier] | None:
     return person.addresses.get(addressed_by)
 
 
-def _answers(
-    consent: Mapping[tuple[str, str], bool], channel: str, message_class: str
-) -> set[bool]:
-    said = [
-        consent.get((purpose, channel), consent.get((purpose, EVERY)))
-        for purpose in (message_class, MARKETING)
-    ]
-    return {answer for answer in said if answer is not None}
+def _answers(consent: Words, channel: str, message_class: str) -> set[bool]:
+    answers = (said(consent, purpose, channel) for purpose in (message_class, MARKETING))
+    return {answer for answer in answers if answer is not None}

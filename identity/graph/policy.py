@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from urllib.parse import unquote
 
 import phonenumbers
 
@@ -137,6 +138,7 @@ def looks_like_pii(value: str) -> bool:
 
     Plain digits without a leading zero or plus are taken for a number of the site's own.
     """
+    value = unquote(value)  # as it stands in an address of a page
     if "@" in value:
         return _EMAIL_WITHIN.search(value) is not None
     return _PHONE.fullmatch(value.strip()) is not None
@@ -299,13 +301,24 @@ def clean(namespace: str, clear: str, *, region: str = "", policy: Policy = DEFA
     if policy.is_blocked(clear):
         raise Refused("blocked")
     value = NORMALISERS[rules.normaliser](clear, region)
-    if not rules.pii and _EMAIL_WITHIN.fullmatch(value):
-        value = email(value)  # sites send e-mail addresses as userId, in whatever case
+    if not rules.pii and looks_like_pii(value):
+        value = _unmasked(value)
     if policy.is_blocked(value):
         raise Refused("blocked")
     if len(value.encode()) > MAX_BYTES:
         raise Refused("too_long")
     return value
+
+
+def _unmasked(value: str) -> str:
+    """Return a value that holds personal data as it was before it went into an address. Raises Refused.
+
+    Sites send e-mail addresses as userId, in whatever case.
+    """
+    plain = unquote(value)
+    if "\0" in plain:
+        raise Refused("not_text")
+    return email(plain) if _EMAIL_WITHIN.fullmatch(plain) else plain
 
 
 def is_pii(namespace: str, value: str, *, policy: Policy = DEFAULT) -> bool:

@@ -1,20 +1,24 @@
 """What people allow and forbid, written by the console and the REST API: asked of the lane, which alone writes it."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.privacy import audit, registers
-from identity.privacy.types import Barred, Reason, Said
-from identity.touchpoints import commands
+from identity.privacy.types import EVERY, Barred, Reason, Said
+from identity.touchpoints import commands, contacts
 from identity.touchpoints.types import BatchContext, Identifier
 
 CONSENT = "consent.set"
 SUPPRESSION = "suppression.set"
+_CHANNEL = re.compile(r"[^\s\0]{1,60}")
 
 
 def ask_consent(
@@ -27,7 +31,7 @@ def ask_consent(
     now: Instant,
 ) -> int:
     """Ask the lane to keep that the owner of these allows or refuses a purpose; return the command's row id."""
-    wish = {"purpose": purpose, "channel": channel, "granted": granted}
+    wish = {"purpose": purpose.strip(), "channel": channel_name(channel), "granted": granted}
     return _ask(CONSENT, identifiers, wish, actor, now)
 
 
@@ -35,7 +39,25 @@ def ask_suppression(
     identifiers: Collection[Identifier], channel: str, *, active: bool, actor: str, now: Instant
 ) -> int:
     """Ask the lane to bar a channel ("*" = all) for these identifiers, or to lift whatever bars it; return the command's row id."""
-    return _ask(SUPPRESSION, identifiers, {"channel": channel, "active": active}, actor, now)
+    name = channel_name(channel, known=active)
+    return _ask(SUPPRESSION, identifiers, {"channel": name, "active": active}, actor, now)
+
+
+def channel_name(text: str, *, known: bool = True) -> str:
+    """Return a channel as it is stored, "*" for all. Raises DomainError (400) for what is none.
+
+    Unless `known` is False, so is one of which this installation has never heard: closing it would close nothing.
+    """
+    name = text.strip().lower()
+    if name == EVERY or name in _channels() or (not known and _CHANNEL.fullmatch(name)):
+        return name
+    raise DomainError("unknown_channel", f"there is no channel {text!r}", status=400)
+
+
+def _channels() -> frozenset[str]:
+    """Return the channels to hand messages over to, and those in which others report contacts."""
+    own: Callable[[], Collection[str]] = import_string(settings.CHANNEL_NAMES)
+    return frozenset({*own(), *settings.CONSENT_OPT_IN, *contacts.CHANNELS})
 
 
 def set_consent(payload: Mapping[str, Any], context: BatchContext) -> None:

@@ -1,5 +1,6 @@
 """What people allow and forbid, as values. No Django, no clock."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -9,6 +10,16 @@ EVERY = "*"  # every channel
 MARKETING = "marketing"  # the purpose that an unsubscribe ends
 # Channels whose address is an identifier of its own namespace.
 ADDRESS = {"email": "email", "sms": "phone", "call": "phone", "push": "push_token"}
+
+
+Words = Mapping[
+    tuple[str, str], bool
+]  # (purpose, channel) -> allowed or not, as they are in force
+
+
+def said(words: Words, purpose: str, channel: str) -> bool | None:
+    """Return what was said about a purpose on a channel: a word on the channel, else one on every channel; None: nothing."""
+    return words.get((purpose, channel), words.get((purpose, EVERY)))
 
 
 class Reason(StrEnum):

@@ -6,7 +6,7 @@ Six statements, whatever the number of profiles.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import available_timezones
 
 import msgspec
@@ -27,6 +27,7 @@ _CHANNELS = {
     namespace: tuple(channel for channel, its in ADDRESS.items() if its == namespace)
     for namespace in ADDRESS.values()
 }
+T = TypeVar("T")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -173,12 +174,13 @@ def _consent(owners: Iterable[Owner]) -> dict[int, dict[tuple[str, str], bool]]:
         words, moment = newest[profile], tuple(said)
         if (purpose, channel) not in words or words[purpose, channel][0] < moment:
             words[purpose, channel] = moment, bool(granted)
-    return {profile: _in_force(words) for profile, words in newest.items()}
+    return {profile: in_force(words) for profile, words in newest.items()}
 
 
-def _in_force(
-    words: Mapping[tuple[str, str], tuple[tuple[Any, ...], bool]],
-) -> dict[tuple[str, str], bool]:
+def in_force(
+    words: Mapping[tuple[str, str], tuple[tuple[Any, ...], T]],
+) -> dict[tuple[str, str], T]:
+    """Return, of the newest word on each purpose and channel with its moment, those that no later word on every channel ended."""
     return {
         (purpose, channel): granted
         for (purpose, channel), (moment, granted) in words.items()

@@ -1,7 +1,7 @@
 """Everything that is known of one profile, for the API, the admin and exports. Clear personal data is named here, never shown."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -201,16 +201,16 @@ def latest_orders(owners: Collection[int]) -> list[tuple[str, Order]]:
 
 
 def consent(keys: Collection[str]) -> list[Word]:
-    """Return the newest word on each purpose and channel."""
-    newest: Mapping[tuple[str, str], Consent] = {
-        (row.purpose, row.channel): row
+    """Return the word in force on each purpose and channel."""
+    newest = {
+        (row.purpose, row.channel): ((row.at, row.received_at, row.touchpoint), row)
         for row in Consent.objects.filter(identifier__in=keys).order_by(
             "at", "received_at", "touchpoint"
         )
     }
     return [
         Word(*place, row.granted, from_datetime(row.at), row.said_by)
-        for place, row in sorted(newest.items())
+        for place, row in sorted(facts.in_force(newest).items())
     ]
 
 

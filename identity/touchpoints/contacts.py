@@ -45,6 +45,9 @@ _BY_TYPE = {"page": "site", "screen": "app"}
 _BY_SOURCE = {"site": "site", "app": "app", "ads": "display", "crm": "crm"}
 _OPENED, _SCANNED = "Email Opened", "Message Link Scanned"
 _HUMAN = "human"
+CHANNELS = frozenset(
+    {*_BY_TYPE.values(), *_BY_SOURCE.values(), *(one.channel for one in KNOWN.values())} - {""}
+)
 _LONGEST = 60
 
 

@@ -170,6 +170,7 @@ def _touchpoint(
     )
     who = _evidence(event, origin, key)
     cleaner = Cleaner()
+    name = cleaner.text(name)
     traits = _traits(event, cleaner)
     properties = _properties(event, cleaner)
     met = contact(type_, name, properties, origin.kind)
@@ -221,7 +222,9 @@ def _properties(event: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
             if event.get(name) is not None:
                 properties.setdefault(name, event[name])
     elif event["type"] == "group":
-        properties = {"group_id": event.get("groupId"), "traits": event.get("traits") or {}}
+        about = event.get("traits") or {}
+        traits = cleaner.clean("properties.traits", about, person=True, owner=False)
+        properties = {"group_id": event.get("groupId"), "traits": traits}
     return cleaner.clean("properties", properties)
 
 

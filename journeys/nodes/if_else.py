@@ -9,6 +9,7 @@ import msgspec
 from activation.audiences import reading
 from activation.audiences.compiling import Compiled, compile_rule
 from identity.errors import DomainError
+from identity.privacy.types import said
 from journeys.matching import Match, meets
 from journeys.nodes.kind import (
     Config,
@@ -81,15 +82,18 @@ class ReactionCondition(
 class ConsentCondition(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="on", tag="consent"
 ):
-    """What the person said about a purpose in a channel: given, refused, or never asked."""
+    """What the person said about a purpose in a channel, or in all ("*") where nothing is said about the one: given, refused, or never asked."""
 
     purpose: str
     channel: str
     state: Literal["given", "refused", "unsaid"] = "given"
 
     def holds(self, visit: Visit) -> bool:
-        said = visit.situation.person.consent.get((self.purpose, self.channel))
-        return said is {"given": True, "refused": False, "unsaid": None}[self.state]
+        words, channel = visit.situation.person.consent, self.channel.strip().lower()
+        return (
+            said(words, self.purpose, channel)
+            is {"given": True, "refused": False, "unsaid": None}[self.state]
+        )
 
 
 Condition = RuleCondition | AudienceCondition | ReactionCondition | ConsentCondition

@@ -174,12 +174,13 @@ def test_clear_data_needs_its_scope_and_a_reason_and_is_logged(alice: str) -> No
 def test_wishes_are_asked_of_the_lane_without_clear_data(alice: str) -> None:
     api = Api("privacy:write")
     api.post(f"profiles/{alice}/consent", {"purpose": "marketing", "granted": False}, 202)
-    api.post(f"profiles/{alice}/suppression", {"channel": "email"}, 202)
+    api.post(f"profiles/{alice}/suppression", {"channel": " Email"}, 202)
     api.post(f"profiles/{alice}/suppression", {"channel": "email", "active": False}, 202)
     named = {"namespace": "email", "value": ADDRESS}
     api.post("consent", named | {"purpose": "news", "granted": True}, 202)
     api.post("suppressions", named, 202)
     asked = list(LaneCommand.objects.order_by("pk").values_list("payload", flat=True))
+    assert asked[1]["channel"] == "email"
     assert [each["identifiers"] for each in asked[:2]] == [["user_id:alice"]] * 2
     assert len(asked[2]["identifiers"]) == 3
     assert asked[4]["identifiers"] == [mail(ADDRESS)[0]]
@@ -203,6 +204,7 @@ def test_totals(alice: str) -> None:
         ("profiles/lookup", {"namespace": "phone", "value": "12"}),
         ("consent", {"namespace": "user_id", "value": "a", "purpose": "x"}),
         ("suppressions", {"namespace": "user_id", "value": "guest"}),
+        ("suppressions", {"namespace": "user_id", "value": "a", "channel": "emial"}),
     ],
 )
 def test_bad_bodies_are_refused(path: str, body: dict[str, Any]) -> None:

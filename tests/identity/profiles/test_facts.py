@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from identity.privacy import services
-from identity.profiles import facts
+from identity.profiles import facts, portrait
 from identity.profiles.models import Identifier as Row
 from identity.profiles.models import Profile
 from identity.profiles.types import Facts
@@ -123,6 +123,10 @@ def test_consent_newest_wins_and_a_word_on_all_channels_ends_older_ones() -> Non
         touchpoint(4, at=30, context={"consent": {"categoryPreferences": {"marketing": True}}})
     )
     assert of(alice).consent == {("marketing", "*"): True}
+    shown = portrait.consent([owner.key for owner in facts.owners_of([alice.pk])[alice.pk]])
+    assert [(word.purpose, word.channel, word.granted) for word in shown] == [
+        ("marketing", "*", True)
+    ]
 
 
 def test_a_late_consent_does_not_undo_an_unsubscribe() -> None:

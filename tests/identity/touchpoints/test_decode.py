@@ -220,6 +220,106 @@ def test_a_persons_fields_leave_the_payload(one: One) -> None:
     assert touchpoint.context == {"page": {"url": "https://s.fr/?m=[email]&x=1"}, "locale": "fr"}
 
 
+def test_whatever_names_a_persons_field_leaves_the_payload_wherever_it_is(one: One) -> None:
+    touchpoint = one(
+        type="track",
+        event="Order Completed",
+        userId="1",
+        properties={
+            "shipping_address": {"street": "rue X 1", "city": "Lyon"},
+            "customer_phone": 33612345678,
+            "mobile": "06 12 34 56 78",
+            "dob": "1980-02-03",
+            "billingName": "Alice Martin",
+            "address1": "rue X 1",
+            "address2": "3rd floor",
+            "guest": {"middleName": "Zoe", "msisdn": "33612345678", "seats": 2},
+            "products": [{"name": "iPhone", "recipient_name": "Bob", "price": 3}],
+            "iphone": "15",
+            "automobile": "red",
+            "mails_per_email": 3,
+            "total": 5,
+        },
+    )
+    assert touchpoint.properties == {
+        "guest": {"seats": 2},
+        "products": [{"name": "iPhone", "price": 3}],
+        "iphone": "15",
+        "automobile": "red",
+        "mails_per_email": 3,
+        "total": 5,
+    }
+    assert touchpoint.pii_fields["phone"] == "06 12 34 56 78"
+    assert touchpoint.pii_fields["birthday"] == "1980-02-03"
+    assert touchpoint.pii_fields["address"] == "rue X 1"
+    assert touchpoint.pii_fields["properties.address2"] == "3rd floor"
+    assert touchpoint.pii_fields["properties.products.recipient_name"] == "Bob"
+    assert len(touchpoint.pii_fields) == 10
+
+
+def test_a_companys_name_stays_and_a_groups_members_do_not(one: One) -> None:
+    made = one(type="identify", userId="1", traits={"company": {"name": "ACME"}, "name": "Alice"})
+    assert made.traits == {"company": {"name": "ACME"}}
+    assert made.pii_fields == {"name": "Alice"}
+    group = one(
+        type="group",
+        userId="1",
+        groupId="g",
+        traits={"name": "The Martins", "phone": "0612345678", "size": 4},
+    )
+    assert group.properties == {"group_id": "g", "traits": {"size": 4}}
+    assert group.pii_fields == {
+        "properties.traits.name": "The Martins",
+        "properties.traits.phone": "0612345678",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("https://s.fr/?m=erin%2540corp.fr&x=1", "https://s.fr/?m=[email]&x=1"),
+        (
+            "https://s.fr/a?phone=0612345678&first_name=Al&x=1#y=2",
+            "https://s.fr/a?phone=[removed]&first_name=[removed]&x=1#y=2",
+        ),
+        ("?customer_phone=061&q=tea", "?customer_phone=[removed]&q=tea"),
+        ("Call +33 6 12 34 56 78 now", "Call [phone] now"),
+        ("Order 1+33612345678", "Order 1+33612345678"),
+        ("2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00+01:00"),
+        ("a=b and phone=c", "a=b and phone=c"),
+        ("50%40", "50%40"),
+        ("@alice@example.org wrote", "@[email] wrote"),
+    ],
+)
+def test_texts_and_addresses_lose_what_is_personal(one: One, said: str, kept: str) -> None:
+    page = {"url": said, "title": said}
+    made = one(type="page", userId="1", context={"page": page}, properties={"x": [said]})
+    assert (made.context, made.properties) == (
+        {"page": {"url": kept, "title": kept}},
+        {"x": [kept]},
+    )
+
+
+def test_neither_a_key_nor_the_name_of_an_event_holds_an_address(one: One) -> None:
+    made = one(
+        type="track",
+        event="Signup alice@example.org",
+        userId="1",
+        properties={"votes": {"alice@example.org": 1, "bob@example.org": 2}},
+    )
+    assert made.event == "Signup [email]"
+    assert made.properties == {"votes": {"[email]": 1, "[email] 2": 2}}
+    assert "example.org" not in repr(made)
+
+
+def test_an_address_that_was_quoted_for_a_url_is_the_same_person(one: One) -> None:
+    plain = one(type="page", userId="Alice@example.org")
+    assert one(type="page", userId="alice%40example.org").owner == plain.owner
+    assert one(type="page", userId="x:alice%40example.org").pii
+    assert one(type="page", userId="50%25").owner == Identifier("user_id", "50%25")
+    assert not one(type="page", userId="a%00b%40example.org").identifiers
+
+
 def test_a_name_of_a_page_or_product_is_not_a_persons(one: One) -> None:
     page = one(type="page", userId="1", name="Basket", category="shop")
     assert page.properties == {"name": "Basket", "category": "shop"}
