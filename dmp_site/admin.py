@@ -79,7 +79,7 @@ class GroupAdmin(Audited, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Scopes"), widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:

@@ -95,6 +95,12 @@ class StrictJSONField(forms.JSONField):
             raise forms.ValidationError(_("The character NUL cannot be stored."))
         return found
 
+    def prepare_value(self, value: Any) -> Any:
+        """Show it laid out, a member a line."""
+        if isinstance(value, InvalidJSONInput):
+            return value
+        return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Show what was typed, as it was typed, when it is no JSON."""
         try:

@@ -23,7 +23,7 @@ from identity.errors import DomainError
 from identity.profiles.finding import FindForm
 
 _SHOWN = ["meaning", "state", "size", "built", "people"]
-_PEOPLE = 20  # members that an audience's page names
+_PEOPLE = 10  # members that an audience's page names
 
 
 class AudienceForm(ModelForm):  # type: ignore[type-arg]
@@ -76,7 +76,10 @@ class AudienceAdmin(ServiceModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         edited = ["name", "slug", "kind", "description", "rule"]
-        return edited if obj is None else [*edited, *_SHOWN]
+        if obj is None:
+            return edited
+        ruled = obj.kind == Kind.RULE
+        return [one for one in [*edited, *_SHOWN] if ruled or one not in {"rule", "meaning"}]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = _SHOWN
@@ -99,18 +102,13 @@ class AudienceAdmin(ServiceModelAdmin):
 
     @admin.display(description=_("people"))
     def people(self, row: Audience) -> SafeString | str:
-        rows = [(each,) for each in self._links(row)]
-        return format_html_join(" ", "{}", rows) if rows else "-"
-
-    @staticmethod
-    def _links(row: Audience) -> list[SafeString]:
-        pages = [
+        """Name the first members, with links to their pages."""
+        rows = [
             (reverse("admin:identity_profile_change", args=[one.profile]), one.uid)
             for one in selectors.members(row.pk, after=0, limit=_PEOPLE)
         ]
-        return [
-            format_html('<a class="text-primary-600" href="{}">{}</a>', *page) for page in pages
-        ]
+        line = '<li><a class="text-primary-600" href="{}">{}</a></li>'
+        return format_html("<ul>{}</ul>", format_html_join("", line, rows)) if rows else "-"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.members)

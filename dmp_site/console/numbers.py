@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from activation.audiences.models import Audience
 from activation.audiences.models import State as AudienceState
 from activation.deliveries.models import Delivery
+from activation.deliveries.types import DeliveryStatus
 from dmp_site.console import navigation
 from identity.clock import Instant, from_datetime, to_datetime
 from identity.profiles.models import Identifier
@@ -104,7 +105,11 @@ NUMBERS: list[Number] = [
         ),
         "activation.view_delivery",
         "activation.delivery",
-        lambda now: Delivery.objects.filter(handed_at__gte=midnight(now)).count(),
+        lambda now: (
+            Delivery.objects.filter(handed_at__gte=midnight(now))
+            .exclude(status=DeliveryStatus.QUEUED)  # their channel was away: they wait for it
+            .count()
+        ),
     ),
     Number(
         _("Waiting"),

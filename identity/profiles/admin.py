@@ -204,7 +204,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             "profile": profile,
             "portrait": found,
             "cards": _cards(found),
-            "sections": [_table(section) for section in shown],
+            "sections": shown,
             "older": page.next,
             "clear": [
                 (names.identifier(key), field, value)
@@ -250,14 +250,6 @@ def _cards(found: portrait.Portrait) -> list[tuple[str, str]]:
         (_("Visits"), f"{found.visits:,}"),
         (_("Contacts received"), f"{sent:,}"),
     ]
-
-
-def _table(section: Section) -> dict[str, Any]:
-    return {
-        "title": section.title,
-        "note": section.note,
-        "table": {"headers": section.headers, "rows": section.rows} if section.rows else None,
-    }
 
 
 def _require(allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence

@@ -57,10 +57,10 @@ class RefusalInline(_ReadOnlyInline):
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     kind = forms.ChoiceField(
-        label=_("kind"), choices=[*sources.KINDS.items()], widget=UnfoldAdminSelectWidget
+        label=_("Kind"), choices=[*sources.KINDS.items()], widget=UnfoldAdminSelectWidget
     )
     group_is_household = forms.BooleanField(
-        label=_("groups are households"),
+        label=_("Groups are households"),
         required=False,
         help_text=_("The groupId of this source's group calls names a household."),
     )
