@@ -10,13 +10,12 @@ from tests.showing import Show, show
 pytestmark = pytest.mark.process
 
 ORDERS = 155_848
-# Every order beside its touchpoint, which has the number under which the inbox took it in.
+# Every touchpoint of an order, with the number under which the inbox took it in.
 NUMBERS = """
-from identity.sql import fetch
-print(*fetch(
-    "SELECT COUNT(*), COUNT(DISTINCT t.number), MIN(t.number) FROM identity_order AS o"
-    " LEFT JOIN identity_graphtouchpoint AS t ON t.uid = o.touchpoint"
-)[0])
+from django.db.models import Count, Min
+from identity.graph.models import GraphTouchpoint
+orders = GraphTouchpoint.objects.filter(body__contains='"event":"Order Completed"')
+print(*orders.aggregate(Count("uid"), Count("number", distinct=True), Min("number")).values())
 """
 MOVED = """
 from activation.deliveries.models import Delivery

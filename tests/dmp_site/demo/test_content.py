@@ -158,3 +158,9 @@ def test_history_starts_no_journey_and_sends_nothing(market: Road):
     assert not Enrolment.objects.exists()
     for name in ("Delivery", "LedgerRow", "Intent"):
         assert not apps.get_model("activation", name).objects.exists()
+
+
+def test_the_shops_keys_are_in_the_audit_log(road: Road):
+    keys.make(road.now)
+    made = AuditEntry.objects.filter(actor=keys.ACTOR).values_list("action", flat=True)
+    assert {"source.add", "writekey.add", "apikey.add"} <= set(made)
