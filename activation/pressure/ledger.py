@@ -78,7 +78,12 @@ def enter(
 
 
 def report(arrivals: Iterable[Arrival], context: BatchContext) -> None:
-    """Enter contacts that others made and that came in as touchpoints. Receipts of own deliveries are not entered again."""
+    """Enter contacts that others made and that came in as touchpoints. Receipts of own deliveries are not entered again.
+
+    They stand on the account of the touchpoint's own owner, where its counters stand too, and not of the strongest identifier that
+    the profile has: whom it met is what the touchpoint says. What we send goes to the person as we know them; an impression that
+    was shown to a browser goes with the browser, if it turns out to be somebody else's.
+    """
     reported = [arrival for arrival in arrivals if _is_foreign_contact(arrival)]
     if not reported:
         return

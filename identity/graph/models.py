@@ -41,7 +41,12 @@ class GraphTouchpoint(models.Model):
                 fields=["owner", "at", "uid"],
                 condition=models.Q(aside=False),
                 name="graph_timeline",
-            )
+            ),
+            models.Index(
+                fields=["source", "number"],
+                condition=models.Q(owner=None, aside=False),
+                name="graph_unowned",
+            ),
         ]
 
     def __str__(self) -> str:

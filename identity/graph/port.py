@@ -74,6 +74,13 @@ class GraphStore(ABC):
         """Return the touchpoints owned by these identifiers, newest first by (at, id), below `before`."""
 
     @abstractmethod
+    def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
+        """Return the source's touchpoints that were refused as evidence, highest number first, below number `before`.
+
+        They have no owner and count for no profile; those set aside are not among them.
+        """
+
+    @abstractmethod
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         """Return touchpoints recorded under numbers above `after`, in their order; without those set aside."""
 

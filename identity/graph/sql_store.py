@@ -105,6 +105,17 @@ class SqlStore(GraphStore):
             )
         return sql_aside.touchpoints(rows)
 
+    def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
+        below = "" if before is None else " AND number < %s"
+        with _answers():
+            rows = fetch(
+                "SELECT number, uid, source, at, received_at, body FROM identity_graphtouchpoint"
+                f" WHERE source = %s AND owner IS NULL AND NOT aside{below}"
+                " ORDER BY number DESC LIMIT %s",
+                [source, *([] if before is None else [before]), limit],
+            )
+        return sql_aside.touchpoints(rows)
+
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         with _answers():
             rows = fetch(

@@ -265,7 +265,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'recorded touchpoint',
-                'indexes': [models.Index(condition=models.Q(('aside', False)), fields=['owner', 'at', 'uid'], name='graph_timeline')],
+                'indexes': [models.Index(condition=models.Q(('aside', False)), fields=['owner', 'at', 'uid'], name='graph_timeline'), models.Index(condition=models.Q(('aside', False), ('owner', None)), fields=['source', 'number'], name='graph_unowned')],
             },
         ),
         migrations.CreateModel(

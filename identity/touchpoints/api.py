@@ -14,6 +14,7 @@ from identity.access import actor
 from identity.privacy.shapes import Asked, valid
 from identity.touchpoints import aside, selectors, sources
 from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
+from identity.touchpoints.types import Touchpoint
 
 READ, WRITE = "sources:read", "sources:write"
 COMMANDS_READ = "commands:read"
@@ -75,6 +76,18 @@ class _RefusalShape(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
+class _UnownedShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField(help_text="Its number in the inbox.")
+    touchpoint = serializers.CharField()
+    event = serializers.CharField()
+    reason = serializers.CharField(help_text="no_identifier, too_many:NAMESPACE, …")
+    identifiers = serializers.ListField(
+        child=serializers.CharField(), help_text="namespace:value; of personal data its HMAC."
+    )
+    at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+
+
 class _AsideShape(serializers.Serializer[Any]):
     number = serializers.IntegerField(help_text="Its number in the inbox.")
     state = serializers.CharField(help_text=f"One of {', '.join(STATES)}.")
@@ -115,6 +128,18 @@ def _key(row: WriteKey) -> dict[str, Any]:
 
 def _refusal(row: Refusal) -> dict[str, Any]:
     return {name: getattr(row, name) for name in list(_RefusalShape().fields)}
+
+
+def _unowned(one: Touchpoint) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "touchpoint": one.id,
+        "event": one.event,
+        "reason": one.refusal,
+        "identifiers": [each.key for each in one.identifiers],
+        "at": clock.to_datetime(one.at),
+        "received_at": clock.to_datetime(one.received_at),
+    }
 
 
 def _aside(row: SetAside) -> dict[str, Any]:
@@ -230,6 +255,26 @@ class Refusals(APIView):
         return Response(page.render(_refusal))
 
 
+class Unowned(APIView):
+    """Touchpoints that are kept, but count for nobody."""
+
+    required_scope = {"GET": READ}
+
+    @extend_schema(
+        operation_id="list_unowned",
+        parameters=pages.PARAMETERS,
+        responses=pages.schema("UnownedPage", _UnownedShape(many=True)),
+    )
+    def get(self, request: Request, source: int) -> Response:
+        """List the touchpoints of a source that were refused as evidence of who is who, the latest first."""
+        query = request.query_params
+        key, limit = pages.after(query, int), pages.limit_of(query)
+        before = None if key is None else int(key[0])
+        rows = selectors.unowned(source, before=before, limit=limit + 1)
+        page = pages.cut(rows, limit=limit, key=lambda one: (one.number,))
+        return Response(page.render(_unowned))
+
+
 # --- The lane ---
 
 
@@ -278,6 +323,7 @@ urlpatterns = [
     path("sources/<int:source>/keys", Keys.as_view(), name="api-source-keys"),
     path("sources/<int:source>/keys/<int:key>", OneKey.as_view(), name="api-source-key"),
     path("sources/<int:source>/refusals", Refusals.as_view(), name="api-source-refusals"),
+    path("sources/<int:source>/refused", Unowned.as_view(), name="api-source-refused"),
     path("set-aside", Asides.as_view(), name="api-set-aside"),
     path("set-aside/<int:number>/retry", TryAgain.as_view(), name="api-set-aside-retry"),
     path("commands/<int:command>", OneCommand.as_view(), name="api-command"),

@@ -1,10 +1,14 @@
 """Reading what comes in: sources with their keys and refusals, set-aside touchpoints, what was asked of the lane."""
 
+from collections.abc import Sequence
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from identity import graph
 from identity.errors import NotFound
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
+from identity.touchpoints.types import Touchpoint
 
 
 def source(number: int) -> Source:
@@ -22,6 +26,11 @@ def key_of(source_: int, number: int) -> WriteKey:
         said = _("The source has no write key %(key)s.") % {"key": number}
         raise NotFound("no_such_key", said)
     return found
+
+
+def unowned(source_: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
+    """Return touchpoints of this source that were refused as evidence, the latest first, below number `before`. Raises NotFound."""
+    return graph.store().unowned(source(source_).pk, before=before, limit=limit)
 
 
 def set_aside(state: str = "") -> QuerySet[SetAside]:

@@ -45,6 +45,19 @@ def test_it_counts_against_what_this_product_wants_to_send(alice):
     assert (refused.passed, refused.earliest) == (False, NOON + 23 * HOUR)
 
 
+def test_a_split_takes_what_a_browser_was_shown_along_with_the_browser():
+    publish("all", limit=1, window=rolling(24))
+    alice, (known, browser) = person("alice", "anonymous_id:browser")
+    ledger.report([impression(1, {"profile": alice.pk, "owner": browser.pk})], context())
+    me = {"profile": alice.pk, "owner": known.pk}
+    assert not reserve([ask("1:a:1", **me)], context())[0].passed
+    browser.profile, _ = person("bob")
+    browser.save()
+    assert reserve([ask("2:a:1", **me)], context())[0].passed
+    other = {"profile": browser.profile_id, "owner": browser.pk}
+    assert not reserve([ask("3:a:1", **other)], context())[0].passed
+
+
 def test_the_same_touchpoint_is_entered_once(alice):
     ledger.report([impression(1, alice)], context())
     ledger.report([impression(1, alice), impression(2, alice)], context())

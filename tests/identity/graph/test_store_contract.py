@@ -322,6 +322,22 @@ def test_the_timeline_is_of_the_owners_newest_first_in_pages(graph_store):
     assert [each.owner for each in graph_store.timeline([BOB], before=None, limit=99)] == [BOB] * 8
 
 
+def test_touchpoints_without_an_owner_are_listed_by_source_the_latest_first_in_pages(graph_store):
+    nobody = [
+        replace(seen(number, ALICE), owner=None, refusal="too_many:user_id", source=number % 2)
+        for number in range(1, 9)
+    ]
+    record(graph_store, *nobody, replace(seen(9, BOB), source=1))
+    graph_store.set_aside([nobody[6].id], epoch=EPOCH, aside=True)
+    found = graph_store.unowned(1, before=None, limit=2)
+    assert [(one.number, one.refusal) for one in found] == [
+        (5, "too_many:user_id"),
+        (3, "too_many:user_id"),
+    ]
+    assert [one.number for one in graph_store.unowned(1, before=3, limit=2)] == [1]
+    assert graph_store.unowned(7, before=None, limit=2) == []
+
+
 def test_a_scan_goes_through_touchpoints_in_the_order_of_their_numbers(graph_store):
     batch = [seen(number, ALICE if number % 2 else BOB) for number in range(1, 8)]
     record(graph_store, *batch)

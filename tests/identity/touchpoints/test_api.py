@@ -8,10 +8,13 @@ import pytest
 from django.test import Client
 
 from dmp_site import apikeys
+from identity import graph
 from identity.privacy.models import AuditEntry
 from identity.touchpoints import aside, commands, lane, sources
+from identity.touchpoints.decode import decode
 from identity.touchpoints.models import Refusal, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
+from tests.identity.touchpoints.events import row
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +109,31 @@ def test_refusals_come_in_pages_the_latest_first(call: Call) -> None:
     rest = call("GET", f"sources/{source}/refusals?limit=2&cursor={first['next']}")
     found = [one["reason"] for one in first["results"] + rest["results"]]
     assert (found, rest["next"]) == (["r2", "r1", "r0"], None)
+
+
+def test_touchpoints_that_count_for_nobody_are_listed_in_pages_the_latest_first(
+    call: Call,
+) -> None:
+    shop, other = (sources.create(name, "site", NOW, actor="tests") for name in ("shop", "other"))
+    two = [{"id": f"{number}", "type": "user_id"} for number in (1, 2)]
+    said: dict[str, Any] = {"type": "track", "event": "Bought", "context": {"externalIds": two}}
+    rows = [row(one, {**said, "messageId": "m"}) for one in (shop, other, shop)]
+    rows += [
+        row(shop, {**said, "messageId": "n"}),
+        row(shop, {"type": "page", "userId": "1", "messageId": "o"}),
+    ]
+    store = graph.store()
+    store.raise_epoch(1)
+    store.record(decode(rows), epoch=1, contested=())
+    first = call("GET", f"sources/{shop.pk}/refused?limit=1")
+    [listed] = first["results"]
+    assert (listed["number"], listed["reason"], listed["event"]) == (
+        *(rows[3].number, "too_many:user_id", "Bought"),
+    )
+    assert listed["identifiers"] == ["user_id:1", "user_id:2"]
+    rest = call("GET", f"sources/{shop.pk}/refused?limit=1&cursor={first['next']}")
+    assert ([one["number"] for one in rest["results"]], rest["next"]) == ([rows[0].number], None)
+    call("GET", "sources/99/refused", expect=404)
 
 
 def test_what_is_not_there_is_404(call: Call) -> None:
