@@ -7,8 +7,10 @@ part of the copy: with it beside the data, the encryption of personal data would
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from dmp_site.processes.lock import FileLock
+from dmp_site.processes import running
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.privacy import audit
-from identity.privacy.keys import keys_at, require_keys
+from identity.privacy.keys import Keys, KeysMissing, require_keys
 from identity.touchpoints import inbox, installation
-from identity.touchpoints.inbox.port import ForeignInbox, InboxTaken
 from identity.touchpoints.models import Installation
 
 MANIFEST = "manifest.json"
@@ -30,50 +31,81 @@ ACTOR = "command:restore"
 
 
 def create(directory: Path, now: Instant, *, keys_to: Path | None = None) -> None:
-    """Copy both databases into a new directory; the key file, when asked for, to a place outside of it."""
+    """Copy both databases into a new directory; the key file, when asked for, to a place outside of it.
+
+    Raises KeysMissing, and DomainError, having left nothing behind, when there is no room or a file cannot be read.
+    """
     _only_files()
     keys = require_keys(settings.KEYS_FILE)
     _check_targets(directory, keys_to)
     directory.mkdir(mode=0o700, parents=True)
-    with inbox.rest():
-        for name, source in _files().items():  # the Django database first, the inbox second
-            _copy(source, directory / name)
-    if keys_to is not None:
-        shutil.copy2(settings.KEYS_FILE, keys_to)
-        keys_to.chmod(0o600)
+    try:
+        with inbox.rest():
+            for name, source in _files().items():  # the Django database first, the inbox second
+                _copy(source, directory / name)
+        if keys_to is not None:
+            _copy_file(settings.KEYS_FILE, keys_to)
+        _write_manifest(directory, keys, now)
+    except (OSError, sqlite3.Error) as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        if keys_to is not None:
+            keys_to.unlink(missing_ok=True)
+        raise DomainError("not_copied", f"nothing was copied to {directory}: {error}") from error
+
+
+def _write_manifest(directory: Path, keys: Keys, now: Instant) -> None:
+    """Write what the copy consists of, last: a directory without it is a backup that was cut short."""
     manifest = {
         "created_at": now,
         "identifier_key": keys.fingerprint("identifier"),
         "vault_key": keys.fingerprint("vault"),
         "files": {name: _digest(directory / name) for name in _files()},
     }
-    # Written last: a directory without it is a backup that was cut short.
-    (directory / MANIFEST).write_text(json.dumps(manifest, indent=2))
+    draft = directory / f"{MANIFEST}.draft"
+    draft.write_text(json.dumps(manifest, indent=2))
+    _sync(draft)
+    draft.rename(directory / MANIFEST)
+    _sync(directory)
 
 
 def restore(directory: Path, now: Instant, *, keys_from: Path | None = None) -> list[str]:
     """Put a copy in the place of the data; what was there is kept aside. Nothing may be running. Return what was done.
 
-    Raises DomainError, having changed nothing, when the copy is incomplete or damaged, the key is not its own, or a process
-    of this installation runs.
+    Raises DomainError, having changed nothing, when the copy is incomplete or damaged, the key is not its own, there is no room,
+    or a process of this installation runs.
     """
     _only_files()
     manifest = _verified(directory)
     key_file = keys_from or settings.KEYS_FILE
     _compare_keys(key_file, manifest)
-    _nothing_runs()
-    said = _set_aside(now)
-    for name, target in _files().items():
-        shutil.copy2(directory / name, target)
-        target.chmod(0o600)
-    if keys_from is not None and keys_from.resolve() != settings.KEYS_FILE:
-        settings.KEYS_FILE.unlink(missing_ok=True)
-        shutil.copy2(keys_from, settings.KEYS_FILE)
-        settings.KEYS_FILE.chmod(0o600)
-    looked = _look()
+    with running.alone(settings.DATA_DIR):
+        staged = _stage(directory, key_file)
+        said = _set_aside(now, new_keys=settings.KEYS_FILE in staged.values())
+        for draft, target in staged.items():
+            draft.rename(target)
+        _sync(settings.DATA_DIR)
+        looked = _look()
     restored, detail = f"identity.installation:{installation.ROW}", {"of": manifest["created_at"]}
     audit.record(ACTOR, "installation.restore", restored, detail, now)
     return [*said, *looked]
+
+
+def _stage(directory: Path, key_file: Path) -> dict[Path, Path]:
+    """Copy everything beside its place first: a disk without room is met while all is as it was. Return draft → target."""
+    wanted = {target: directory / name for name, target in _files().items()}
+    if not _same(key_file, settings.KEYS_FILE):
+        wanted[settings.KEYS_FILE] = key_file
+    staged: dict[Path, Path] = {}
+    try:
+        for target, source in wanted.items():
+            draft = target.with_name(f"restoring-{target.name}")
+            staged[draft] = target
+            _copy_file(source, draft)
+    except OSError as error:
+        for draft in staged:
+            draft.unlink(missing_ok=True)
+        raise DomainError("not_restored", f"nothing was restored: {error}") from error
+    return staged
 
 
 def _files() -> dict[str, Path]:
@@ -109,6 +141,22 @@ def _copy(source: Path, target: Path) -> None:
         here.backup(there)
         there.execute("PRAGMA journal_mode=DELETE")  # one file, complete in itself
     target.chmod(0o600)
+    _sync(target)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(0o600)
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or directory is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _digest(path: Path) -> str:
@@ -127,42 +175,46 @@ def _verified(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def _compare_keys(key_file: Path, manifest: dict[str, Any]) -> None:
+def _compare_keys(key_file: Path, manifest: Mapping[str, Any]) -> None:
     if not key_file.exists():
         raise DomainError("no_keys", f"{key_file} does not exist: name the key file with --keys")
-    keys = keys_at(key_file)
+    try:
+        keys = require_keys(key_file)
+    except KeysMissing as error:
+        raise DomainError("no_keys", f"{error}, or name another one with --keys") from error
     for name in ("identifier", "vault"):
-        if keys.fingerprint(name) != manifest[f"{name}_key"]:
+        if keys.fingerprint(name) != manifest.get(f"{name}_key"):
             raise DomainError("wrong_keys", f"{key_file} is not the key file of this backup")
 
 
-def _nothing_runs() -> None:
-    if not FileLock(settings.DATA_DIR / "lane.lock").acquire():
-        raise DomainError("running", "the lane runs: stop `manage.py up` first")
-    try:
-        inbox.writer().close()
-    except InboxTaken as error:
-        raise DomainError("running", "the collector runs: stop `manage.py up` first") from error
-    except ForeignInbox:  # there is none to be written
-        return
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
 
 
-def _set_aside(now: Instant) -> list[str]:
-    """Move what is there into a directory of its own."""
+def _set_aside(now: Instant, *, new_keys: bool) -> list[str]:
+    """Move what is there into a directory of its own: the tasks that wait, too, for they know jobs of another time.
+
+    A key file that is replaced stays in its own directory: it is not for us to put it beside the data.
+    """
     connections.close_all()
     aside = settings.DATA_DIR / f"replaced-{now}"
-    found = [
-        part
-        for file in (*_files().values(), settings.DATA_DIR / "lane.attempt")
-        for part in file.parent.glob(f"{file.name}*")
-        if part.suffix not in {".ticket", ".stamp", ".prune", ".writer"}
+    databases = [Path(database["NAME"]) for database in settings.DATABASES.values()]
+    files = [
+        *databases,
+        Path(settings.INBOX["OPTIONS"]["path"]),
+        settings.DATA_DIR / "lane.attempt",
     ]
-    if not found:
-        return []
-    aside.mkdir(mode=0o700)
-    for part in found:
-        part.rename(aside / part.name)
-    return [f"What was there is kept in {aside}."]
+    parts = [file.with_name(f"{file.name}{end}") for file in files for end in ("", "-wal", "-shm")]
+    said = []
+    if found := [part for part in parts if part.exists()]:
+        aside.mkdir(mode=0o700)
+        for part in found:
+            part.rename(aside / part.name)
+        said.append(f"What was there is kept in {aside}.")
+    if new_keys and settings.KEYS_FILE.exists():
+        kept = settings.KEYS_FILE.rename(f"{settings.KEYS_FILE}.replaced-{now}")
+        said.append(f"Its key file is kept as {kept}.")
+    return said
 
 
 def _look() -> list[str]:

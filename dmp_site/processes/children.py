@@ -37,15 +37,21 @@ class Pulse:
     limit: float
     _last: Instant | None = None
     _changed: float = 0.0
+    _looked: float = 0.0
 
     def __call__(self, moment: float, started: float) -> bool:
+        if moment - self._looked >= 1.0:
+            self._looked = moment
+            self._look(moment)
+        return moment - max(self._changed, started) > self.limit
+
+    def _look(self, moment: float) -> None:
         try:
             beat = self.read()
             if beat != self._last:
                 self._last, self._changed = beat, moment
         except Error:  # who cannot read the heartbeat cannot say that it stopped
             self._changed = moment
-        return moment - max(self._changed, started) > self.limit
 
 
 def environment() -> Mapping[str, str]:

@@ -1,13 +1,16 @@
 """The restore drill: what was copied comes back whole, and what does not belong together is refused."""
 
+import fcntl
 import json
 import shutil
 
 import pytest
 
+from benchmarks.stream import Shop
+from tests.crash.load import Load
 from tests.installation import installation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 FILL = """
 from identity.clock import now
@@ -78,6 +81,27 @@ def test_what_was_there_is_kept(site, copy):
     assert {file.name for file in aside.iterdir()} >= {"filrouge.sqlite3", "inbox.sqlite3"}
 
 
+def test_a_damaged_installation_is_replaced_and_its_keys_are_kept(site, copy):
+    """Where restoring is needed most, nothing that is there can be read any more."""
+    directory, keys = copy
+    kept = {}
+    for name in ("filrouge.sqlite3", "inbox.sqlite3", "keys.json"):
+        file = site.directory / name
+        file.write_bytes(b"damaged " * 1000)
+        kept[name] = file.read_bytes()
+    site.manage("restore", str(directory), "--keys", str(keys))
+    assert site.shell(STATE).split() == ["1", "6"]
+    [aside] = site.directory.glob("replaced-*")
+    [old_keys] = site.directory.glob("keys.json.replaced-*")
+    assert (aside / "filrouge.sqlite3").read_bytes() == kept["filrouge.sqlite3"]
+    assert (aside / "inbox.sqlite3").read_bytes() == kept["inbox.sqlite3"]
+    assert (aside / "queue.sqlite3").exists()
+    assert old_keys.read_bytes() == kept["keys.json"]
+    assert not list(site.directory.glob("restoring-*"))
+    assert not list(aside.glob("*keys*"))
+    site.manage("setup")
+
+
 REFUSED = """
 from django.core.management import CommandError, call_command
 for arguments in {commands!r}:
@@ -102,6 +126,8 @@ def test_what_cannot_be_right_is_refused_and_changes_nothing(site, copy, tmp_pat
     directory, keys = copy
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps({"root": "00" * 32}))
+    cut_short = tmp_path / "short.json"
+    cut_short.write_text('{"root": "00')
     damaged = tmp_path / "damaged"
     shutil.copytree(directory, damaged)
     with (damaged / "inbox.sqlite3").open("r+b") as file:
@@ -112,6 +138,7 @@ def test_what_cannot_be_right_is_refused_and_changes_nothing(site, copy, tmp_pat
         (["restore", directory, "--keys", tmp_path / "nowhere"], "does not exist"),
         (["restore", tmp_path], "no complete backup"),
         (["restore", damaged], "not as it was written"),
+        (["restore", directory, "--keys", cut_short], "cannot be read as a key file"),
         (["backup", directory], "exists already"),
         (["backup", tmp_path / "new", "--keys", keys], "exists already"),
         (["backup", tmp_path / "new", "--keys", tmp_path / "new" / "keys.json"], "apart"),
@@ -121,12 +148,118 @@ def test_what_cannot_be_right_is_refused_and_changes_nothing(site, copy, tmp_pat
         assert expected in line, command
 
 
-def test_a_running_lane_is_not_replaced(site, copy):
+@pytest.mark.parametrize("role", ["send", "jobs"])
+def test_data_are_not_replaced_under_a_running_process(site, copy, role):
     directory, _keys = copy
-    hold = (
-        "from dmp_site.processes.lock import FileLock; from django.conf import settings; import time;"
-        "FileLock(settings.DATA_DIR / 'lane.lock').acquire(); open(settings.DATA_DIR / 'held', 'w'); time.sleep(60)"
-    )
-    site.start("shell", "--verbosity", "0", "-c", hold)
-    site.wait_for((site.directory / "held").exists, "the lock")
-    assert "the lane runs" in refusals(site, ["restore", directory])[0]
+    site.start("worker", "--role", role)
+    site.wait_for(lambda: site.workers() and _is_shared(site.directory / "running.lock"), role)
+    refused = site.manage("restore", str(directory), check=False)
+    assert refused.returncode == 1
+    assert "stop `manage.py up` first" in refused.stderr
+    assert not list(site.directory.glob("re*-*"))
+
+
+def _is_shared(lock):
+    """Tell whether somebody holds the lock."""
+    if not lock.exists():
+        return False
+    with lock.open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+FULL = """
+import resource
+from django.core.management import CommandError, call_command
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for command in {commands!r}:
+    try:
+        call_command(*command)
+    except CommandError as error:
+        print(error)
+"""
+
+
+def test_without_room_nothing_is_changed_and_nothing_left_behind(site, copy, tmp_path):
+    """No file may grow beyond 100 kB, which is less than the database has."""
+    directory, _keys = copy
+    new, safe = tmp_path / "new", tmp_path / "safe.json"
+    before = _data_files(site)
+    content = (site.directory / "filrouge.sqlite3").read_bytes()
+    commands = [["backup", str(new), "--keys", str(safe)], ["restore", str(directory)]]
+    said = site.shell(FULL.format(commands=commands)).splitlines()
+    assert said[0].startswith("nothing was copied")
+    assert said[1].startswith("nothing was restored")
+    assert not new.exists()
+    assert not safe.exists()
+    assert _data_files(site) == before
+    assert (site.directory / "filrouge.sqlite3").read_bytes() == content
+
+
+def _data_files(site):
+    """Return the names of what is there, but for what every connection and lock makes."""
+    ends = (".lock", "-wal", "-shm")
+    return {file.name for file in site.directory.iterdir() if not file.name.endswith(ends)}
+
+
+BOOKS = """
+import json
+from pathlib import Path
+from django.db.models import Sum
+from identity.graph.models import GraphTouchpoint
+from identity.models import Source
+from identity.profiles.models import ContactCount
+from identity.touchpoints.types import touchpoint_id
+source = Source.objects.get(name="shop")
+sent = json.loads(Path({file!r}).read_text())
+stored = set(GraphTouchpoint.objects.filter(source=source.pk).values_list("uid", flat=True))
+kinds = dict((touchpoint_id(source.uuid, one), kind) for one, kind, _ in sent)
+missing = [one for one, _, before in sent if before and touchpoint_id(source.uuid, one) not in stored]
+print(json.dumps([
+    len(missing),
+    len(stored),
+    sum(kinds[uid] != "identify" for uid in stored),
+    ContactCount.objects.filter(direction="inbound").aggregate(Sum("count"))["count__sum"],
+]))
+"""
+
+
+def test_a_copy_made_under_load_loses_and_doubles_nothing(tmp_path):
+    """Whatever was acknowledged before the backup began is in it; each touchpoint that is in it counts once."""
+    copy, keys = tmp_path / "copy", tmp_path / "safe.json"
+    with installation(tmp_path / "site") as site:
+        site.directory.mkdir()
+        up = site.up()
+        key = site.write_key("shop")
+        load = Load(site.collector, key, Shop(200, seed=1).touchpoints(1_000_000), 300)
+        load.start()
+        try:
+            site.wait_for(lambda: len(load.acknowledged) >= 1_000, "a thousand touchpoints")
+            before = set(load.acknowledged)
+            site.manage("backup", str(copy), "--keys", str(keys))
+            end = len(load.acknowledged) + 300
+            site.wait_for(lambda: len(load.acknowledged) >= end, "some more")
+        finally:
+            load.stop()
+        up.kill()
+        site.wait_for(lambda: not site.everybody(), "the end of all")
+        site.manage("backup", str(tmp_path / "after-a-crash"))
+    file = tmp_path / "sent.json"
+    sent = [(one["messageId"], one["type"], one["messageId"] in before) for one in load.sent]
+    file.write_text(json.dumps(sent))
+    with installation(tmp_path / "other") as other:
+        other.directory.mkdir()
+        other.manage("restore", str(copy), "--keys", str(keys))
+        last = other.ask("inbox.sqlite3", "SELECT max(number) FROM live")
+        position = "SELECT live_position FROM identity_lane"
+        assert other.ask("filrouge.sqlite3", position) <= last
+        other.manage("setup")  # as `up` does first
+        other.start("worker", "--role", "lane")
+        other.wait_for(lambda: other.ask("filrouge.sqlite3", position) == last, "the lane")
+        missing, stored, expected, counted = json.loads(other.shell(BOOKS.format(file=str(file))))
+    assert missing == 0
+    assert stored >= len(before)
+    assert counted == expected

@@ -6,19 +6,29 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
 from dmp_site import setup
 from dmp_site.management.base import Documented
-from dmp_site.processes import lifeline, roles
+from dmp_site.processes import lifeline, roles, running
+from identity.errors import DomainError
 from identity.graph.port import LaneSuperseded
 from identity.privacy.keys import KeysMissing
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken
 from identity.touchpoints.installation import Foreign
 
 # What a person can mend; the message says how.
-_REFUSALS = (Foreign, ForeignInbox, InboxAway, InboxTaken, KeysMissing, LaneSuperseded)
+_REFUSALS = (
+    DomainError,
+    Foreign,
+    ForeignInbox,
+    InboxAway,
+    InboxTaken,
+    KeysMissing,
+    LaneSuperseded,
+)
 
 
 class Command(Documented):
@@ -43,8 +53,9 @@ class Command(Documented):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         logging.getLogger().setLevel(logging.INFO)
-        _require_tables()
         try:
+            running.share(settings.DATA_DIR)
+            _require_tables()
             roles.ROLES[options["role"]](stop)
         except _REFUSALS as error:
             raise CommandError(str(error)) from error

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ start("prune", {}, "tests", now())
 """
 LEFT = "from identity.touchpoints.models import Batch; print(Batch.objects.count())"
 STATE = "from dmp_site.models import Job; print(Job.objects.get(actor='tests').state)"
-BEATEN = "from dmp_site.models import JobsHeartbeat as H; print(H.objects.filter(beaten_at__gt=0).count())"
+BEATEN = "SELECT beaten_at FROM dmp_site_jobsheartbeat"
 
 
 def _children(pid):
@@ -39,13 +40,34 @@ def _worker(supervisor):
     return _children(guard)[0]
 
 
-def test_a_killed_worker_is_replaced_and_its_job_goes_on(tmp_path):
+def _kill_the_idle_worker(site, supervisor):
+    """Kill it while it waits for a task, just after one: it holds the lock of the cluster's queue, and takes it along."""
+    beaten = site.ask("filrouge.sqlite3", BEATEN)
+    site.wait_for(lambda: site.ask("filrouge.sqlite3", BEATEN) != beaten, "the next heartbeat")
+    time.sleep(1)  # until it waits again; the next task comes seconds later
+    os.kill(_worker(supervisor.pid), signal.SIGKILL)
+
+
+def _doctor_says(site, text):
+    return text in site.manage("doctor", check=False).stdout
+
+
+def test_a_cluster_that_hangs_is_seen_restarted_and_its_job_goes_on(tmp_path):
     with installation(tmp_path) as site:
         site.manage("setup")
         supervisor = site.start("shell", "--verbosity", "0", "-c", SUPERVISED)
-        site.wait_for(lambda: site.shell(BEATEN).strip() == "1", "the first heartbeat")
-        # Idle: it waits for a task and holds the lock of the cluster's queue. Killed there, it locks the queue for good.
-        os.kill(_worker(supervisor.pid), signal.SIGKILL)
+        site.wait_for(lambda: site.ask("filrouge.sqlite3", BEATEN), "the first heartbeat")
+        jobs = site.workers()["jobs"]
+        os.kill(supervisor.pid, signal.SIGSTOP)  # nobody mends while we look
+        _kill_the_idle_worker(site, supervisor)
         site.shell(OLD_RECORDS)
+        hangs = "FAULT  jobs: The task cluster has not worked for"
+        site.wait_for(lambda: _doctor_says(site, hangs), "the fault")
+        assert site.workers()["jobs"] == jobs, "every process of the cluster still lives"
+        assert site.shell(STATE).strip() == "waiting"
+        os.kill(supervisor.pid, signal.SIGCONT)
+        site.wait_for(lambda: "jobs hangs; killed" in site.last_words(), "the supervisor's word")
+        site.wait_for(lambda: site.workers().get("jobs", jobs) != jobs, "another cluster")
         site.wait_for(lambda: site.shell(STATE).strip() == "done", "the job's end", seconds=150)
         assert site.shell(LEFT).strip() == "0"
+        assert _doctor_says(site, "ok     jobs")
