@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 
 from identity.clock import from_datetime, to_datetime
 
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     _Field = models.Field[Any, Any]
 else:
     _Field = models.Field
+
+
+class _Moment(DeferredAttribute):
+    """An attribute that reads as a datetime at once, whatever it was set to, not only after the row was read again."""
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        instance.__dict__[self.field.attname] = (
+            to_datetime(value) if isinstance(value, int) else value
+        )
 
 
 class InstantField(_Field):
@@ -23,6 +33,7 @@ class InstantField(_Field):
     """
 
     description = "Instant (milliseconds since 1970 UTC)"
+    descriptor_class = _Moment
 
     def get_internal_type(self) -> str:
         return "BigIntegerField"

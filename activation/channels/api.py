@@ -132,7 +132,9 @@ class Rotation(APIView):
         """Give a webhook its next secret; the previous one signs along."""
         return Response(_full(services.rotate_secret(channel, **_who(request))))
 
-    @extend_schema(operation_id="finish_channel_rotation", request=None, responses=_FullChannel)
+    @extend_schema(
+        operation_id="finish_channel_rotation", request=None, responses={200: _FullChannel}
+    )
     def delete(self, request: Request, channel: str) -> Response:
         """Let the previous secret sign no longer."""
         return Response(_full(services.finish_rotation(channel, **_who(request))))

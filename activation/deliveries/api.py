@@ -332,7 +332,7 @@ class OneDelivery(APIView):
         """Read a delivery with its timeline."""
         return Response(_full(self._delivery(request, key)))
 
-    @extend_schema(operation_id="cancel_delivery", request=None, responses=_FullDelivery)
+    @extend_schema(operation_id="cancel_delivery", request=None, responses={200: _FullDelivery})
     def delete(self, request: Request, key: str) -> Response:
         """Take a delivery out of the queue and give the contact back."""
         self._delivery(request, key)

@@ -103,7 +103,7 @@ def create_key(source: int, now: Instant, *, actor: str) -> tuple[WriteKey, str]
             source_id=source,
             prefix=clear[:_SHOWN],
             digest=digest(clear),
-            created_at=clock.to_datetime(now),
+            created_at=now,
         )
         detail = {"source": source}
         audit.record(actor, "writekey.add", f"identity.writekey:{row.pk}", detail, now)

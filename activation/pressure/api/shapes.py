@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from activation.pressure import documents, selectors
@@ -63,10 +64,15 @@ class MessageClassShape(MessageClassForm):
     name = serializers.CharField()
 
 
+@extend_schema_field({"type": "string", "example": "22:00:00"})
+class _WallClock(serializers.TimeField):
+    """A local time. The document's format "time" would promise an offset."""
+
+
 class QuietHoursForm(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
-    start = serializers.TimeField()
-    end = serializers.TimeField()
+    start = _WallClock()
+    end = _WallClock()
     channels = serializers.ListField(
         child=serializers.CharField(max_length=60), default=list, max_length=100
     )
