@@ -80,6 +80,7 @@ def _refuse_foreign(keys: Keys) -> None:
     if _recorded() is not None:
         installation.verify_keys(keys)
         installation.verify_inbox(inbox.reader().uuid())
+        inbox.reader().check()
 
 
 def _join_stores(keys: Keys, now: Instant) -> None:

@@ -44,6 +44,7 @@ KNOWN: Mapping[str, Contact] = {
 _BY_TYPE = {"page": "site", "screen": "app"}
 _BY_SOURCE = {"site": "site", "app": "app", "ads": "display", "crm": "crm"}
 _OPENED, _SCANNED = "Email Opened", "Message Link Scanned"
+_ACTIVE = frozenset({_IN.value, _OUT.value})
 _HUMAN = "human"
 CHANNELS = frozenset(
     {*_BY_TYPE.values(), *_BY_SOURCE.values(), *(one.channel for one in KNOWN.values())} - {""}
@@ -84,7 +85,7 @@ def _direction(event: str, properties: Mapping[str, Any], known: Direction) -> D
     if not is_human(event, properties):
         return _NONE
     said = properties.get("direction")
-    return Direction(said) if said in {"inbound", "outbound"} else known
+    return Direction(said) if isinstance(said, str) and said in _ACTIVE else known
 
 
 def _word(value: Any) -> str:

@@ -211,7 +211,8 @@ def _traits(event: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
     """Return what an identify call says about the person; the traits of a group are not a person's."""
     if event["type"] != "identify":
         return {}
-    said = (event.get("context") or {}).get("traits") or {}
+    said = (event.get("context") or {}).get("traits")
+    said = said if isinstance(said, dict) else {}
     return cleaner.clean("traits", said | (event.get("traits") or {}), person=True)
 
 

@@ -50,15 +50,33 @@ def triggers(
     plan: Plan,
 ) -> list[Trigger]:
     """Return what may let somebody in, in the order in which it happened to be processed."""
+    arrivals = list(arrivals)
     found = [one for arrival in arrivals for one in _by_touchpoint(arrival, plan)]
+    youngest = _youngest(arrivals)
     for change in changes:
         if change.entered and change.cause in _STARTING and change.profile in people:
             owner = people[change.profile].strongest
+            age = youngest.get(change.profile, 0) if change.cause is Cause.TOUCHPOINT else 0
             found += [
                 Trigger(entrance, change.profile, owner, change.at)
                 for entrance in plan.audiences.get(change.audience, ())
+                if age <= milliseconds(entrance.definition.settings.max_age)
             ]
     return [one for one in found if one.profile in people]
+
+
+def _youngest(arrivals: Iterable[Arrival]) -> dict[int, Instant]:
+    """Return, per profile, how late its least late touchpoint came: what let it into an audience is no older."""
+    found: dict[int, Instant] = {}
+    for arrival in arrivals:
+        age = _age(arrival)
+        found[arrival.profile] = min(age, found.get(arrival.profile, age))
+    return found
+
+
+def _age(arrival: Arrival) -> Instant:
+    """Return how late a touchpoint came; waiting in the inbox makes it no older."""
+    return arrival.touchpoint.received_at - arrival.touchpoint.at
 
 
 def _by_touchpoint(arrival: Arrival, plan: Plan) -> Iterable[Trigger]:
@@ -66,7 +84,7 @@ def _by_touchpoint(arrival: Arrival, plan: Plan) -> Iterable[Trigger]:
     entrances = plan.events.get(touchpoint.event, ())
     if not entrances or not is_human(touchpoint.event, touchpoint.properties):
         return
-    age = touchpoint.received_at - touchpoint.at
+    age = _age(arrival)
     for entrance in entrances:
         config = entrance.config
         if age > milliseconds(entrance.definition.settings.max_age):

@@ -13,7 +13,7 @@ from identity.touchpoints import times
 from identity.touchpoints.collector import app, documents, events, http
 from identity.touchpoints.collector.app import Table
 from identity.touchpoints.collector.collection import Collection
-from identity.touchpoints.collector.intake import Intake
+from identity.touchpoints.collector.intake import MOST_SHARED, Intake
 from journeys.enrolments.public import MOST_SLOTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,8 @@ TEXT = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
 LIMITS = {
     "bytes of a body, as sent and decompressed": http.LARGEST_BODY,
     "events of a batch": events.MOST,
-    "bytes of an event": events.LARGEST,
+    "bytes of the context of a batch, times its events": MOST_SHARED,
+    "bytes of an event, with the context of its batch": events.LARGEST,
     "levels of nesting of an event": events.DEEPEST,
     "characters of a `messageId`": events.LONGEST_ID - 1,
     "identifiers of an event": policy.MAX_IDENTIFIERS,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from identity.touchpoints.collector import documents
-from identity.touchpoints.collector.events import TYPES, Id
+from identity.touchpoints.collector.events import DEEPEST, NO_KEY, TYPES, Id
 from identity.touchpoints.collector.http import Problem, Request, reply_json
 from identity.touchpoints.collector.intake import (
     Intake,
@@ -34,6 +34,12 @@ class _Single(msgspec.Struct, rename="camel"):
     type: str | None = None
     write_key: str | None = None
     sent_at: Id = None
+
+
+class _KeyAlone(msgspec.Struct, rename="camel"):
+    """What is read of a call whose other fields have wrong types, so that its source is told."""
+
+    write_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,9 @@ class Collection:
         batch = read_batch(await request.body())
         origin = await self._origin(request, batch.write_key, several=True)
         taken = await self.intake.take(batch.batch, origin, batch.envelope())
+        nobodys = sum(code == NO_KEY for _, code, _ in taken.errors)
+        if origin is None and nobodys == taken.received:
+            raise _invalid_key()  # no source's page would show them
         return _answer(taken, request)
 
     def _single(self, type_: str) -> Handler:
@@ -92,7 +101,7 @@ class Collection:
         try:
             said = msgspec.json.decode(body, type=_Single)
         except msgspec.ValidationError:
-            said = _Single()  # refused as an event, with the field that is wrong
+            said = _Single(write_key=_key_alone(body))  # refused as an event, with the field
         except (msgspec.DecodeError, RecursionError) as error:
             raise malformed(error) from error
         origin = await self._origin(request, said.write_key)
@@ -106,14 +115,21 @@ class Collection:
     # --- Pixels ---
 
     async def pixel(self, request: Request) -> Reply:
-        """Answer with a picture, always; its status is 200 only when the touchpoint is on the disk."""
+        """Answer with a picture, always; its status is 200 only when the touchpoint is on the disk.
+
+        Otherwise it says why: 503 when it could not be stored, 4xx when the sender is at fault. HEAD asks for no touchpoint.
+        """
         headers = {"Content-Type": "image/gif", "Cache-Control": "no-store"}
+        if request.method == "HEAD":
+            return Reply(405, _GIF, {**headers, "Allow": "GET"})
         try:
             type_ = request.path.rsplit("/", 1)[1]
             body = _pixel_event(request)
             taken = await self._one(request, body, SHORT.get(type_, type_))
         except Problem as problem:
             return Reply(problem.status, _GIF, {**headers, **problem.headers})
+        except ValueError:  # more fields than a query string may have
+            return Reply(400, _GIF, headers)
         return Reply(400 if taken.errors else 200, _GIF, headers)
 
     # --- Documents ---
@@ -150,6 +166,13 @@ class Collection:
         if not found.enabled:
             raise Problem(404, "source_disabled", "source is disabled")
         return found
+
+
+def _key_alone(body: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=_KeyAlone).write_key
+    except msgspec.ValidationError:
+        return None
 
 
 def not_found() -> Problem:
@@ -200,7 +223,9 @@ def _pixel_event(request: Request) -> bytes:
 
 
 def _put(event: dict[str, Any], path: list[str], value: str) -> None:
-    """Set a field deep inside; what contradicts an earlier field is left out."""
+    """Set a field deep inside; what contradicts an earlier field is left out. Raises Problem for one that is too deep."""
+    if len(path) > DEEPEST:
+        raise Problem(400, "too_deep", f"a field lies deeper than {DEEPEST} levels")
     for name in path[:-1]:
         inner = event.setdefault(name, {})
         if not isinstance(inner, dict):

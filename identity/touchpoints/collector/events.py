@@ -15,6 +15,8 @@ LONGEST_ID = 100  # characters of a messageId
 
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias", "merge"})
 
+NO_KEY = "write_key_invalid"
+
 # Stable words for machines and counters, and what to do about each.
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -27,11 +29,11 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "group_missing": "a group call needs `groupId`",
         "merge_incomplete": "a merge call needs two `mergeProperties`",
         "message_id_too_long": f"`messageId` must be shorter than {LONGEST_ID} characters",
-        "too_large": f"the event is larger than {LARGEST} bytes",
+        "too_large": f"the event, with the context of its batch, is larger than {LARGEST} bytes",
         "too_deep": f"the event is nested deeper than {DEEPEST} levels",
         "not_text": "the event holds a NUL character or half a surrogate pair",
         "too_old": "it happened longer ago than this installation keeps touchpoints",
-        "write_key_invalid": "the event's `writeKey` is not known",
+        NO_KEY: "the event's `writeKey` is not known",
     }
 )
 
@@ -91,17 +93,18 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
-def check(raw: bytes, type_: str | None, *, trusted: bool = False) -> Checked:
-    """Take an event or raise Refused. `type_` comes from the address; a trusted sender may leave out userId and anonymousId."""
-    if len(raw) > LARGEST:
+def check(raw: bytes, type_: str | None, *, shared: int = 0, trusted: bool = False) -> Checked:
+    """Take an event or raise Refused.
+
+    `type_` comes from the address; `shared` counts the bytes of the batch's context that the event gets; a trusted sender may
+    leave out userId and anonymousId.
+    """
+    if len(raw) + shared > LARGEST:
         raise Refused("too_large")
-    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(raw) > DEEPEST:
-        raise Refused("too_deep")
-    if b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw:
-        _check_text(raw)
+    check_form(raw)
     try:
         event = _decode(raw)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise Refused("wrong_type", str(error)) from error
     code = _fault(event, type_ or event.type, trusted=trusted)
     if code:
@@ -109,6 +112,14 @@ def check(raw: bytes, type_: str | None, *, trusted: bool = False) -> Checked:
     given = "" if event.message_id not in (None, "") else str(uuid.uuid4())
     original = event.original_timestamp or event.timestamp
     return Checked(raw, given, event.write_key, original, event.sent_at)
+
+
+def check_form(raw: bytes) -> None:
+    """Raise Refused for JSON that is nested too deep or holds what is no text."""
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(raw) > DEEPEST:
+        raise Refused("too_deep")
+    if b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw:
+        _check_text(raw)
 
 
 def _fault(event: Event, type_: str | None, *, trusted: bool) -> str:

@@ -116,16 +116,21 @@ async def _inflated(sent: bytes, bits: int, largest: int) -> bytes:
 
 def _inflate(sent: bytes, bits: int, largest: int) -> bytes:
     """Decompress, never more than `largest` bytes: a bomb is refused before it grows."""
-    machine = zlib.decompressobj(bits)
-    try:
-        body = machine.decompress(sent, largest + 1)
-    except zlib.error as error:
-        raise Problem(400, "bad_compression", "the body is not valid gzip") from error
-    if len(body) > largest:
+    parts: list[bytes] = []
+    room = largest + 1
+    while sent and room:  # gzip may come in several members (RFC 1952, 2.2)
+        machine = zlib.decompressobj(bits)
+        try:
+            parts.append(machine.decompress(sent, room))
+        except zlib.error as error:
+            raise Problem(400, "bad_compression", "the body is not valid gzip") from error
+        room -= len(parts[-1])
+        if room and not machine.eof:
+            raise Problem(400, "bad_compression", "the compressed body ends too early")
+        sent = machine.unused_data.lstrip(b"\0")  # members may be padded
+    if not room:
         raise _too_large(largest)
-    if not machine.eof:
-        raise Problem(400, "bad_compression", "the compressed body ends too early")
-    return body
+    return b"".join(parts)
 
 
 # --- Replies ------------------------------------------------------------------------------------------------------------

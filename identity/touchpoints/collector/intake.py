@@ -21,6 +21,7 @@ from identity.touchpoints.times import happened
 from identity.touchpoints.types import Mode
 
 WAIT = 5  # seconds after which a sender who was told to wait may come again
+MOST_SHARED = 16 * 1024 * 1024  # bytes that a batch's context may come to, copied into each event
 _BREATH = 200  # events of a large batch after which other requests get a turn
 
 
@@ -73,10 +74,18 @@ def _with_half_pairs(body: bytes, error: Exception) -> Batch:
     try:
         said = json.loads(body, parse_constant=_no_json)
         batch = msgspec.convert({**said, "batch": []}, Batch)
-        batch.batch = [msgspec.Raw(json.dumps(each).encode()) for each in said["batch"]]
+        batch.batch = [msgspec.Raw(_written(each)) for each in said["batch"]]
     except (ValueError, TypeError, LookupError, RecursionError) as worse:
         raise malformed(error) from worse
     return batch
+
+
+def _written(event: Any) -> bytes:
+    """Write an event as it was, in size too; one that holds half a pair in escapes, to be refused by itself."""
+    try:
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(event).encode()
 
 
 def _no_json(constant: str) -> NoReturn:
@@ -116,7 +125,7 @@ class Intake:
         trusted: bool = False,
     ) -> Taken:
         """Store the events durably. Without an origin each event's own write key says whose it is. Raises Problem."""
-        header = msgspec.json.encode(envelope)
+        header = _header(envelope, len(raw))
         now = self.committer.clock()
         rows: list[NewRow] = []
         errors: list[tuple[int, str, str]] = []
@@ -125,7 +134,9 @@ class Intake:
                 await asyncio.sleep(0)
             whose = origin
             try:
-                event = events.check(bytes(each), envelope.type, trusted=trusted)
+                event = events.check(
+                    bytes(each), envelope.type, shared=len(header), trusted=trusted
+                )
                 whose = origin or await self._owner(event.write_key)
                 self._check_age(event, envelope, now)
             except Refused as refused:
@@ -169,7 +180,7 @@ class Intake:
     async def _owner(self, write_key: str | None) -> Origin:
         found = await self.keyring.find(write_key) if write_key else None
         if found is None or not found.enabled:
-            raise Refused("write_key_invalid")
+            raise Refused(events.NO_KEY)
         return found
 
     async def _store(self, rows: Sequence[NewRow]) -> None:
@@ -184,6 +195,22 @@ class Intake:
             ) from error
         except InboxAway as error:
             raise away() from error
+
+
+def _header(envelope: Envelope, count: int) -> bytes:
+    """Return what each of the events gets of its batch. Raises Problem when that is no good, or grows too large."""
+    header = msgspec.json.encode(envelope)
+    if len(header) * count > MOST_SHARED:
+        raise Problem(
+            413,
+            "context_too_large",
+            f"the context of the batch goes to each of its {count} events; send less of it, or fewer events",
+        )
+    try:
+        events.check_form(header)
+    except Refused as refused:
+        raise Problem(400, "bad_context", f"the batch's context: {refused.message}") from refused
+    return header
 
 
 def away() -> Problem:

@@ -53,6 +53,7 @@ def serve(routes: Sequence[Route], stop: threading.Event) -> None:
     try:
         installation.verify_keys(keys)
         installation.verify_inbox(writer.uuid())
+        inbox.reader().check()
         own = sources.internal(now()).pk
     except BaseException:
         writer.close()
@@ -163,7 +164,10 @@ def _socket(bind: str) -> socket.socket:
 async def _repeated(work: Callable[[], Any], seconds: float) -> AsyncIterator[None]:
     async def repeat() -> None:
         while True:
-            await work()
+            try:
+                await work()
+            except Exception:  # it is done again, and what it reports must not stop for good
+                log.exception("A regular task of the collector failed")
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(repeat())

@@ -102,7 +102,7 @@ class ByMapping(Translator):
 
     def event(self, row: Row) -> dict[str, Any]:
         mapping = self._mapping
-        event: dict[str, Any] = {"type": mapping.type, "messageId": self._id(row)}
+        event: dict[str, Any] = {"type": mapping.type}
         if mapping.event is not None:
             event["event"] = _text(_value(row, mapping.event), "event")
         if mapping.time is not None:
@@ -110,15 +110,21 @@ class ByMapping(Translator):
         for part, fields in (("traits", mapping.traits), ("properties", mapping.properties)):
             values = {name: _value(row, said) for name, said in fields.items()}
             event[part] = {name: value for name, value in values.items() if value is not None}
-        return _identified(
+        event = _identified(
             event, {name: _cell(row, column) for name, column in mapping.identifiers.items()}
         )
+        return event | {"messageId": self._id(row, event.get("event", ""))}
 
-    def _id(self, row: Row) -> str:
+    def _id(self, row: Row, event: str) -> str:
         if not self._mapping.key:
             return self._message_id(row)
-        content = [str(_cell(row, column)) for column in self._mapping.key]
-        digest = hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+        content: dict[str, Any] = {"type": self._mapping.type, "event": event}
+        for column in self._mapping.key:
+            value = _cell(row, column)
+            if value is None:
+                raise BadRow(f"the key column {column!r} is empty")
+            content[f"key:{column}"] = str(value)
+        digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
         return f"key-{digest[:40]}"
 
 

@@ -133,6 +133,26 @@ def test_each_event_of_a_batch_may_have_its_own_key(
     assert len({row["source"] for row in new(server, sent)}) == 2
 
 
+def test_a_batch_that_is_nobodys_is_401_since_no_page_would_show_it(server: Collector) -> None:
+    for batch in ([], [page()], [page(writeKey="wrong"), page()]):
+        answer = httpx.post(f"{server.url}/v1/batch", json={"batch": batch})
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_write_key")
+
+
+def test_a_call_with_a_wrong_type_beside_its_key_is_counted_for_its_source(
+    server: Collector, key: str
+) -> None:
+    before = server.refused().get("wrong_type", 0)
+    answer = httpx.post(f"{server.url}/v1/page", json=page(sentAt={}, writeKey=key))
+    assert answer.status_code == 200
+    assert answer.json()["errors"][0]["code"] == "wrong_type"
+    for _ in range(100):
+        if server.refused().get("wrong_type", 0) == before + 1:
+            return
+        time.sleep(0.05)
+    raise AssertionError("not counted")
+
+
 def test_a_wrong_key_is_401_and_a_disabled_source_404(server: Collector) -> None:
     for options in ({}, {"auth": ("nobody", "")}, {"headers": {"Authorization": "Basic !!"}}):
         answer = httpx.post(f"{server.url}/v1/page", json=page(), **options)
@@ -237,6 +257,8 @@ def test_pixels(server: Collector, key: str, sent: int) -> None:
         ("data=e30", 401),
         ("writeKey=KEY", 400),
         ("data=e30&writeKey=KEY", 400),
+        ("writeKey=KEY&" + "&".join(f"f{n}=1" for n in range(1_001)), 400),
+        ("writeKey=KEY&properties" + ".a" * 20_000 + "=1", 400),
     ],
 )
 def test_a_bad_pixel_is_a_picture_all_the_same(
@@ -244,6 +266,14 @@ def test_a_bad_pixel_is_a_picture_all_the_same(
 ) -> None:
     answer = httpx.get(f"{server.url}/v1/pixel/track?{query.replace('KEY', key)}")
     assert (answer.status_code, answer.content[:6]) == (status, GIF)
+
+
+def test_asking_for_the_head_of_a_pixel_records_nothing(
+    server: Collector, key: str, sent: int
+) -> None:
+    query = {"writeKey": key, "userId": "1", "event": "Seen"}
+    assert httpx.head(f"{server.url}/v1/pixel/track", params=query).status_code == 405
+    assert new(server, sent) == []
 
 
 def test_documents_of_browser_libraries(server: Collector, key: str) -> None:
@@ -384,6 +414,17 @@ def test_what_looks_bad_and_is_not(client: httpx.Client, good: bytes) -> None:
         (b'{"batch":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "too_deep"),
         (b'{"batch":[' + b",".join([b"{}"] * 2501) + b"]}", 413, "too_many_events"),
         (b'{"batch":["' + b"x" * 5_000_000 + b'"]}', 413, "too_large"),
+        (
+            b'{"context":{"a":"' + b"x" * 10_000 + b'"},"batch":[' + b",".join([b"{}"] * 2500) + b"]}",
+            413,
+            "context_too_large",
+        ),
+        (
+            b'{"context":' + b'{"a":' * 500 + b"1" + b"}" * 500 + b',"batch":[{}]}',
+            400,
+            "bad_context",
+        ),
+        (b'{"context":{"a":"\\u0000"},"batch":[{}]}', 400, "bad_context"),
     ],
 )  # fmt: skip
 def test_a_bad_body_says_what_is_wrong(
@@ -393,6 +434,29 @@ def test_a_bad_body_says_what_is_wrong(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["message"]
     assert client.post("/v1/page", json=page()).status_code == 200
+
+
+def test_half_a_pair_fails_its_event_alone_and_changes_no_other(
+    server: Collector, client: httpx.Client, sent: int
+) -> None:
+    text = "é" * 12_000  # 24 kB as it came, 72 kB in escapes
+    body = (
+        b'{"batch":[{"type":"page","userId":"1","x":"\\ud800"},'
+        + json.dumps(page(messageId="good", properties={"t": text}), ensure_ascii=False).encode()
+        + b',{"type":"page","userId":"1","properties":{"n":1e999}}]}'
+    )
+    answer = client.post("/v1/batch", content=body)
+    assert answer.status_code == 200
+    assert [each["code"] for each in answer.json()["errors"]] == ["not_text", "wrong_type"]
+    assert [row["event"]["messageId"] for row in new(server, sent)] == ["good"]
+
+
+def test_gzip_in_several_members(server: Collector, client: httpx.Client, sent: int) -> None:
+    whole = json.dumps({"batch": [page(), page()]}).encode()
+    packed = gzip.compress(whole[:20]) + gzip.compress(whole[20:])
+    answer = client.post("/v1/batch", content=packed, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 200
+    assert len(new(server, sent)) == 2
 
 
 @pytest.mark.parametrize(

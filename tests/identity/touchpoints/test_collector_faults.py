@@ -174,6 +174,26 @@ def test_an_inbox_of_another_installation_is_refused(tmp_path: Path) -> None:
     assert "is not this installation's" in second.stderr
 
 
+def test_an_older_copy_of_the_inbox_is_refused_before_it_takes_anything(tmp_path: Path) -> None:
+    """What it acknowledged would get numbers that were processed already, and be skipped."""
+    with collector(tmp_path) as server:
+        environment = server.environment
+        server.shell(
+            "from identity.touchpoints.models import Lane\n"
+            "Lane.objects.update_or_create(pk=1, defaults={'live_position': 500})"
+        )
+    second = subprocess.run(
+        [sys.executable, "-m", "tests.identity.touchpoints.serve"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode != 0
+    assert "older or emptied copy" in second.stderr
+
+
 def test_the_inbox_is_pruned_well_behind_the_lane(tmp_path: Path) -> None:
     with collector(tmp_path) as server:
         key = server.key()

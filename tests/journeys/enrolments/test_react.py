@@ -329,6 +329,27 @@ def test_who_was_in_enters_again_only_as_the_journey_says() -> None:
     assert sorted(names) == ["after", "after", "always", "always", "always", "never"]
 
 
+@pytest.mark.parametrize(("lag", "enters"), [(HOUR, True), (HOUR + 1, False)])
+def test_who_enters_an_audience_by_what_came_too_late_starts_no_journey(
+    lag: Instant,
+    enters: bool,  # noqa: FBT001
+) -> None:
+    audience = Audience.objects.create(name="a", slug="a", created_at=START, changed_at=START)
+    world.published(
+        journey(
+            {"in": documents.audience_entry(audience.pk), "w": wait(), "out": leave()},
+            "in w",
+            "w out",
+        )
+    )
+    alice = person("user_id:alice")
+    change = MembershipChange(
+        audience.pk, alice.pk, entered=True, at=START, cause=Cause.TOUCHPOINT
+    )
+    batch(START, arrival("user_id:alice", "Bought", START - lag, lag=lag), changes=[change])
+    assert Enrolment.objects.exists() is enters
+
+
 def test_entering_an_audience_lets_in_unless_it_was_identity_or_a_new_rule() -> None:
     audience = Audience.objects.create(name="a", slug="a", created_at=START, changed_at=START)
     world.published(

@@ -74,13 +74,32 @@ def test_bad_rows_say_why(tmp_path: Path, changes: dict[str, str], reason: str) 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadRow, match="no column 'number'"):
-        mapping(tmp_path, CRM).event({"mail": "a@b.fr"})
+        mapping(tmp_path, CRM).event(
+            {name: cell for name, cell in row().items() if name != "number"}
+        )
 
 
 def test_key_columns_make_the_id(tmp_path: Path) -> None:
     first = mapping(tmp_path, CRM).event(row())["messageId"]
     assert mapping(tmp_path, CRM).event(row(town="Nice"))["messageId"] == first
     assert mapping(tmp_path, CRM).event(row(number="8"))["messageId"] != first
+
+
+def test_the_same_key_of_another_kind_of_row_is_another_id(tmp_path: Path) -> None:
+    orders = "{identifiers: {user_id: number}, key: [number], event: {value: Bought}, time: at}"
+    calls = orders.replace("Bought", "Called")
+    cells = {"number": "7", "at": "2024-01-01"}
+    ids = {
+        mapping(tmp_path, text).event({**row(), **cells})["messageId"]
+        for text in (CRM, orders, calls)
+    }
+    assert len(ids) == 3
+
+
+def test_an_empty_key_is_a_bad_row(tmp_path: Path) -> None:
+    text = "{identifiers: {user_id: u}, key: [n], event: {value: Bought}, time: at}"
+    with pytest.raises(BadRow, match="the key column 'n' is empty"):
+        mapping(tmp_path, text).event({"u": "1", "n": " ", "at": "2024-01-01"})
 
 
 def test_without_key_content_and_occurrence_make_the_id(tmp_path: Path) -> None:
