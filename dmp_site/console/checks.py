@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
@@ -214,6 +215,24 @@ def clock(now: Instant) -> Finding:
     return ok("clock", _("The clock agrees with the data and the collector."))
 
 
+def public_address(_now: Instant) -> Finding:
+    """Look whether links, pixels and unsubscribe addresses of messages are https, as one-click unsubscribe needs them (RFC 8058)."""
+    parts = urlsplit(settings.COLLECTOR_URL)
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+        return ok("address", _("Messages carry addresses that mail programs can use."))
+    what = _("Messages carry %(url)s: one-click unsubscribe works over https only.") % {
+        "url": settings.COLLECTOR_URL
+    }
+    return Finding("address", Level.NOTICE, what, "FILROUGE_COLLECTOR_URL=https://...")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def set_aside(_now: Instant) -> Finding:
     """Look whether a touchpoint waits for a person's decision."""
     count = SetAside.objects.filter(state="aside").count()
@@ -255,6 +274,7 @@ CHECKS: Mapping[str, Check] = {
     "clock": clock,
     "set aside": set_aside,
     "broken": broken,
+    "address": public_address,
 }
 WITHOUT_DATABASE = ("collector", "disk")
 

@@ -286,3 +286,19 @@ def test_the_api_tells_the_same(client, settings, tmp_path):
     answer = client.get("/api/v1/health", headers=headers).json()
     assert answer["status"] == "fault"
     assert [one["name"] for one in answer["checks"] if one["level"] == "fault"] == ["lane"]
+
+
+@pytest.mark.parametrize(
+    ("url", "level"),
+    [
+        ("https://t.shop.example", checks.Level.OK),
+        ("http://127.0.0.1:8001", checks.Level.OK),
+        ("http://[::1]:8001", checks.Level.OK),
+        ("http://localhost:8001", checks.Level.OK),
+        ("http://t.shop.example", checks.Level.NOTICE),
+        ("http://10.0.0.7:8001", checks.Level.NOTICE),
+    ],
+)
+def test_addresses_in_messages_that_are_not_https_are_noticed(settings, url, level):
+    settings.COLLECTOR_URL = url
+    assert checks.public_address(now()).level is level
