@@ -55,6 +55,7 @@ class Shop:
                 "city": CITIES[person % len(CITIES)],
                 "age": 18 + person % 70,
                 "newsletter": person % 4 != 0,
+                "consent": {"marketing": person % 3 != 0},
             },
         }
 

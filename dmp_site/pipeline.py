@@ -136,4 +136,5 @@ def _send(steps: Steps, context: BatchContext) -> None:
     """Stage 6, until no step wants to send: a capped or unreachable send lets its journey go on at once."""
     while steps.requests:
         reach("6 reserve")
-        steps = react.resume(queue.dispatch(steps.requests, context), context)
+        results = queue.dispatch(steps.requests, context, steps.people)
+        steps = react.resume(results, context, steps.people)

@@ -62,11 +62,12 @@ class Compiled:
     """A rule ready to run.
 
     `holds(traits, facts, matches, now)` is the rule. `dids` are its predicates; `relative` its comparisons with "n days from
-    now"; `traits` the first parts of the trait names it reads; `counters`: those it reads.
+    now"; `keys` those of its predicates; `traits` the first parts of the trait names it reads; `counters`: those it reads.
     """
 
     holds: Holds
     dids: tuple[Did, ...]
+    keys: frozenset[str]
     relative: tuple[TraitCompare | CounterCompare, ...]
     traits: frozenset[str]
     counters: frozenset[Counter]
@@ -76,11 +77,12 @@ def compile_rule(rule: Rule) -> Compiled:
     """Compile a rule."""
     source = _Source()
     expression = source.rule(rule)
-    found = list(leaves(rule))
+    found, dids = list(leaves(rule)), predicates(rule)
     compared = [leaf for leaf in found if isinstance(leaf, TraitCompare | CounterCompare)]
     return Compiled(
         holds=source.function("t, f, m, now", expression),
-        dids=predicates(rule),
+        dids=dids,
+        keys=frozenset(did.key for did in dids),
         relative=tuple(leaf for leaf in compared if isinstance(leaf.value, Relative)),
         traits=frozenset(
             name
@@ -106,6 +108,8 @@ def next_change(
     compiled: Compiled, facts: Facts, matches: Matches, now: Instant
 ) -> Instant | None:
     """Return the first instant after `now` at which the clock alone changes the rule's result; None when it never does."""
+    if not compiled.relative and compiled.keys.isdisjoint(matches):
+        return None
     edges = {
         at + did.window
         for did in compiled.dids

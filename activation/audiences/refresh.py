@@ -31,7 +31,7 @@ def refresh(
     found = matching.find(resolved.arrivals, live.predicates)
     looks = look_at(people, dict.fromkeys(people, moment), live, found)
     gone = resolved.moved - people.keys()
-    reasons = _Reasons(resolved, live, found, membership.inside(gone), context.now)
+    reasons = Reasons(resolved, live, found, membership.inside(gone), context.now)
     return membership.settle(looks, live, reasons.why, gone=gone)
 
 
@@ -112,7 +112,7 @@ def by_hand(owners: Collection[int]) -> dict[int, set[int]]:
     return hands
 
 
-class _Reasons:
+class Reasons:
     """Why a membership changed in a batch.
 
     A touchpoint is the cause when it brought something that the rule reads, or somebody new, of whom the rule holds as they are.
@@ -165,9 +165,8 @@ class _Reasons:
             return True
         if any(_counts(counter, arrival.touchpoint) for counter in rule.counters):
             return True
-        keys = {did.key for did in rule.dids}
         return any(
-            self._live.predicates[predicate].key in keys
+            self._live.predicates[predicate].key in rule.keys
             for predicate in self._found[arrival.owner]
         )
 

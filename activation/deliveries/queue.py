@@ -33,16 +33,21 @@ class _Known:
     rules: Rules
 
 
-def dispatch(requests: Sequence[SendRequest], context: BatchContext) -> list[SendResult]:
+def dispatch(
+    requests: Sequence[SendRequest],
+    context: BatchContext,
+    people: Mapping[int, Facts] | None = None,
+) -> list[SendResult]:
     """Decide on each request and queue what passes; results come in the order of the requests.
 
+    `people`: what the batch knows of everybody, by row id of the profile; read here when it is not given.
     A key that was queued before is answered from its delivery and writes nothing.
     """
     queued = _queued({request.key for request in requests})
     fresh = list({one.key: one for one in requests if one.key not in queued}.values())
     results = dict(queued)
     if fresh:
-        results |= _decide(fresh, _know(fresh), context)
+        results |= _decide(fresh, _know(fresh, people), context)
     return [results[request.key] for request in requests]
 
 
@@ -135,10 +140,10 @@ def _ask(request: SendRequest, person: Facts | None) -> Ask:
 # --- Reading and writing ---
 
 
-def _know(requests: Sequence[SendRequest]) -> _Known:
+def _know(requests: Sequence[SendRequest], people: Mapping[int, Facts] | None) -> _Known:
     templates = Rows("wanted", id="bigint")
     return _Known(
-        people=facts.of({one.profile for one in requests}),
+        people=facts.of({one.profile for one in requests}) if people is None else people,
         channels=registry.descriptions(),
         templates=dict(
             fetch(

@@ -1,7 +1,6 @@
 """Every wish to contact somebody is kept, granted or not, so that a changed policy can be replayed over it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from activation.pressure.ledger import as_text
 from activation.pressure.types import Ask
@@ -33,7 +32,7 @@ def keep(asks: Sequence[Ask], now: Instant) -> None:
                     one.channel,
                     one.message_class,
                     one.journey,
-                    as_text(asdict(one)),
+                    as_text(one),
                 )
                 for one in asks
             ),

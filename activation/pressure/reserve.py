@@ -5,7 +5,6 @@ Every ask gets a stored decision; nothing is dropped silently. The number of sta
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 
 from activation.pressure import accounts, book, intents, policy
 from activation.pressure.ledger import Entry, as_text, enter
@@ -161,7 +160,7 @@ def _write_decisions(
             verdict.earliest,
             verdict.cost,
             verdict.winner.name if verdict.winner else "",
-            as_text([asdict(use) for use in verdict.uses]),
+            as_text(verdict.uses),
             as_text(sorted(people[ask.profile].audiences)),
         )
         for ask in asks

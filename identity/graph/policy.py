@@ -296,14 +296,14 @@ def clean(namespace: str, clear: str, *, region: str = "", policy: Policy = DEFA
     rules = policy.find(namespace)
     if rules is None:
         raise Refused("unknown_namespace")
-    if "\0" in clear or any("\ud800" <= character <= "\udfff" for character in clear):
+    if "\0" in clear or not (clear.isascii() or _is_text(clear)):
         raise Refused("not_text")
     if policy.is_blocked(clear):
         raise Refused("blocked")
     value = NORMALISERS[rules.normaliser](clear, region)
     if not rules.pii and looks_like_pii(value):
         value = _unmasked(value)
-    if policy.is_blocked(value):
+    if value != clear and policy.is_blocked(value):
         raise Refused("blocked")
     if len(value.encode()) > MAX_BYTES:
         raise Refused("too_long")
@@ -319,6 +319,10 @@ def _unmasked(value: str) -> str:
     if "\0" in plain:
         raise Refused("not_text")
     return email(plain) if _EMAIL_WITHIN.fullmatch(plain) else plain
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def is_pii(namespace: str, value: str, *, policy: Policy = DEFAULT) -> bool:

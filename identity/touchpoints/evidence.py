@@ -28,7 +28,9 @@ def of_event(event: Mapping[str, Any], *, key: bytes, region: str, household: bo
     """Collect the identifiers of an event. `household`: the source says that its groups are households."""
     evidence = Evidence()
     found = [
-        _identifier(*each, key, region, evidence) for each in _values(event, household=household)
+        _identifier(namespace, value, key, region, evidence)
+        for namespace, value in _values(event, household=household)
+        if value is not None
     ]
     evidence.same = _same(event, key, region, evidence)
     pairs = [identifier for pair in evidence.same for identifier in pair]
@@ -89,19 +91,25 @@ def _values(event: Mapping[str, Any], *, household: bool) -> Iterator[tuple[str,
     """Yield (namespace, clear value) in the order of the policy table."""
     yield "user_id", event.get("userId")
     yield "anonymous_id", event.get("anonymousId")
+    if event.get("type") == "identify":
+        yield from _addresses(_object(event.get("traits")))
     context = _object(event.get("context"))
-    traits = _object(event.get("traits")) if event.get("type") == "identify" else {}
-    for part in (traits, _object(context.get("traits"))):
-        yield "email", part.get("email")
-        yield "phone", part.get("phone")
+    if context:
+        yield from _addresses(_object(context.get("traits")))
     yield "email", _object(event.get("properties")).get("email")
-    device = _object(context.get("device"))
-    yield "maid", device.get("advertisingId")
-    yield "device_id", device.get("id")
-    yield "push_token", device.get("token")
-    yield from _external(context)
+    if context:
+        device = _object(context.get("device"))
+        yield "maid", device.get("advertisingId")
+        yield "device_id", device.get("id")
+        yield "push_token", device.get("token")
+        yield from _external(context)
     if household and event.get("type") == "group":
         yield "household_id", event.get("groupId")
+
+
+def _addresses(traits: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "email", traits.get("email")
+    yield "phone", traits.get("phone")
 
 
 def _external(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

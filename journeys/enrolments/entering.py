@@ -112,15 +112,15 @@ def enter(
     if not first:
         return [], []
     last = _last_entries(first.values(), people)
-    admitted = [one for one in first.values() if _may_enter(one, last.get(one.spot))]
+    admitted = [one for one in first.values() if may_enter(one, last.get(one.spot))]
     keys = _owner_keys(admitted, people)
-    entered = [_run(trigger, people[trigger.profile], keys) for trigger in admitted]
+    entered = [begin(trigger, people[trigger.profile], keys) for trigger in admitted]
     store.insert(entered, now)
     held = [Line(run.id, run.place.node, 0, "", HELD_OUT) for run in entered if run.holdout]
     return entered, held
 
 
-def _may_enter(trigger: Trigger, last: Instant | None) -> bool:
+def may_enter(trigger: Trigger, last: Instant | None) -> bool:
     """Decide by the journey's re-entry rule; `last` is when the person entered last."""
     rule = trigger.entrance.definition.settings.re_entry
     if last is None or rule.mode == "always":
@@ -165,7 +165,7 @@ def _owner_keys(admitted: Iterable[Trigger], people: Mapping[int, Facts]) -> dic
     )
 
 
-def _run(trigger: Trigger, person: Facts, keys: Mapping[int, str]) -> Run:
+def begin(trigger: Trigger, person: Facts, keys: Mapping[int, str]) -> Run:
     entrance, owner = trigger.entrance, store.whose(person, trigger.owner)
     settings = entrance.definition.settings
     place = engine.start(entrance.node.id)

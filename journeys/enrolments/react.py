@@ -97,15 +97,22 @@ def _due(plan: plans.Plan, context: BatchContext, limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def resume(results: Sequence[SendResult], context: BatchContext) -> Steps:
-    """Go on with what became of sends; a capped or unreachable one leads on at once, in the same transaction."""
+def resume(
+    results: Sequence[SendResult],
+    context: BatchContext,
+    people: Mapping[int, Facts] | None = None,
+) -> Steps:
+    """Go on with what became of sends; a capped or unreachable one leads on at once, in the same transaction.
+
+    `people`: what the batch knows of everybody who asked; read here when it is not given.
+    """
     if not results:
         return Steps()
     plan = plans.current()
     answers = {int(result.key.partition(":")[0]): _answer(result) for result in results}
     runs = store.by_id(answers)
-    people = facts.of({run.profile for run in runs})
-    return step(runs, people, plan, context, answers=answers)
+    known = facts.of({run.profile for run in runs}) if people is None else people
+    return step(runs, known, plan, context, answers=answers)
 
 
 def _answer(result: SendResult) -> Answer:

@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a round of steps leads to: messages to ask for, and how many people moved."""
+    """What a round of steps leads to: messages to ask for, how many people moved, and what is known of everybody in it."""
 
     requests: Sequence[SendRequest] = ()
     moved: int = 0
+    people: Mapping[int, Facts] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ def step(
     store.save(work.changed.values(), context.now)
     store.write(work.lines, context.now)
     carry_out(work.effects, context)
-    return Steps(work.requests, len(work.changed))
+    return Steps(work.requests, len(work.changed), people)
 
 
 def _fail(run: Run, error: Exception, work: _Work) -> None:

@@ -1,0 +1,97 @@
+"""Drives touchpoints of an installation's inbox down the road and prints what it took, as JSON.
+
+    python -m benchmarks.inside benchmarks.road.drive WHO TOUCHPOINTS [digest] [statements] [profile=FILE]
+
+WHO is product (as it is), steady (the product in full batches), batched or naive. `statements` counts them, which costs time.
+"""
+
+import cProfile
+import sys
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from benchmarks.orm.batched import Batched
+from benchmarks.orm.lane import OrmLane
+from benchmarks.orm.naive import Naive
+from benchmarks.road.digest import digest
+from benchmarks.road.product import Product
+
+WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
+    "product": Product,
+    "steady": lambda: Product(steady=True),
+    "batched": lambda: OrmLane(Batched()),
+    "naive": lambda: OrmLane(Naive()),
+}
+_PROFILE = "profile="
+
+
+class Mark(msgspec.Struct, array_like=True):
+    """How far the drive was: touchpoints done, seconds since the start, seconds of CPU time of this process."""
+
+    done: int
+    seconds: float
+    cpu: float
+
+
+class Driven(msgspec.Struct):
+    """What a drive took, round by round. `statements`: how many went to the database in all."""
+
+    marks: list[Mark]
+    statements: int = 0
+    digest: dict[str, str] = {}
+
+    @property
+    def whole(self) -> Mark:
+        return self.marks[-1]
+
+    def until(self, touchpoints: int) -> Mark:
+        """Return the first mark at which so many were done, the last one when there were fewer."""
+        found = bisect_left(self.marks, touchpoints, key=lambda mark: mark.done)
+        return self.marks[min(found, len(self.marks) - 1)]
+
+
+def main(who: str, touchpoints: str, *options: str) -> None:
+    driven = drive(WHO[who](), int(touchpoints), options)
+    sys.stdout.write(msgspec.json.encode(driven).decode())
+
+
+def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = ()) -> Driven:
+    """Step until so many touchpoints are done."""
+    counted, profiler, marks = _Statements(), cProfile.Profile(time.process_time), []
+    profile = [one.removeprefix(_PROFILE) for one in options if one.startswith(_PROFILE)]
+    with ExitStack() as stack:
+        if "statements" in options:
+            stack.enter_context(connection.execute_wrapper(counted))
+        if profile:
+            stack.enter_context(profiler)
+        begun, cpu, done = time.perf_counter(), time.process_time(), 0
+        while done < touchpoints:
+            done = lane.step()
+            marks.append(Mark(done, time.perf_counter() - begun, time.process_time() - cpu))
+    for path in profile:
+        profiler.dump_stats(path)
+    return Driven(marks, counted.number, digest() if "digest" in options else {})
+
+
+class _Statements:
+    """Counts what goes to the database."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,  # noqa: FBT001 - as Django calls it
+        context: Any,
+    ) -> Any:
+        self.number += 1
+        return execute(sql, params, many, context)

@@ -1,0 +1,41 @@
+"""Makes the world and fills the inbox of an installation: the same touchpoints for whoever drives the road.
+
+Runs inside the installation: python -m benchmarks.inside benchmarks.road.prepare TOUCHPOINTS PEOPLE
+"""
+
+from itertools import islice
+
+import msgspec
+from django.conf import settings
+
+from benchmarks.road import world
+from benchmarks.road.product import Product
+from benchmarks.road.times import BATCH, START, moment
+from benchmarks.stream import Shop
+from identity.privacy.keys import keys_at
+from identity.touchpoints import inbox, payload, sources
+from identity.touchpoints.inbox.port import NewRow
+from identity.touchpoints.types import Mode
+
+
+def main(touchpoints: str, people: str) -> None:
+    world.build(START)
+    Product().rest()
+    fill(int(touchpoints), int(people))
+
+
+def fill(touchpoints: int, people: int) -> None:
+    """Put a shop's touchpoints into the inbox, encrypted as the collector does it."""
+    source = sources.create("shop", "site", START, actor="benchmark")
+    seal = payload.Sealer(keys_at(settings.KEYS_FILE).inbox).seal
+    events = Shop(people).touchpoints(touchpoints)
+    number = 0
+    writer = inbox.writer(lambda: moment(number))
+    try:
+        while batch := list(islice(events, BATCH)):
+            number += 1
+            packed = (payload.pack(b"{}", msgspec.json.encode(event)) for event in batch)
+            rows = [NewRow(source.pk, Mode.LIVE, seal(each)) for each in packed]
+            writer.append(rows, moment(number))
+    finally:
+        writer.close()

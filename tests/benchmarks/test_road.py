@@ -1,0 +1,43 @@
+"""The yardsticks of the pipeline do the product's work: the same touchpoints give the same digest."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from benchmarks.road import prepare
+from benchmarks.road.digest import digest
+from benchmarks.road.drive import WHO, drive
+from identity.touchpoints import inbox
+
+TOUCHPOINTS, PEOPLE = 600, 60
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def driven(tmp_path: Path, settings: Any) -> Callable[[str], dict[str, str]]:
+    """Return a function that drives the same full inbox down a road and tells what came out; nothing of it stays."""
+    settings.DATA_DIR = tmp_path
+    settings.INBOX = {**settings.INBOX, "OPTIONS": {"path": tmp_path / "inbox.sqlite3"}}
+    inbox.make()
+    prepare.main(str(TOUCHPOINTS), str(PEOPLE))
+
+    def driven(who: str) -> dict[str, str]:
+        with transaction.atomic():
+            drive(WHO[who](), TOUCHPOINTS)
+            found = digest()
+            transaction.set_rollback(True)
+        return found
+
+    return driven
+
+
+def test_the_yardsticks_give_the_digest_of_the_product(driven):
+    product = driven("steady")
+    empty = [subject for subject, hashed in product.items() if hashed.startswith("0 ")]
+    assert empty == [], "the stream brings something of everything"
+    assert driven("batched") == product
+    assert driven("naive") == product
