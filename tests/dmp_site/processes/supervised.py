@@ -1,4 +1,4 @@
-"""Run by the supervisor's tests: supervises two sleepers (one of which has a child of its own) until told to stop."""
+"""Run by the supervisor's tests: supervises two sleepers, each with a child of its own, and what cannot be started, until told to stop."""
 
 import sys
 from pathlib import Path
@@ -27,4 +27,5 @@ if __name__ == "__main__":
         )
         for name in ("one", "two")
     ]
-    Supervisor(children).run()
+    late = Child("late", [str(directory / "late")])  # a command that is not there yet
+    Supervisor([*children, late]).run()

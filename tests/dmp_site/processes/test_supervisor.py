@@ -76,6 +76,15 @@ def test_a_child_that_hangs_is_killed_and_started_again(supervised: Supervised) 
     wait_until(lambda: len(supervised.starts("two")) >= 2)
 
 
+def test_what_cannot_be_started_is_tried_again_and_ends_nobody(supervised: Supervised) -> None:
+    sign, draft = supervised.directory / "came", supervised.directory / "draft"
+    draft.write_text(f"#!/bin/sh\ntouch {sign}\n")
+    draft.chmod(0o700)
+    draft.rename(supervised.directory / "late")
+    wait_until(sign.exists, seconds=60)
+    assert supervised.process.poll() is None
+
+
 def test_sigterm_ends_all_of_it(supervised: Supervised) -> None:
     supervised.process.send_signal(signal.SIGTERM)
     assert supervised.process.wait(20) == 0
