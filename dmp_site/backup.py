@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.utils.translation import gettext
 
 from dmp_site.processes import running
 from identity.clock import Instant
@@ -50,7 +51,11 @@ def create(directory: Path, now: Instant, *, keys_to: Path | None = None) -> Non
         shutil.rmtree(directory, ignore_errors=True)
         if keys_to is not None:
             keys_to.unlink(missing_ok=True)
-        raise DomainError("not_copied", f"nothing was copied to {directory}: {error}") from error
+        raise DomainError(
+            "not_copied",
+            gettext("nothing was copied to %(directory)s: %(error)s")
+            % {"directory": directory, "error": error},
+        ) from error
 
 
 def _write_manifest(directory: Path, keys: Keys, now: Instant) -> None:
@@ -104,7 +109,9 @@ def _stage(directory: Path, key_file: Path) -> dict[Path, Path]:
     except OSError as error:
         for draft in staged:
             draft.unlink(missing_ok=True)
-        raise DomainError("not_restored", f"nothing was restored: {error}") from error
+        raise DomainError(
+            "not_restored", gettext("nothing was restored: %(error)s") % {"error": error}
+        ) from error
     return staged
 
 
@@ -119,17 +126,23 @@ def _only_files() -> None:
     if connections["default"].vendor != "sqlite":
         raise DomainError(
             "not_files",
-            "this installation keeps its data in PostgreSQL: use pg_dump and pg_restore",
+            gettext("this installation keeps its data in PostgreSQL: use pg_dump and pg_restore"),
         )
 
 
 def _check_targets(directory: Path, keys_to: Path | None) -> None:
     if directory.exists():
-        raise DomainError("exists", f"{directory} exists already: name a new directory")
+        raise DomainError(
+            "exists",
+            gettext("%(directory)s exists already: name a new directory")
+            % {"directory": directory},
+        )
     if keys_to is not None and keys_to.resolve().is_relative_to(directory.resolve()):
-        raise DomainError("keys_beside_data", "keep the key file apart from the data it opens")
+        raise DomainError(
+            "keys_beside_data", gettext("keep the key file apart from the data it opens")
+        )
     if keys_to is not None and keys_to.exists():
-        raise DomainError("exists", f"{keys_to} exists already")
+        raise DomainError("exists", gettext("%(keys_to)s exists already") % {"keys_to": keys_to})
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -169,22 +182,40 @@ def _verified(directory: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((directory / MANIFEST).read_text())
         for name in _files():
             if _digest(directory / name) != manifest["files"][name]:
-                raise DomainError("damaged", f"{directory / name} is not as it was written")
+                raise DomainError(
+                    "damaged",
+                    gettext("%(directory)s is not as it was written")
+                    % {"directory": directory / name},
+                )
     except (OSError, ValueError, KeyError) as error:
-        raise DomainError("no_backup", f"{directory} is no complete backup: {error}") from error
+        raise DomainError(
+            "no_backup",
+            gettext("%(directory)s is no complete backup: %(error)s")
+            % {"directory": directory, "error": error},
+        ) from error
     return manifest
 
 
 def _compare_keys(key_file: Path, manifest: Mapping[str, Any]) -> None:
     if not key_file.exists():
-        raise DomainError("no_keys", f"{key_file} does not exist: name the key file with --keys")
+        raise DomainError(
+            "no_keys",
+            gettext("%(key_file)s does not exist: name the key file with --keys")
+            % {"key_file": key_file},
+        )
     try:
         keys = require_keys(key_file)
     except KeysMissing as error:
-        raise DomainError("no_keys", f"{error}, or name another one with --keys") from error
+        raise DomainError(
+            "no_keys", gettext("%(error)s, or name another one with --keys") % {"error": error}
+        ) from error
     for name in ("identifier", "vault"):
         if keys.fingerprint(name) != manifest.get(f"{name}_key"):
-            raise DomainError("wrong_keys", f"{key_file} is not the key file of this backup")
+            raise DomainError(
+                "wrong_keys",
+                gettext("%(key_file)s is not the key file of this backup")
+                % {"key_file": key_file},
+            )
 
 
 def _same(one: Path, other: Path) -> bool:

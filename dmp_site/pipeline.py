@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from django.utils.translation import gettext
+
 from activation.audiences import building, members, refresh, selectors
 from activation.deliveries import postponing, queue, receipts
 from activation.deliveries.handover import POSTPONE
@@ -84,7 +86,9 @@ def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fen
     """Do what a person or the API asked the lane for. Raises DomainError when it cannot be done."""
     executor = EXECUTORS.get(kind)
     if executor is None:
-        raise NotFound("unknown_command", f"the lane knows no command {kind!r}")
+        raise NotFound(
+            "unknown_command", gettext("the lane knows no command %(kind)r") % {"kind": kind}
+        )
     with fence():
         executor(payload, context)
         remember(kind, context)

@@ -7,6 +7,7 @@ the rest. Scopes read "thing:read" and "thing:write"; a key of one channel carri
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from rest_framework.request import Request
 
 from identity.errors import DomainError
@@ -34,7 +35,9 @@ class Caller:
 def caller(request: Request) -> Caller:
     """Return who calls a REST view; dmp_site's permission has seen to it that there is one."""
     if not isinstance(request.auth, Caller):
-        raise DomainError("not_authenticated", "an API key or a session is needed", status=401)
+        raise DomainError(
+            "not_authenticated", gettext("an API key or a session is needed"), status=401
+        )
     return request.auth
 
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
@@ -59,7 +60,10 @@ def limit_of(query: Mapping[str, str]) -> int:
         return DEFAULT_LIMIT
     if text not in _LIMITS:
         raise DomainError(
-            "bad_limit", f"limit must be a whole number from 1 to {MAX_LIMIT}", status=400
+            "bad_limit",
+            gettext("limit must be a whole number from 1 to %(max_limit)s")
+            % {"max_limit": MAX_LIMIT},
+            status=400,
         )
     return int(text)
 
@@ -138,7 +142,9 @@ def _fits(value: int | str, kind: type[int] | type[str]) -> bool:
 
 def _bad_cursor() -> DomainError:
     return DomainError(
-        "bad_cursor", "cursor is not one that this list gave; begin without it", status=400
+        "bad_cursor",
+        gettext("cursor is not one that this list gave; begin without it"),
+        status=400,
     )
 
 

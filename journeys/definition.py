@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from identity.texts import gettext
 from journeys.matching import Match, Path
 from journeys.nodes import KINDS
 from journeys.nodes.kind import Config, Kind
@@ -143,7 +144,9 @@ def parse(document: Any) -> Definition:
         problems.extend(_edge_problems(edge, raw, nodes, targets))
         targets[edge.source, edge.port] = edge.target
     problems += [
-        Problem(id_, "layout", "no such node") for id_ in raw.layout if id_ not in raw.nodes
+        Problem(id_, "layout", gettext("no such node"))
+        for id_ in raw.layout
+        if id_ not in raw.nodes
     ]
     if problems:
         raise Invalid(problems)
@@ -154,7 +157,13 @@ def _nodes(raw: _Document) -> tuple[dict[str, Node], list[Problem]]:
     nodes: dict[str, Node] = {}
     problems: list[Problem] = []
     if len(raw.nodes) > MOST_NODES:
-        return nodes, [Problem("", "nodes", f"a journey has at most {MOST_NODES} nodes")]
+        return nodes, [
+            Problem(
+                "",
+                "nodes",
+                gettext("a journey has at most %(most_nodes)s nodes") % {"most_nodes": MOST_NODES},
+            )
+        ]
     for id_, value in raw.nodes.items():
         try:
             msgspec.convert(id_, NodeId)
@@ -170,14 +179,32 @@ def _node(id_: str, raw: _RawNode) -> Node:
     kind = KINDS.get(raw.type)
     if kind is None:
         known = ", ".join(KINDS)
-        raise Invalid([Problem(id_, "type", f"unknown type {raw.type!r}; there are {known}")])
+        raise Invalid(
+            [
+                Problem(
+                    id_,
+                    "type",
+                    gettext("unknown type %(type)r; there are %(known)s")
+                    % {"type": raw.type, "known": known},
+                )
+            ]
+        )
     try:
         config = msgspec.convert(raw.config, kind.config)
     except msgspec.ValidationError as error:
         raise Invalid([_located(id_, error, inside="config")]) from error
     node = Node(id_, kind, config, raw.name)
     if raw.ports is not None and set(raw.ports) != set(node.ports):
-        raise Invalid([Problem(id_, "ports", f"its ports are {', '.join(node.ports) or 'none'}")])
+        raise Invalid(
+            [
+                Problem(
+                    id_,
+                    "ports",
+                    gettext("its ports are %(ports)s")
+                    % {"ports": ", ".join(node.ports) or "none"},
+                )
+            ]
+        )
     return node
 
 
@@ -190,14 +217,21 @@ def _edge_problems(
     if edge.source not in raw.nodes or edge.target not in raw.nodes:
         missing = edge.source if edge.source not in raw.nodes else edge.target
         yield Problem(
-            edge.source, "edges", f"an edge leads from or to {missing!r}, which is no node"
+            edge.source,
+            "edges",
+            gettext("an edge leads from or to %(missing)r, which is no node")
+            % {"missing": missing},
         )
         return
     source = nodes.get(edge.source)
     if source is not None and edge.port not in source.ports:
-        yield Problem(edge.source, "edges", f"it has no port {edge.port!r}")
+        yield Problem(
+            edge.source, "edges", gettext("it has no port %(port)r") % {"port": edge.port}
+        )
     if (edge.source, edge.port) in taken:
-        yield Problem(edge.source, "edges", f"two edges leave port {edge.port!r}")
+        yield Problem(
+            edge.source, "edges", gettext("two edges leave port %(port)r") % {"port": edge.port}
+        )
 
 
 def _located(node: str, error: msgspec.ValidationError, *, inside: str = "") -> Problem:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from identity.texts import gettext
 from journeys.definition import Definition, Node, Problem
 from journeys.hours import is_zone
 from journeys.nodes.kind import Known, unknown_audience, unknown_sends
@@ -28,10 +29,14 @@ def validate(definition: Definition, known: Known | None = None) -> list[Problem
 def _entries(definition: Definition) -> Iterator[Problem]:
     entries = [node.id for node in definition.entries()]
     if not entries:
-        yield Problem("", "nodes", "there is no entry: nobody would come in")
+        yield Problem("", "nodes", gettext("there is no entry: nobody would come in"))
     for edge in definition.edges:
         if edge.target in entries:
-            yield Problem(edge.source, "edges", f"an edge leads to the entry {edge.target!r}")
+            yield Problem(
+                edge.source,
+                "edges",
+                gettext("an edge leads to the entry %(target)r") % {"target": edge.target},
+            )
 
 
 def _reached(definition: Definition) -> set[str]:
@@ -54,7 +59,7 @@ def _unreachable(definition: Definition) -> Iterator[Problem]:
     reached = _reached(definition)
     for node in definition.nodes:
         if node not in reached:
-            yield Problem(node, "edges", "no way leads here from an entry")
+            yield Problem(node, "edges", gettext("no way leads here from an entry"))
 
 
 def _missing_ports(definition: Definition) -> Iterator[Problem]:
@@ -62,7 +67,9 @@ def _missing_ports(definition: Definition) -> Iterator[Problem]:
         optional = node.kind.optional(node.config)
         for port in node.ports:
             if port not in optional and (node.id, port) not in definition.targets:
-                yield Problem(node.id, "edges", f"port {port!r} leads nowhere")
+                yield Problem(
+                    node.id, "edges", gettext("port %(port)r leads nowhere") % {"port": port}
+                )
 
 
 def _runaways(definition: Definition) -> Iterator[Problem]:
@@ -87,7 +94,11 @@ def _loops(
             settled.add(node)
             del path[node]
         elif target in path:
-            yield Problem(node, "edges", f"a loop back to {target!r} without a wait")
+            yield Problem(
+                node,
+                "edges",
+                gettext("a loop back to %(target)r without a wait") % {"target": target},
+            )
         elif target not in settled:
             path[target] = _targets(definition, hasty, target)
 
@@ -111,10 +122,14 @@ def _settings(definition: Definition, known: Known) -> Iterator[Problem]:
     for field, message in unknown_sends(settings.matches(), known):
         yield Problem("", f"settings.{field}", message)
     if not 0 <= settings.max_age.total_seconds() <= _LONGEST_AGE:
-        yield Problem("", "settings.max_age", "between nothing and seven days")
+        yield Problem("", "settings.max_age", gettext("between nothing and seven days"))
     if settings.goal is not None and settings.goal.window.total_seconds() <= 0:
-        yield Problem("", "settings.goal.window", "must be longer than nothing")
+        yield Problem("", "settings.goal.window", gettext("must be longer than nothing"))
     if settings.time_zone and not is_zone(settings.time_zone):
-        yield Problem("", "settings.time_zone", f"{settings.time_zone!r} is no IANA time zone")
+        yield Problem(
+            "",
+            "settings.time_zone",
+            gettext("%(time_zone)r is no IANA time zone") % {"time_zone": settings.time_zone},
+        )
     if settings.re_entry.mode == "after" and settings.re_entry.gap.total_seconds() <= 0:
-        yield Problem("", "settings.re_entry.gap", "say how long after the last entry")
+        yield Problem("", "settings.re_entry.gap", gettext("say how long after the last entry"))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import path
+from django.utils.translation import gettext
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -271,7 +272,7 @@ class Members(APIView):
         """Put people into an audience that is kept by hand, or take them out. The lane does it, within moments."""
         asked = valid(_Members, request)
         if not asked["add"] and not asked["remove"]:
-            raise DomainError("nobody", "name profiles in add or in remove", status=422)
+            raise DomainError("nobody", gettext("name profiles in add or in remove"), status=422)
         done: list[int] = []
         who = _who(request)
         if asked["add"]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from activation.audiences.models import Audience, Membership, MembershipLog, State
 from identity.errors import NotFound
@@ -20,7 +21,7 @@ def audience(id_: int) -> Audience:
     """Return one audience. Raises NotFound."""
     found = audiences().filter(pk=id_).first()
     if found is None:
-        raise NotFound("no_audience", f"there is no audience {id_}")
+        raise NotFound("no_audience", gettext("there is no audience %(id)s") % {"id": id_})
     return found
 
 
@@ -28,7 +29,7 @@ def named(slug: str) -> Audience:
     """Return the audience of this short name. Raises NotFound."""
     found = audiences().filter(slug=slug).first()
     if found is None:
-        raise NotFound("no_audience", f"there is no audience {slug}")
+        raise NotFound("no_audience", gettext("there is no audience %(slug)s") % {"slug": slug})
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from activation.audiences import members, reading
 from activation.audiences.models import Audience, AudienceVersion, Build, Kind, State
@@ -45,7 +46,9 @@ def create(
             _audit(audience, "create", {}, actor, now)
     except IntegrityError:
         raise DomainError(
-            "slug_taken", f"there is an audience with the short name {audience.slug!r} already"
+            "slug_taken",
+            gettext("there is an audience with the short name %(slug)r already")
+            % {"slug": audience.slug},
         ) from None
     return audience
 
@@ -117,7 +120,8 @@ def _ask(kind: str, id_: int, owners: Collection[int], actor: str, now: Instant)
         audience = locked(id_)
         if audience.kind != Kind.MANUAL:
             raise DomainError(
-                "not_manual", f"the members of {audience.slug!r} are set by its rule"
+                "not_manual",
+                gettext("the members of %(slug)r are set by its rule") % {"slug": audience.slug},
             )
         command = commands.enqueue(kind, {"audience": id_, "owners": sorted(owners)}, actor, now)
         _audit(audience, kind.partition(".")[2], {"members": len(owners)}, actor, now)
@@ -131,7 +135,9 @@ def locked(id_: int) -> Audience:
             Audience.objects.select_for_update(of=("self",)).select_related("version").get(pk=id_)
         )
     except Audience.DoesNotExist:
-        raise NotFound("no_audience", f"there is no audience {id_}") from None
+        raise NotFound(
+            "no_audience", gettext("there is no audience %(id)s") % {"id": id_}
+        ) from None
 
 
 def _new_version(audience: Audience, rule: Any, actor: str, now: Instant) -> AudienceVersion:
@@ -143,26 +149,35 @@ def _new_version(audience: Audience, rule: Any, actor: str, now: Instant) -> Aud
 
 def _check_number() -> None:
     if Audience.objects.filter(state=State.LIVE).count() >= MAX_LIVE:
-        raise DomainError("too_many_audiences", f"at most {MAX_LIVE} audiences can be live")
+        raise DomainError(
+            "too_many_audiences",
+            gettext("at most %(max_live)s audiences can be live") % {"max_live": MAX_LIVE},
+        )
 
 
 def _named(name: str) -> str:
     found = name.strip()[:200]
     if not found:
-        raise DomainError("no_name", "an audience needs a name", status=422)
+        raise DomainError("no_name", gettext("an audience needs a name"), status=422)
     return found
 
 
 def _slug(slug: str, name: str) -> str:
     found = slugify(slug or name)[:100]
     if not found:
-        raise DomainError("bad_slug", "give a short name of letters and digits", status=422)
+        raise DomainError(
+            "bad_slug", gettext("give a short name of letters and digits"), status=422
+        )
     return found
 
 
 def _kind(kind: str) -> str:
     if kind not in Kind.values:
-        raise DomainError("bad_kind", f"kind must be one of {', '.join(Kind.values)}", status=422)
+        raise DomainError(
+            "bad_kind",
+            gettext("kind must be one of %(values)s") % {"values": ", ".join(Kind.values)},
+            status=422,
+        )
     return kind
 
 
@@ -170,7 +185,9 @@ def _rule(kind: str, rule: Any) -> Any:
     """Return the rule in its one form. Raises BadRule; DomainError for a manual audience with one."""
     if kind == Kind.MANUAL:
         if rule is not None:
-            raise DomainError("manual_has_no_rule", "a manual audience has no rule", status=422)
+            raise DomainError(
+                "manual_has_no_rule", gettext("a manual audience has no rule"), status=422
+            )
         return None
     return to_json(reading.parse(rule))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from activation.channels import signing
 from activation.channels.models import ChannelConfig, Kind
@@ -56,7 +57,7 @@ def describe(name: str) -> Description:
     """Return one channel. Raises NotFound."""
     found = descriptions().get(name)
     if found is None:
-        raise NotFound("unknown_channel", f"there is no channel {name}")
+        raise NotFound("unknown_channel", gettext("there is no channel %(name)s") % {"name": name})
     return found
 
 
@@ -66,7 +67,7 @@ def open_channel(name: str) -> Channel:
         return _make(name)
     row = ChannelConfig.objects.filter(name=name).first()
     if row is None:
-        raise NotFound("unknown_channel", f"there is no channel {name}")
+        raise NotFound("unknown_channel", gettext("there is no channel %(name)s") % {"name": name})
     if row.kind == Kind.PULL:
         return PullChannel(row.name, addressed_by=row.addressed_by)
     return WebhookChannel(

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from activation.channels import hosts
 from activation.channels.models import ChannelConfig, Kind
@@ -22,7 +23,9 @@ def create(
 ) -> ChannelConfig:
     """Add a channel. Raises DomainError for a name that is taken or an address that cannot be called."""
     if name in settings.CHANNELS or ChannelConfig.objects.filter(name=name).exists():
-        raise DomainError("channel_exists", f"there is a channel {name} already")
+        raise DomainError(
+            "channel_exists", gettext("there is a channel %(name)s already") % {"name": name}
+        )
     row = ChannelConfig(name=name, kind=kind, created_at=now)
     _fill(row, values)
     with transaction.atomic():
@@ -70,7 +73,9 @@ def finish_rotation(name: str, *, actor: str, now: Instant) -> ChannelConfig:
 def _row(name: str) -> ChannelConfig:
     found = ChannelConfig.objects.filter(name=name).first()
     if found is None:
-        raise NotFound("unknown_channel", f"no channel {name} can be changed here")
+        raise NotFound(
+            "unknown_channel", gettext("no channel %(name)s can be changed here") % {"name": name}
+        )
     return found
 
 
@@ -85,7 +90,9 @@ def _fill(row: ChannelConfig, values: Mapping[str, Any]) -> None:
         if row.addressed_by and row.addressed_by not in ADDRESS:
             known = ", ".join(ADDRESS)
             raise DomainError(
-                "bad_channel", f"addressed_by is one of {known}, or empty", status=400
+                "bad_channel",
+                gettext("addressed_by is one of %(known)s, or empty") % {"known": known},
+                status=400,
             )
     except hosts.Forbidden as error:
         raise DomainError("bad_address", str(error), status=400) from error

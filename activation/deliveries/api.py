@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.urls import path
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -240,7 +241,11 @@ def _own(request: Request, channel: str) -> str:
     """Let a key of one channel reach that channel alone."""
     own = caller(request).channel
     if own and own != channel:
-        raise DomainError("other_channel", f"this key belongs to the channel {own}", status=403)
+        raise DomainError(
+            "other_channel",
+            gettext("this key belongs to the channel %(own)s") % {"own": own},
+            status=403,
+        )
     return channel
 
 
@@ -379,7 +384,9 @@ class Acknowledge(APIView):
         """Say that these deliveries went out; again does no harm."""
         keys = _read(_Acks, request)["keys"]
         if len(keys) > _MOST:
-            raise DomainError("too_many", f"at most {_MOST} keys at once", status=400)
+            raise DomainError(
+                "too_many", gettext("at most %(most)s keys at once") % {"most": _MOST}, status=400
+            )
         changed = fetching.acknowledge(_own(request, channel), keys, clock.now())
         return Response({"changed": changed})
 
@@ -392,7 +399,11 @@ class Receipts(APIView):
         """Report what became of deliveries; each receipt is recorded as a touchpoint."""
         receipts = _read(_Receipts, request)["receipts"]
         if len(receipts) > _MOST:
-            raise DomainError("too_many", f"at most {_MOST} receipts at once", status=400)
+            raise DomainError(
+                "too_many",
+                gettext("at most %(most)s receipts at once") % {"most": _MOST},
+                status=400,
+            )
         reported = fetching.report(_own(request, channel), receipts, clock.now())
         errors = [
             {"index": index, "code": code, "message": message}

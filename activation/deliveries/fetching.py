@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, transaction
+from django.utils.translation import gettext
 
 from activation.channels import registry
 from activation.channels.port import Message
@@ -107,7 +108,9 @@ def report(channel: str, receipts: Sequence[Mapping[str, Any]], now: Instant) ->
     try:
         refused = door.post(touchpoints) if touchpoints else []
     except (InboxAway, door.DoorRefuses) as error:
-        raise DomainError("inbox_away", "receipts cannot be stored now", status=503) from error
+        raise DomainError(
+            "inbox_away", gettext("receipts cannot be stored now"), status=503
+        ) from error
     return Reported(
         unknown=sorted({one["key"] for one in receipts} - known.keys()),
         errors=[(mine[one.index], one.code, one.message) for one in refused],
@@ -149,7 +152,10 @@ def _answered(asked: Sequence[int]) -> bool:
 def _fetched(channel: str) -> Description:
     described = registry.describe(channel)
     if not described.pull:
-        raise DomainError("not_fetched", f"deliveries of {channel} are sent, not fetched")
+        raise DomainError(
+            "not_fetched",
+            gettext("deliveries of %(channel)s are sent, not fetched") % {"channel": channel},
+        )
     return described
 
 
@@ -162,7 +168,9 @@ def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str,
     """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open and time."""
     name = str(receipt["event"])
     if name not in REACTIONS:
-        raise DomainError("bad_receipt", f"{name} is no receipt", status=400)
+        raise DomainError(
+            "bad_receipt", gettext("%(name)s is no receipt") % {"name": name}, status=400
+        )
     address = row.address.key if row.address else ""
     sent = Sent(row.key, row.owner.key, address, row.channel, row.message_class, now)
     said = {

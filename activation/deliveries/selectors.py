@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext
 
 from activation.deliveries import markup, rendering
 from activation.deliveries.models import Delivery, PartnerList, Template
@@ -24,7 +25,7 @@ def delivery(key: str) -> Delivery:
     """Return one delivery. Raises NotFound."""
     found = Delivery.objects.select_related("owner", "template").filter(key=key).first()
     if found is None:
-        raise NotFound("unknown_delivery", f"there is no delivery {key}")
+        raise NotFound("unknown_delivery", gettext("there is no delivery %(key)s") % {"key": key})
     return found
 
 
@@ -72,7 +73,9 @@ def template(name: str) -> Template:
     """Return the newest version of a template that is not archived. Raises NotFound."""
     found = Template.objects.filter(name=name, archived_at=None).order_by("-version").first()
     if found is None:
-        raise NotFound("unknown_template", f"there is no template {name}")
+        raise NotFound(
+            "unknown_template", gettext("there is no template %(name)s") % {"name": name}
+        )
     return found
 
 
@@ -84,14 +87,20 @@ def preview(parts: Parts, values: Mapping[str, Any]) -> Parts:
     try:
         return rendering.render(parts, filled)
     except markup.MissingValue as error:
-        raise markup.BadTemplate("no_sample", f"give a sample value for {error.name}") from error
+        raise markup.BadTemplate(
+            "no_sample", gettext("give a sample value for %(name)s") % {"name": error.name}
+        ) from error
 
 
 def partner_list(channel: str, name: str) -> PartnerList:
     """Return a list that a partner pulls. Raises NotFound."""
     found = PartnerList.objects.filter(channel=channel, name=name).first()
     if found is None:
-        raise NotFound("unknown_list", f"the channel {channel} has no list {name}")
+        raise NotFound(
+            "unknown_list",
+            gettext("the channel %(channel)s has no list %(name)s")
+            % {"channel": channel, "name": name},
+        )
     return found
 
 
@@ -110,7 +119,11 @@ def _value(name: str, text: str, read: Callable[[str], Any]) -> Any:
     try:
         return read(text)
     except ValueError as error:
-        raise DomainError("bad_filter", f"{name} cannot be {text[:40]!r}", status=400) from error
+        raise DomainError(
+            "bad_filter",
+            gettext("%(name)s cannot be %(text)r") % {"name": name, "text": text[:40]},
+            status=400,
+        ) from error
 
 
 def _with(values: dict[str, Any], path: list[str], shown: str) -> dict[str, Any]:

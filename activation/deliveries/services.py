@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from activation.audiences.models import Audience
 from activation.channels import registry
@@ -25,7 +26,10 @@ def save_template(name: str, channel: str, parts: Parts, *, actor: str, now: Ins
     with transaction.atomic():
         known = Template.objects.filter(name=name)
         if known.exclude(channel=channel).exists():
-            raise DomainError("other_channel", f"{name} is a template of another channel")
+            raise DomainError(
+                "other_channel",
+                gettext("%(name)s is a template of another channel") % {"name": name},
+            )
         known.update(archived_at=None)
         number = (known.aggregate(last=Max("version"))["last"] or 0) + 1
         row = Template.objects.create(
@@ -46,7 +50,9 @@ def archive_template(name: str, *, actor: str, now: Instant) -> None:
     """Take a template out of the lists. Journeys in force go on with it; the next version brings it back. Raises NotFound."""
     with transaction.atomic():
         if not Template.objects.filter(name=name, archived_at=None).update(archived_at=now):
-            raise NotFound("unknown_template", f"there is no template {name}")
+            raise NotFound(
+                "unknown_template", gettext("there is no template %(name)s") % {"name": name}
+            )
         audit.record(actor, "template.archive", "activation.template", {"name": name}, now)
 
 
@@ -59,7 +65,11 @@ def resolve(key: str, *, went: bool, actor: str, now: Instant) -> Delivery:
             status=status, settled_at=now, reason="by hand"
         )
         if not changed:
-            raise DomainError("not_unknown", f"delivery {key} is {row.status}, not unknown")
+            raise DomainError(
+                "not_unknown",
+                gettext("delivery %(key)s is %(status)s, not unknown")
+                % {"key": key, "status": row.status},
+            )
         if went:
             ledger.commit({row.ledger_key: ""})
         else:
@@ -77,7 +87,11 @@ def cancel(key: str, *, actor: str, now: Instant) -> Delivery:
             status=DeliveryStatus.CANCELLED, settled_at=now, reason="by hand"
         )
         if not changed:
-            raise DomainError("has_left", f"delivery {key} is {row.status}, not queued")
+            raise DomainError(
+                "has_left",
+                gettext("delivery %(key)s is %(status)s, not queued")
+                % {"key": key, "status": row.status},
+            )
         ledger.release({row.ledger_key: "by hand"})
         _note(row, DeliveryStatus.CANCELLED, "by hand", actor, now)
     return selectors.delivery(key)
@@ -88,15 +102,24 @@ def create_list(
 ) -> PartnerList:
     """Make a list that a partner pulls; `audience`: its short name, "" for everybody. Raises NotFound, DomainError."""
     if not registry.describe(channel).pull:
-        raise DomainError("not_fetched", f"nothing is fetched from the channel {channel}")
+        raise DomainError(
+            "not_fetched",
+            gettext("nothing is fetched from the channel %(channel)s") % {"channel": channel},
+        )
     known = DEFAULT.find(namespace)
     if known is None or known.pii:
         raise DomainError(
-            "bad_namespace", f"{namespace} is no namespace that a partner can read", status=400
+            "bad_namespace",
+            gettext("%(namespace)s is no namespace that a partner can read")
+            % {"namespace": namespace},
+            status=400,
         )
     inside = Audience.objects.filter(slug=audience).first()
     if audience and inside is None:
-        raise NotFound("unknown_audience", f"there is no audience {audience}")
+        raise NotFound(
+            "unknown_audience",
+            gettext("there is no audience %(audience)s") % {"audience": audience},
+        )
     try:
         with transaction.atomic():
             row = PartnerList.objects.create(
@@ -105,7 +128,11 @@ def create_list(
             target = f"activation.partnerlist:{row.pk}"
             audit.record(actor, "partnerlist.add", target, {"name": name}, now)
     except IntegrityError as error:
-        raise DomainError("list_exists", f"{channel} has a list {name} already") from error
+        raise DomainError(
+            "list_exists",
+            gettext("%(channel)s has a list %(name)s already")
+            % {"channel": channel, "name": name},
+        ) from error
     return row
 
 
@@ -114,7 +141,7 @@ def delete_list(id_: int, *, actor: str, now: Instant) -> None:
     with transaction.atomic():
         row = PartnerList.objects.filter(pk=id_).first()
         if row is None:
-            raise NotFound("unknown_list", f"there is no list {id_}")
+            raise NotFound("unknown_list", gettext("there is no list %(id)s") % {"id": id_})
         detail = {"channel": row.channel, "name": row.name}
         row.delete()
         audit.record(actor, "partnerlist.delete", f"activation.partnerlist:{id_}", detail, now)

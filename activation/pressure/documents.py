@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
+from django.utils.translation import gettext
 
 from activation.pressure.types import (
     Calendar,
@@ -94,14 +95,23 @@ def _problems(found: PolicyDocument) -> list[str]:
     whole = 1 if found.unit is Unit.POINTS else 100
     override = found.mode is PolicyMode.OVERRIDE
     checks = [
-        (hundredths % whole != 0, "limit: whole messages, or points with up to two decimals"),
-        (override and found.base is None, "base: an override names the policy that it replaces"),
-        (override and found.audience is None, "audience: an override is for one audience"),
+        (
+            hundredths % whole != 0,
+            gettext("limit: whole messages, or points with up to two decimals"),
+        ),
+        (
+            override and found.base is None,
+            gettext("base: an override names the policy that it replaces"),
+        ),
+        (
+            override and found.audience is None,
+            gettext("audience: an override is for one audience"),
+        ),
         (
             override and found.scope != ScopeDocument(),
-            "scope: an override has the scope of its base",
+            gettext("scope: an override has the scope of its base"),
         ),
-        (not override and found.base is not None, "base: means nothing for a limit"),
+        (not override and found.base is not None, gettext("base: means nothing for a limit")),
     ]
     return [message for wrong, message in checks if wrong]
 

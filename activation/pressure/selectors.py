@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from activation.pressure import reserve
 from activation.pressure.models import Decision, LedgerRow, PersonCap, Policy
@@ -26,7 +27,7 @@ def policy(id_: int) -> Policy:
     """Return one policy. Raises NotFound."""
     found = policies().filter(pk=id_).first()
     if found is None:
-        raise NotFound("no_policy", f"there is no policy {id_}")
+        raise NotFound("no_policy", gettext("there is no policy %(id)s") % {"id": id_})
     return found
 
 

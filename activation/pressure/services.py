@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from activation.audiences.models import Audience
 from activation.pressure import caps, documents
@@ -46,7 +47,9 @@ def create(name: str, document: Any, *, slug: str = "", actor: str, now: Instant
             _audit(policy, "create", {}, actor, now)
     except IntegrityError:
         raise DomainError(
-            "slug_taken", f"there is a policy with the short name {policy.slug!r} already"
+            "slug_taken",
+            gettext("there is a policy with the short name %(slug)r already")
+            % {"slug": policy.slug},
         ) from None
     return policy
 
@@ -80,7 +83,10 @@ def publish(id_: int, *, actor: str, now: Instant) -> Policy:
         _check(document, of=policy)
         _check_place(policy, document)
         if Policy.objects.filter(state=PolicyState.LIVE).exclude(pk=id_).count() >= MAX_LIVE:
-            raise DomainError("too_many_policies", f"at most {MAX_LIVE} policies can be live")
+            raise DomainError(
+                "too_many_policies",
+                gettext("at most %(max_live)s policies can be live") % {"max_live": MAX_LIVE},
+            )
         if policy.version is None or policy.version.document != policy.document:
             policy.version = _new_version(policy, actor, now)
         policy.state = PolicyState.LIVE
@@ -95,7 +101,10 @@ def archive(id_: int, *, actor: str, now: Instant) -> Policy:
     with transaction.atomic():
         policy = locked(id_)
         if named := _live_override(id_):
-            raise DomainError("has_override", f"the override {named!r} is live; archive it first")
+            raise DomainError(
+                "has_override",
+                gettext("the override %(named)r is live; archive it first") % {"named": named},
+            )
         policy.state = PolicyState.ARCHIVED
         policy.changed_at = now
         policy.save(update_fields=["state", "changed_at"])
@@ -108,7 +117,7 @@ def locked(id_: int) -> Policy:
     try:
         return Policy.objects.select_for_update(of=("self",)).select_related("version").get(pk=id_)
     except Policy.DoesNotExist:
-        raise NotFound("no_policy", f"there is no policy {id_}") from None
+        raise NotFound("no_policy", gettext("there is no policy %(id)s") % {"id": id_}) from None
 
 
 def set_weights(weights: Mapping[str, int], *, actor: str, now: Instant) -> None:
@@ -170,7 +179,7 @@ def remove_quiet_hours(id_: int, *, actor: str, now: Instant) -> None:
     """Delete quiet hours. Raises NotFound."""
     with transaction.atomic():
         if not QuietHours.objects.filter(pk=id_).delete()[0]:
-            raise NotFound("no_hours", f"there are no quiet hours {id_}")
+            raise NotFound("no_hours", gettext("there are no quiet hours %(id)s") % {"id": id_})
         audit.record(actor, "quiethours.remove", f"activation.quiethours:{id_}", {}, now)
 
 
@@ -206,24 +215,35 @@ def _check(document: PolicyDocument, of: Policy | None = None) -> None:
         document.audience is not None
         and not Audience.objects.filter(pk=document.audience).exists()
     ):
-        raise BadPolicy(f"audience: there is no audience {document.audience}")
+        raise BadPolicy(
+            gettext("audience: there is no audience %(audience)s")
+            % {"audience": document.audience}
+        )
     if document.base is None:
         return
     base = Policy.objects.filter(pk=document.base).first()
     if base is None or base == of:
-        raise BadPolicy(f"base: there is no other policy {document.base}")
+        raise BadPolicy(
+            gettext("base: there is no other policy %(base)s") % {"base": document.base}
+        )
     replaced = documents.read(base.version.document if base.version else base.document)
     if replaced.mode is not PolicyMode.LIMIT:
-        raise BadPolicy("base: an override replaces a limit, not another override")
+        raise BadPolicy(gettext("base: an override replaces a limit, not another override"))
     if replaced.unit is not document.unit:
-        raise BadPolicy(f"unit: {replaced.unit.value}, as the policy that it replaces")
+        raise BadPolicy(
+            gettext("unit: %(value)s, as the policy that it replaces")
+            % {"value": replaced.unit.value}
+        )
 
 
 def _check_place(policy: Policy, document: PolicyDocument) -> None:
     """Check the policy against those that are live: an override reads its limit in the unit of its base, and needs one."""
     if document.base is not None:
         if not Policy.objects.filter(pk=document.base, state=PolicyState.LIVE).exists():
-            raise BadPolicy(f"base: policy {document.base} is not live; publish it first")
+            raise BadPolicy(
+                gettext("base: policy %(base)s is not live; publish it first")
+                % {"base": document.base}
+            )
         return
     before = documents.read(policy.version.document) if policy.version else document
     if (before.unit, before.mode) != (document.unit, document.mode) and (
@@ -231,7 +251,10 @@ def _check_place(policy: Policy, document: PolicyDocument) -> None:
     ):
         raise DomainError(
             "has_override",
-            f"the override {named!r} is live and reads its limit in {before.unit.value}; archive it first",
+            gettext(
+                "the override %(named)r is live and reads its limit in %(value)s; archive it first"
+            )
+            % {"named": named, "value": before.unit.value},
         )
 
 
@@ -255,14 +278,16 @@ def _new_version(policy: Policy, actor: str, now: Instant) -> PolicyVersion:
 def _named(name: str) -> str:
     found = name.strip()[:200]
     if not found:
-        raise DomainError("no_name", "a policy needs a name", status=422)
+        raise DomainError("no_name", gettext("a policy needs a name"), status=422)
     return found
 
 
 def _slug(slug: str, name: str) -> str:
     found = slugify(slug or name)[:100]
     if not found:
-        raise DomainError("bad_slug", "give a short name of letters and digits", status=422)
+        raise DomainError(
+            "bad_slug", gettext("give a short name of letters and digits"), status=422
+        )
     return found
 
 

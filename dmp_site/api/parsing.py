@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import msgspec
+from django.utils.translation import gettext
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -26,7 +27,11 @@ class JSONParser(BaseParser):
     ) -> Any:
         body = stream.read(MAX_BODY + 1)
         if len(body) > MAX_BODY:
-            raise DomainError("too_large", f"the body is larger than {MAX_BODY} bytes", status=413)
+            raise DomainError(
+                "too_large",
+                gettext("the body is larger than %(max_body)s bytes") % {"max_body": MAX_BODY},
+                status=413,
+            )
         try:
             value = msgspec.json.decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -16,7 +16,9 @@ import httpx
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from activation.audiences.models import Build
 from activation.channels import registry
@@ -59,6 +61,11 @@ class Finding:
     level: Level
     what: str
     mend: str = ""
+
+    @property
+    def title(self) -> str:
+        """Say the name in the reader's language."""
+        return str(TITLES[self.name])
 
 
 def ok(name: str, what: str) -> Finding:
@@ -275,6 +282,20 @@ CHECKS: Mapping[str, Check] = {
     "set aside": set_aside,
     "broken": broken,
     "address": public_address,
+}
+TITLES: Mapping[str, Promise] = {
+    "database": gettext_lazy("database"),
+    "keys": gettext_lazy("keys"),
+    "inbox": gettext_lazy("inbox"),
+    "lane": gettext_lazy("lane"),
+    "backlog": gettext_lazy("backlog"),
+    "sender": gettext_lazy("sender"),
+    "jobs": gettext_lazy("jobs"),
+    "collector": gettext_lazy("collector"),
+    "disk": gettext_lazy("disk"),
+    "clock": gettext_lazy("clock"),
+    "set aside": gettext_lazy("set aside"),
+    "broken": gettext_lazy("broken"),
 }
 WITHOUT_DATABASE = ("collector", "disk")
 

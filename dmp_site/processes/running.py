@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext
+
 from identity.errors import DomainError
 
 _NAME = "running.lock"
@@ -16,7 +18,9 @@ def share(directory: Path) -> None:
     try:
         fcntl.flock(_opened(directory), fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise DomainError("replaced", "the data are being replaced: start again later") from error
+        raise DomainError(
+            "replaced", gettext("the data are being replaced: start again later")
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """From what a person types to the identifier it stands for."""
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from identity.errors import DomainError
 from identity.graph import policy
@@ -20,12 +21,14 @@ def identifier(
         value = policy.clean(namespace, clear, region=region)
     except Refused as refused:
         raise DomainError(
-            refused.reason, f"this value of {namespace!r} is no identifier", status=400
+            refused.reason,
+            gettext("this value of %(namespace)r is no identifier") % {"namespace": namespace},
+            status=400,
         ) from None
     if public and policy.is_pii(namespace, value):
         raise DomainError(
             "personal_in_address",
-            "personal data must not be in an address: POST it to profiles/lookup",
+            gettext("personal data must not be in an address: POST it to profiles/lookup"),
             status=400,
         )
     return policy.identify(namespace, value, key=keys_at(settings.KEYS_FILE).identifier)

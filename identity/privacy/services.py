@@ -8,6 +8,7 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from identity.clock import Instant
 from identity.errors import DomainError
@@ -51,7 +52,9 @@ def channel_name(text: str, *, known: bool = True) -> str:
     name = text.strip().lower()
     if name == EVERY or name in _channels() or (not known and _CHANNEL.fullmatch(name)):
         return name
-    raise DomainError("unknown_channel", f"there is no channel {text!r}", status=400)
+    raise DomainError(
+        "unknown_channel", gettext("there is no channel %(text)r") % {"text": text}, status=400
+    )
 
 
 def _channels() -> frozenset[str]:

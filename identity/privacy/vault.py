@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.utils.translation import gettext
 
 from identity.clock import Instant
 from identity.errors import DomainError
@@ -127,7 +128,9 @@ def _open(key: bytes, identifier: str, field: str, sealed: str) -> str:
     except InvalidTag as error:
         raise DomainError(
             "vault_sealed",
-            "a value of the vault does not open: restore the key file that belongs to this database",
+            gettext(
+                "a value of the vault does not open: restore the key file that belongs to this database"
+            ),
             status=500,
         ) from error
     return clear.decode()

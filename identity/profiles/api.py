@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import path
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -249,7 +250,7 @@ class TotalsView(APIView):
 def _portrait(profile: Profile) -> Portrait:
     found = portrait.of(profile.pk)
     if found is None:
-        raise NotFound("profile_gone", "this profile has no identifiers any more")
+        raise NotFound("profile_gone", gettext("this profile has no identifiers any more"))
     return found
 
 
@@ -257,7 +258,7 @@ def _identifiers(uid: UUID) -> list[Identifier]:
     """Return the identifiers of a profile, the strongest first."""
     found = selectors.identifiers(selectors.find(uid).profile.pk)
     if not found:
-        raise NotFound("profile_gone", "this profile has no identifiers any more")
+        raise NotFound("profile_gone", gettext("this profile has no identifiers any more"))
     return found
 
 

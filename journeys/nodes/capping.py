@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from identity.texts import gettext
 from journeys.hours import milliseconds
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit
 from journeys.types import SetCap
@@ -38,6 +39,6 @@ class Capping(Kind):
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         if config.lasts < timedelta(minutes=1):
-            yield "lasts", "a cap lasts at least a minute"
+            yield "lasts", gettext("a cap lasts at least a minute")
         if config.window < timedelta(minutes=1):
-            yield "window", "a window is at least a minute long"
+            yield "window", gettext("a window is at least a minute long")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from identity.texts import gettext
 from journeys.matching import Filter, Test, compiled
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit, unknown_audience
 
@@ -47,9 +48,9 @@ class Entry(Kind):
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         if config.on == "touchpoint" and not config.event:
-            yield "event", "say which touchpoint lets people in"
+            yield "event", gettext("say which touchpoint lets people in")
         if config.on == "audience":
             if config.audience is None:
-                yield "audience", "say which audience lets people in"
+                yield "audience", gettext("say which audience lets people in")
             else:
                 yield from unknown_audience(config.audience, known)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from identity.clock import Instant
+from identity.texts import gettext
 from journeys.matching import Match
 from journeys.rules import Settings
 from journeys.types import Command, Situation, Waiting
@@ -114,7 +115,7 @@ class Kind(ABC):
 def unknown_audience(audience: int, known: Known) -> Iterator[tuple[str, str]]:
     """Yield the problem of an audience that does not exist (any more)."""
     if known.audiences is not None and audience not in known.audiences:
-        yield "audience", f"audience {audience} does not exist"
+        yield "audience", gettext("audience %(audience)s does not exist") % {"audience": audience}
 
 
 def not_by_hand(audience: int, known: Known) -> Iterator[tuple[str, str]]:
@@ -122,11 +123,15 @@ def not_by_hand(audience: int, known: Known) -> Iterator[tuple[str, str]]:
     yield from unknown_audience(audience, known)
     exists = known.audiences is None or audience in known.audiences
     if exists and known.by_hand is not None and audience not in known.by_hand:
-        yield "audience", f"the members of audience {audience} follow a rule, not journeys"
+        yield (
+            "audience",
+            gettext("the members of audience %(audience)s follow a rule, not journeys")
+            % {"audience": audience},
+        )
 
 
 def unknown_sends(matches: Iterable[Match], known: Known) -> Iterator[tuple[str, str]]:
     """Yield the problems of reactions to something that is no send node."""
     for match in matches:
         if match.of and match.of not in known.sends:
-            yield "of", f"{match.of!r} is no send node of this journey"
+            yield "of", gettext("%(of)r is no send node of this journey") % {"of": match.of}

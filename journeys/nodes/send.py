@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from activation.pressure.types import Quiet
+from identity.texts import gettext
 from journeys.hours import milliseconds, quiet_until
 from journeys.nodes.kind import Config, End, Go, Kind, Known, Move, Stay, Visit
 from journeys.types import FALLBACK, Answer, Send, Waiting
@@ -110,26 +111,37 @@ class SendNode(Kind):
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         yield from _message_problems("", config.channel, config.template, known)
         if (config.when_capped == "fallback") is not (config.fallback is not None):
-            yield "fallback", "say over which channel, and that it is what to do when capped"
+            yield (
+                "fallback",
+                gettext("say over which channel, and that it is what to do when capped"),
+            )
         if config.fallback is not None:
             other = config.fallback
             yield from _message_problems("fallback.", other.channel, other.template, known)
         if config.give_up_after is not None and config.give_up_after < timedelta(minutes=1):
-            yield "give_up_after", "give a deferral at least a minute"
+            yield "give_up_after", gettext("give a deferral at least a minute")
 
 
 def _message_problems(
     where: str, channel: str, template: int | None, known: Known
 ) -> Iterator[tuple[str, str]]:
     if template is None:
-        yield f"{where}template", "a send needs a template"
+        yield f"{where}template", gettext("a send needs a template")
     elif known.templates is not None and template not in known.templates:
-        yield f"{where}template", f"template {template} does not exist, or is archived"
+        yield (
+            f"{where}template",
+            gettext("template %(template)s does not exist, or is archived")
+            % {"template": template},
+        )
     elif known.templates is not None and known.templates[template] != channel:
         wrong = known.templates[template]
-        yield f"{where}template", f"template {template} is for {wrong}, not for {channel}"
+        yield (
+            f"{where}template",
+            gettext("template %(template)s is for %(wrong)s, not for %(channel)s")
+            % {"template": template, "wrong": wrong, "channel": channel},
+        )
     if known.channels is not None and channel not in known.channels:
-        yield f"{where}channel", f"there is no channel {channel!r}"
+        yield f"{where}channel", gettext("there is no channel %(channel)r") % {"channel": channel}
 
 
 def _key(visit: Visit, waiting: Waiting) -> str:

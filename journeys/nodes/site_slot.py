@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from identity.texts import gettext
 from journeys.hours import milliseconds
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Visit
 from journeys.types import SetSlot
@@ -36,4 +37,4 @@ class SiteSlot(Kind):
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         if config.content is not None and len(msgspec.json.encode(config.content)) > 16_000:  # noqa: PLR2004
-            yield "content", "the content of a slot has at most 16,000 bytes"
+            yield "content", gettext("the content of a slot has at most 16,000 bytes")

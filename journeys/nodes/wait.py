@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import time, timedelta
 from typing import Any
 
+from identity.texts import gettext
 from journeys.hours import milliseconds, next_local
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Stay, Visit
 from journeys.types import Waiting
@@ -37,6 +38,6 @@ class Wait(Kind):
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         if config.duration is None and config.until is None:
-            yield "duration", "say how long, or until which time of day"
+            yield "duration", gettext("say how long, or until which time of day")
         if config.duration is not None and config.duration < timedelta(seconds=1):
-            yield "duration", "a wait lasts at least a second"
+            yield "duration", gettext("a wait lasts at least a second")

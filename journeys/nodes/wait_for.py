@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from identity.clock import Instant
+from identity.texts import gettext
 from journeys.hours import milliseconds
 from journeys.matching import Match, Seen, meets
 from journeys.nodes.kind import Config, Go, Kind, Known, Move, Stay, Visit, unknown_sends
@@ -56,9 +57,13 @@ class WaitFor(Kind):
 
     def problems(self, config: Any, known: Known) -> Iterator[tuple[str, str]]:
         if config.timeout is not None and config.timeout < timedelta(seconds=1):
-            yield "timeout", "a time-out is at least a second away"
+            yield "timeout", gettext("a time-out is at least a second away")
         if any(branch.port == TIMEOUT for branch in config.branches):
-            yield "branches", f"the port name {TIMEOUT!r} is taken by the time-out"
+            yield (
+                "branches",
+                gettext("the port name %(timeout)r is taken by the time-out")
+                % {"timeout": TIMEOUT},
+            )
         yield from unknown_sends(self.matches(config), known)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext
 
 from activation.audiences.models import Audience, Kind
 from activation.channels import registry
@@ -18,7 +19,7 @@ def journey(id_: int) -> Journey:
     """Return a journey. Raises NotFound."""
     found = Journey.objects.select_related("version").filter(pk=id_).first()
     if found is None:
-        raise NotFound("no_journey", f"there is no journey {id_}")
+        raise NotFound("no_journey", gettext("there is no journey %(id)s") % {"id": id_})
     return found
 
 

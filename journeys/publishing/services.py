@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils.translation import gettext
 
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
@@ -90,7 +91,10 @@ def publish(
         if urgent and not may_send_urgent:
             raise DomainError(
                 "may_not_send_urgent",
-                f"{', '.join(urgent)} would go past caps and quiet hours; that takes a permission of its own",
+                gettext(
+                    "%(urgent)s would go past caps and quiet hours; that takes a permission of its own"
+                )
+                % {"urgent": ", ".join(urgent)},
                 status=403,
             )
         version = _version(journey, definition, actor, now)
@@ -131,7 +135,7 @@ def discard(id_: int, *, actor: str, now: Instant) -> None:
         journey = _locked(id_)
         if journey.version_id is not None:
             raise DomainError(
-                "was_published", "a journey that was published stays; stop it instead"
+                "was_published", gettext("a journey that was published stays; stop it instead")
             )
         _audit(journey, "discard", actor, now)
         journey.delete()
@@ -143,7 +147,8 @@ def _turn(id_: int, state: State, allowed: set[State], actor: str, now: Instant)
         if journey.state not in allowed:
             raise DomainError(
                 "wrong_state",
-                f"journey {id_} is {journey.state}; this takes {' or '.join(sorted(allowed))}",
+                gettext("journey %(id)s is %(state)s; this takes %(allowed)s")
+                % {"id": id_, "state": journey.state, "allowed": " or ".join(sorted(allowed))},
             )
         journey.state = state
         journey.save(update_fields=["state"])
@@ -195,7 +200,8 @@ def _relocate(
         ):
             raise DomainError(
                 "bad_migration",
-                f"nobody can be moved to {target!r} of the new version",
+                gettext("nobody can be moved to %(target)r of the new version")
+                % {"target": target},
                 status=422,
             )
     older = version.journey.versions.filter(in_use=True).exclude(pk=version.pk)
@@ -209,7 +215,7 @@ def _relocate(
 def _locked(id_: int) -> Journey:
     journey = Journey.objects.select_for_update().filter(pk=id_).first()
     if journey is None:
-        raise NotFound("no_journey", f"there is no journey {id_}")
+        raise NotFound("no_journey", gettext("there is no journey %(id)s") % {"id": id_})
     return journey
 
 
@@ -217,24 +223,36 @@ def _check_etag(journey: Journey, etag: str | None) -> None:
     if etag is not None and etag != etag_of(journey):
         raise DomainError(
             "draft_changed",
-            f"{journey.saved_by or 'somebody'} saved this journey at {journey.saved_at.isoformat()};"
-            " read it again before you save",
+            gettext(
+                "%(saved_by)s saved this journey at %(saved_at)s; read it again before you save"
+            )
+            % {
+                "saved_by": journey.saved_by or "somebody",
+                "saved_at": journey.saved_at.isoformat(),
+            },
         )
 
 
 def _draft(draft: Any) -> dict[str, Any]:
     """Return the draft, which need not be complete, but an object of a size that can be stored. Raises DomainError."""
     if not isinstance(draft, Mapping):
-        raise DomainError("bad_draft", "a draft is a JSON object", status=422)
+        raise DomainError("bad_draft", gettext("a draft is a JSON object"), status=422)
     if len(msgspec.json.encode(draft)) > LARGEST_DRAFT:
-        raise DomainError("too_large", f"a draft has at most {LARGEST_DRAFT:,} bytes", status=413)
+        raise DomainError(
+            "too_large",
+            gettext("a draft has at most %(largest_draft)s bytes")
+            % {"largest_draft": f"{LARGEST_DRAFT:,}"},
+            status=413,
+        )
     return dict(draft)
 
 
 def _named(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 200 or "\x00" in name:  # noqa: PLR2004
-        raise DomainError("bad_name", "a journey has a name of 1 to 200 characters", status=422)
+        raise DomainError(
+            "bad_name", gettext("a journey has a name of 1 to 200 characters"), status=422
+        )
     return name
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,7 +29,7 @@ def _person(uid: Any) -> Facts:
     row = profiles.find(uid).profile.pk
     found = facts.of([row]).get(row)
     if found is None:
-        raise NotFound("profile_gone", "the profile has no identifiers left")
+        raise NotFound("profile_gone", gettext("the profile has no identifiers left"))
     return found
 
 
@@ -97,7 +98,9 @@ class Check(APIView):
         asked, now = valid(shapes.PressureQuestion, request), clock.now()
         at = clock.from_datetime(asked["at"]) if "at" in asked else now
         if at > now + FARTHEST:
-            raise DomainError("too_far", "at: give a time within the next 400 days", status=422)
+            raise DomainError(
+                "too_far", gettext("at: give a time within the next 400 days"), status=422
+            )
         person = _person(asked["profile"])
         verdict = selectors.would_pass(person, asked["channel"], asked["message_class"], at, now)
         return Response(
