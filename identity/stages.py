@@ -1,28 +1,29 @@
 """Where a process is on the road of a touchpoint; told to whoever kills processes to see what survives.
 
-`reach` does nothing unless FILROUGE_STAGE_FILE names a file: then the name of the point is kept in it (shared memory, so that
-it is still there after a kill), and a process that reaches the point named by FILROUGE_PAUSE_AT stops there for good.
+`reach` does nothing unless FILROUGE_STAGE_FILE names a file: then the name of the point is kept in a file beside it that is
+named by the process id (shared memory, so that it is still there after a kill). The file `<it>.pause` may name a point: the
+first process that reaches that point takes the file away and stops there for good.
 """
 
+import contextlib
 import mmap
 import os
 import signal
 from pathlib import Path
 
 _WIDTH = 64
+_path = os.environ.get("FILROUGE_STAGE_FILE", "")
 
 
 def _open() -> mmap.mmap | None:
-    path = os.environ.get("FILROUGE_STAGE_FILE")
-    if not path:
+    if not _path:
         return None
-    handle = os.open(f"{path}.{os.getpid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(f"{_path}.{os.getpid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.ftruncate(handle, _WIDTH)
     return mmap.mmap(handle, _WIDTH)
 
 
 _shared = _open()
-_pause_at = os.environ.get("FILROUGE_PAUSE_AT", "")
 
 
 def reach(point: str) -> None:
@@ -30,9 +31,12 @@ def reach(point: str) -> None:
     if _shared is None:
         return
     _shared[:] = point.encode()[:_WIDTH].ljust(_WIDTH, b"\0")
-    if point == _pause_at:
-        while True:
-            signal.pause()
+    with contextlib.suppress(FileNotFoundError):
+        pause = Path(f"{_path}.pause")
+        if pause.read_text() == point:
+            pause.unlink()
+            while True:
+                signal.pause()
 
 
 def last(path: Path) -> str:
