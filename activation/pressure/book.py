@@ -34,7 +34,12 @@ def load() -> Rulebook:
 
 def versions() -> dict[str, int]:
     """Return the policies that hold and their version numbers, for the record of a batch."""
-    return {str(policy.id): policy.version for policy in _policies()}
+    rows = fetch(
+        "SELECT policy.id, version.number FROM activation_policy AS policy"
+        " JOIN activation_policyversion AS version ON version.id = policy.version_id"
+        " WHERE policy.state = 'live' ORDER BY policy.id"
+    )
+    return {str(policy): number for policy, number in rows}
 
 
 def _policies() -> list[Policy]:

@@ -1,8 +1,10 @@
 """The processes that make up an installation, for the supervisor."""
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db import Error, close_old_connections
@@ -19,7 +21,7 @@ def children() -> list[Child]:
     """Return collector, lane, sender, jobs and console, in the order in which they start."""
     return [
         _child("collector"),
-        _child("lane", Pulse(_lane_heartbeat, settings.LANE_TIMEOUT)),
+        _child("lane", Pulse(_lane_heartbeat, settings.LANE_TIMEOUT, beats=_is_the_lane)),
         _child("send"),
         _child("jobs", Pulse(_jobs_heartbeat, JOBS_LIMIT)),
         _child("console"),
@@ -35,15 +37,16 @@ class Pulse:
 
     read: Callable[[], Instant | None]
     limit: float
+    beats: Callable[[int], bool] = lambda _pid: True  # whether the heartbeat is that process's
     _last: Instant | None = None
     _changed: float = 0.0
     _looked: float = 0.0
 
-    def __call__(self, moment: float, started: float) -> bool:
+    def __call__(self, moment: float, started: float, pid: int = 0) -> bool:
         if moment - self._looked >= 1.0:
             self._looked = moment
             self._look(moment)
-        return moment - max(self._changed, started) > self.limit
+        return moment - max(self._changed, started) > self.limit and self._beats(pid)
 
     def _look(self, moment: float) -> None:
         try:
@@ -52,6 +55,12 @@ class Pulse:
                 self._last, self._changed = beat, moment
         except Error:  # who cannot read the heartbeat cannot say that it stopped
             self._changed = moment
+
+    def _beats(self, pid: int) -> bool:
+        try:
+            return self.beats(pid)
+        except Error:
+            return False
 
 
 def environment() -> Mapping[str, str]:
@@ -73,6 +82,17 @@ def _lane_heartbeat() -> Instant | None:
         return lane.heartbeat()[1]
     finally:
         close_old_connections()
+
+
+def _is_the_lane(pid: int) -> bool:
+    """Tell whether this process is the lane, or ought to be: one that stands by for a lane that hangs elsewhere does not hang."""
+    try:
+        host, _, number = lane.holder().rpartition(" process ")
+    finally:
+        close_old_connections()
+    if host != socket.gethostname():
+        return not host
+    return int(number) == pid or not Path(f"/proc/{number}").exists()
 
 
 def _jobs_heartbeat() -> Instant | None:

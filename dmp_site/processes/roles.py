@@ -37,7 +37,7 @@ def run_lane(stop: threading.Event) -> None:
     if not lane_process.stand_by(lock, stop):
         return
     reader.check()
-    epoch = lane.take_over(f"{socket.gethostname()} process {os.getpid()}", now())
+    epoch = lane.take_over(lane.name_of(socket.gethostname(), os.getpid()), now())
     store.raise_epoch(epoch)
     log.info("This is the lane now, epoch %d", epoch)
     lane_process.LaneLoop(

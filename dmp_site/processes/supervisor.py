@@ -21,17 +21,17 @@ _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
 _STEADY = 60.0  # a child that lived this many seconds starts again at once
 
-Hung = Callable[[float, float], bool]
+Hung = Callable[[float, float, int], bool]  # (moment, started, process id)
 
 
-def never(_moment: float, _started: float) -> bool:
+def never(_moment: float, _started: float, _pid: int) -> bool:
     """Say of a child without a heartbeat that it does not hang."""
     return False
 
 
 @dataclass
 class Child:
-    """One process to keep alive. `hung(moment, started)` says whether it has to be killed although it runs.
+    """One process to keep alive. `hung(moment, started, process id)` says whether it has to be killed although it runs.
 
     Moments are seconds of the monotonic clock: the other one may be set while we watch.
     """
@@ -116,7 +116,7 @@ class Supervisor:
         elif (code := child.process.poll()) is not None:
             _signal(child, signal.SIGKILL)  # what it may have left in its group
             self._plan_restart(child, code, moment)
-        elif child.hung(moment, child.started):
+        elif child.hung(moment, child.started, child.process.pid):
             log.error("%s hangs; killed", child.name)
             _signal(child, signal.SIGKILL)
 

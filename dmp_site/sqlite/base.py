@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,6 @@ class _Cursor(base.SQLiteCursorWrapper):
         with self.turn(query):
             return super().execute(query, params)
 
-    def executemany(self, query: str, param_list: Sequence[Any]) -> Any:
+    def executemany(self, query: str, param_list: Any) -> Any:
         with self.turn(query):
             return super().executemany(query, param_list)

@@ -94,6 +94,17 @@ def heartbeat() -> tuple[int, Instant | None]:
     return (rows[0][0], rows[0][1]) if rows else (0, None)
 
 
+def name_of(host: str, pid: int) -> str:
+    """Return how a lane's process is called."""
+    return f"{host} process {pid}"
+
+
+def holder() -> str:
+    """Return the name of the process that took over last, "" before there was one."""
+    rows = fetch("SELECT holder FROM identity_lane WHERE id = %s", [ROW])
+    return str(rows[0][0]) if rows else ""
+
+
 def trouble() -> tuple[str, Instant | None]:
     """Return what holds the lane up, and since when; ("", None) when nothing does."""
     rows = fetch("SELECT trouble, trouble_since FROM identity_lane WHERE id = %s", [ROW])

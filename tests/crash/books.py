@@ -3,46 +3,64 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from activation.channels.email import message_id
 from activation.deliveries.links import addresses
 from activation.deliveries.models import Delivery
 from activation.deliveries.types import DeliveryStatus
+from activation.pressure.models import LedgerRow
+from activation.pressure.types import Status
 from identity.graph.models import GraphTouchpoint
 from identity.models import Source
 from identity.profiles.models import ContactCount
 from identity.touchpoints.types import touchpoint_id
-from tests.content import journey, path, template
+from tests.content import journey, path, policy, template
+
+LIMIT = 2  # marketing mails to one person
 
 
 def set_up() -> None:
-    """Mail everybody who orders for less than 30: about a dozen mails a second under the campaign's load."""
+    """Mail everybody who orders for less than 30 (about a dozen mails a second), and offer what is cheap, twice at most."""
+    policy(
+        "twice",
+        scope={"classes": ["marketing"]},
+        limit=LIMIT,
+        window={"kind": "rolling", "seconds": 604_800},
+    )
+    small = [{"property": "price", "op": "lt", "value": 20}]
+    journey(
+        "Offers",
+        path(
+            ("start", _entry("Product Added", small)),
+            ("send", _mail("offer", "An offer")),
+            ("end", {"type": "exit"}),
+            message_class="marketing",
+            re_entry={"mode": "always"},
+        ),
+    )
     cheap = [{"property": "total", "op": "lt", "value": 30}]
     journey(
         "Thanks",
         path(
-            (
-                "start",
-                {
-                    "type": "entry",
-                    "config": {"on": "touchpoint", "event": "Order Completed", "where": cheap},
-                },
-            ),
-            (
-                "send",
-                {
-                    "type": "send",
-                    "config": {"channel": "email", "template": template("thanks", "Thanks")},
-                },
-            ),
+            ("start", _entry("Order Completed", cheap)),
+            ("send", _mail("thanks", "Thanks")),
             ("end", {"type": "exit"}),
             message_class="transactional",
             re_entry={"mode": "always"},
         ),
     )
+
+
+def _entry(event: str, where: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "entry", "config": {"on": "touchpoint", "event": event, "where": where}}
+
+
+def _mail(name: str, subject: str) -> dict[str, Any]:
+    return {"type": "send", "config": {"channel": "email", "template": template(name, subject)}}
 
 
 def show(source: str, message_ids_file: str) -> None:
@@ -59,9 +77,32 @@ def show(source: str, message_ids_file: str) -> None:
             "missing": missing[:10],
             "committed": _message_ids(DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
             "unknown": _message_ids(DeliveryStatus.UNKNOWN),
+            "over_the_limit": _over_the_limit(),
+            "left_reserved": _left_reserved(),
         },
         sys.stdout,
     )
+
+
+def _over_the_limit() -> int:
+    """Return how many people have more marketing mails on their account than the policy allows."""
+    people = (
+        LedgerRow.objects.filter(message_class="marketing")
+        .exclude(status=Status.RELEASED)
+        .values("owner__profile")
+        .annotate(mails=Count("pk"))
+    )
+    assert people.exists(), "no marketing mail was sent"
+    return people.filter(mails__gt=LIMIT).count()
+
+
+def _left_reserved() -> int:
+    """Return how many ledger rows are reserved although nothing is on its way for them."""
+    going = Delivery.objects.filter(
+        status__in=[DeliveryStatus.QUEUED, DeliveryStatus.POSTPONED, DeliveryStatus.HANDING_OVER]
+    )
+    reserved = LedgerRow.objects.filter(status=Status.RESERVED)
+    return reserved.exclude(key__in=going.values("ledger_key")).count()
 
 
 def _message_ids(*statuses: DeliveryStatus) -> list[str]:

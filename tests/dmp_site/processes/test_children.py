@@ -1,9 +1,14 @@
 """When a heartbeat has stopped: what counts is that it changes, not what it says."""
 
+import os
+import socket
+from dataclasses import replace
+
 import pytest
 from django.db import InterfaceError, OperationalError
 
 from dmp_site.processes.children import Pulse, children
+from identity.touchpoints import lane
 
 
 class Heart:
@@ -70,3 +75,20 @@ def test_an_outage_of_the_database_hides_the_heart_and_proves_nothing(
 def test_lane_and_jobs_are_watched() -> None:
     watched = [child.name for child in children() if isinstance(child.hung, Pulse)]
     assert watched == ["lane", "jobs"]
+
+
+@pytest.mark.django_db
+def test_a_lane_that_stands_by_for_one_that_hangs_elsewhere_is_left_alone(heart: Heart) -> None:
+    [of_lane] = [child.hung for child in children() if child.name == "lane"]
+    assert isinstance(of_lane, Pulse)
+    hangs = replace(of_lane, read=heart, limit=30)
+    mine, other = os.getpid(), os.getppid()
+    assert hangs(131, 100, mine)
+    lane.take_over(lane.name_of(socket.gethostname(), mine), 1)
+    assert hangs(231, 100, mine)
+    lane.take_over(lane.name_of(socket.gethostname(), other), 1)
+    assert not hangs(331, 100, mine)
+    lane.take_over(lane.name_of("another-host", mine), 1)
+    assert not hangs(431, 100, mine)
+    lane.take_over(lane.name_of(socket.gethostname(), 2**22 + 1), 1)  # it is dead
+    assert hangs(531, 100, mine)
