@@ -137,4 +137,4 @@ def _signal(child: Child, number: int) -> None:
 
 def manage(*arguments: str) -> list[str]:
     """Return the command line that runs `manage.py` with these arguments."""
-    return [sys.executable, "-m", "django", *arguments]
+    return [sys.executable, "-m", "dmp_site.processes.start", *arguments]

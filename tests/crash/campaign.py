@@ -131,8 +131,10 @@ class Campaign:
                 self._kill(TARGETS[number % len(TARGETS)])
             if self._kills > len(TARGETS):
                 self._hit_what_chance_left_out()
-        finally:
-            load.stop()
+        except BaseException:
+            load.give_up()
+            raise
+        load.stop()
         self._drain()
         self._compare(load)
         self.report.seconds = time.monotonic() - began

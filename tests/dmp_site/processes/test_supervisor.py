@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dmp_site.processes.lifeline import VARIABLE
+from dmp_site.processes.supervisor import manage
+
 pytestmark = pytest.mark.process
 
 
@@ -97,3 +100,22 @@ def test_after_the_supervisors_sudden_death_its_children_end_within_five_seconds
     supervised.process.kill()
     supervised.process.wait()
     wait_until(lambda: not any(alive(pid) for pid in supervised.everyone()), seconds=5)
+
+
+def test_a_child_that_is_still_loading_ends_with_its_supervisor_too(tmp_path: Path) -> None:
+    (tmp_path / "slow_settings.py").write_text("import time; time.sleep(60)")
+    lifeline, held = os.pipe()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+        "DJANGO_SETTINGS_MODULE": "slow_settings",
+        VARIABLE: str(lifeline),
+    }
+    child = subprocess.Popen(
+        manage("check"), env=environment, pass_fds=[lifeline], start_new_session=True
+    )
+    time.sleep(1)
+    assert child.poll() is None
+    os.close(held)
+    assert child.wait(10) == -signal.SIGTERM
+    os.close(lifeline)
