@@ -8,7 +8,6 @@ from django.conf import settings
 from gunicorn.app.base import BaseApplication
 
 from dmp_site.wsgi import application
-from identity.privacy.keys import require_keys
 
 
 class _Console(BaseApplication):  # type: ignore[misc]
@@ -27,7 +26,6 @@ class _Console(BaseApplication):  # type: ignore[misc]
 
 def serve_console(_stop: threading.Event) -> None:
     """Serve until SIGTERM; gunicorn handles signals itself and ends the process."""
-    require_keys(settings.KEYS_FILE)
     _Console(
         {
             "bind": settings.CONSOLE_BIND,

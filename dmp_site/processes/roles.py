@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 def run_collector(stop: threading.Event) -> None:
     """Receive touchpoints on the public port and on the loopback door."""
-    require_keys(settings.KEYS_FILE)
     collector.serve(public.routes(), stop)
 
 
@@ -51,13 +50,11 @@ def run_lane(stop: threading.Event) -> None:
 
 def run_send(stop: threading.Event) -> None:
     """Hand due deliveries over to their channels."""
-    require_keys(settings.KEYS_FILE)
     crew.run(stop)
 
 
 def run_all(stop: threading.Event) -> None:
     """Do the lane's and the sender's work in one process; when one of them ends, so does the other."""
-    require_keys(settings.KEYS_FILE)
     sender = threading.Thread(target=_guarded, args=(run_send, stop), name="send")
     sender.start()
     try:
@@ -77,7 +74,6 @@ def _guarded(role: Callable[[threading.Event], None], stop: threading.Event) -> 
 
 def run_jobs(stop: threading.Event) -> None:
     """Run schedules and long jobs."""
-    require_keys(settings.KEYS_FILE)
     jobs.serve(stop)
 
 

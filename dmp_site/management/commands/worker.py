@@ -15,7 +15,8 @@ from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline, roles, running
 from identity.errors import DomainError
 from identity.graph.port import LaneSuperseded
-from identity.privacy.keys import KeysMissing
+from identity.privacy.keys import KeysMissing, require_keys
+from identity.touchpoints import installation
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken
 from identity.touchpoints.installation import Foreign
 
@@ -56,6 +57,8 @@ class Command(Documented):
         try:
             running.share(settings.DATA_DIR)
             _require_tables()
+            # What another key signs, hashes or encrypts nobody could read again.
+            installation.verify_keys(require_keys(settings.KEYS_FILE))
             roles.ROLES[options["role"]](stop)
         except _REFUSALS as error:
             raise CommandError(str(error)) from error

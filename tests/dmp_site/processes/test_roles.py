@@ -34,6 +34,7 @@ DAMAGED = (
     REFUSED
     + f"""
 from django.conf import settings
+from identity.privacy.keys import make_keys
 keys, folder = settings.KEYS_FILE, settings.DATA_DIR
 kept = keys.read_bytes()
 commands = [("worker", "--role", role) for role in {ROLES}] + [("up",)]
@@ -43,6 +44,9 @@ for command in commands:
 keys.unlink()
 for command in commands:
     assert "restore the key file" in refused(*command), command
+make_keys(keys)
+for command in commands:
+    assert "is not this installation's" in refused(*command), command
 keys.write_bytes(kept)
 
 (folder / "inbox.sqlite3").write_bytes(b"no inbox any more" * 1000)
