@@ -106,6 +106,11 @@ migrations:  ## write each floor's one migration afresh (nothing is released yet
 openapi:  ## write docs/openapi.yaml afresh from the code
 	$(SCRATCH) $(PYTHON) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
+messages:  ## collect the texts into the French catalogue and compile it; needs gettext (msgmerge, msgfmt)
+	$(SCRATCH) $(PYTHON) manage.py makemessages --locale fr --no-location --no-obsolete --no-wrap --verbosity 0 \
+		--ignore node_modules --ignore tests --ignore benchmarks --ignore build --ignore demo
+	$(SCRATCH) $(PYTHON) manage.py compilemessages --locale fr --ignore .venv --verbosity 0
+
 format:  ## format Python, templates and the front end
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix-only -q .
@@ -116,4 +121,4 @@ clean:  ## remove what was built or cached (never ./data, never .venv)
 	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-fast soak bench crash
-.PHONY: migrations openapi format clean
+.PHONY: migrations openapi messages format clean

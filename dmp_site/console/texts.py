@@ -1,0 +1,35 @@
+"""Texts of the console's framework, which brings no translations: named here, they get into our catalogue (`make messages`)."""
+
+from django.utils.translation import gettext_noop
+
+FRAMEWORK = (
+    gettext_noop("Add row"),
+    gettext_noop("All applications"),
+    gettext_noop("Apply Filters"),
+    gettext_noop("Change History"),
+    gettext_noop("Dark"),
+    gettext_noop("Date from"),
+    gettext_noop("Date to"),
+    gettext_noop("Edit"),
+    gettext_noop("False"),
+    gettext_noop("From"),
+    gettext_noop("Go back"),
+    gettext_noop("Light"),
+    gettext_noop("More actions"),
+    gettext_noop("Reset filters"),
+    gettext_noop("Return to site"),
+    gettext_noop("Run"),
+    gettext_noop("Select action"),
+    gettext_noop("Select action to run"),
+    gettext_noop("Select all rows"),
+    gettext_noop("Select record"),
+    gettext_noop("Select value"),
+    gettext_noop("System"),
+    gettext_noop("This item will be deleted."),
+    gettext_noop("This object doesn't have a change history."),
+    gettext_noop("To"),
+    gettext_noop("True"),
+    gettext_noop("Type to search"),
+    gettext_noop("Welcome back to"),
+    gettext_noop("You have been successfully logged out from the administration"),
+)
