@@ -1,6 +1,7 @@
 """A load generator that costs little: raw connections, requests that are made beforehand, answers barely looked at."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ class Measured:
         return (len(self.latencies) - self.refused) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Return the latency in milliseconds that this share of the requests stayed below."""
+        """Return the latency in milliseconds that this share of the requests stayed below; NaN when none was answered."""
+        if not self.latencies:
+            return math.nan
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 

@@ -8,7 +8,6 @@ WHO is product (as it is), steady (the product in full batches), batched or naiv
 import cProfile
 import sys
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -20,6 +19,7 @@ from benchmarks.orm.batched import Batched
 from benchmarks.orm.lane import OrmLane
 from benchmarks.orm.naive import Naive
 from benchmarks.road.digest import digest
+from benchmarks.road.driven import Driven, Mark
 from benchmarks.road.product import Product
 
 WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
@@ -29,31 +29,6 @@ WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
     "naive": lambda: OrmLane(Naive()),
 }
 _PROFILE = "profile="
-
-
-class Mark(msgspec.Struct, array_like=True):
-    """How far the drive was: touchpoints done, seconds since the start, seconds of CPU time of this process."""
-
-    done: int
-    seconds: float
-    cpu: float
-
-
-class Driven(msgspec.Struct):
-    """What a drive took, round by round. `statements`: how many went to the database in all."""
-
-    marks: list[Mark]
-    statements: int = 0
-    digest: dict[str, str] = {}
-
-    @property
-    def whole(self) -> Mark:
-        return self.marks[-1]
-
-    def until(self, touchpoints: int) -> Mark:
-        """Return the first mark at which so many were done, the last one when there were fewer."""
-        found = bisect_left(self.marks, touchpoints, key=lambda mark: mark.done)
-        return self.marks[min(found, len(self.marks) - 1)]
 
 
 def main(who: str, touchpoints: str, *options: str) -> None:

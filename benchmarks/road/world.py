@@ -1,6 +1,7 @@
 """What a marketer has set up before the load comes: 20 audiences, 5 live journeys, 2 pressure policies.
 
 Everything is made through the services of the rooms. The load is `benchmarks.stream.Shop`.
+Runs inside an installation: python -m benchmarks.inside benchmarks.road.world
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,15 @@ from activation.deliveries.models import Template
 from activation.pressure.models import Policy, PolicyState, PolicyVersion
 from benchmarks.stream import CITIES
 from identity.clock import Instant
+from identity.clock import now as clock
 from journeys.publishing import services as journeys
 
 _ACTOR = "benchmark"
 _DAY_SECONDS = 86_400
+
+
+def main() -> None:
+    build(clock())
 
 
 def build(now: Instant) -> None:

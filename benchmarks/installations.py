@@ -1,0 +1,46 @@
+"""Installations for benchmarks: made once, copied for whoever is to begin at the same point."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.installation import ROOT, Installation
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a directory that is removed afterwards."""
+    with TemporaryDirectory(prefix="filrouge-bench-") as folder:
+        yield Path(folder)
+
+
+def prepared(folder: Path, touchpoints: int, people: int) -> Path:
+    """Make an installation with the world of the benchmark and a full inbox."""
+    folder.mkdir()
+    Installation(folder).manage("setup")
+    inside(folder, "benchmarks.road.prepare", str(touchpoints), str(people))
+    return folder
+
+
+def copy(folder: Path, name: str) -> Path:
+    """Copy an installation at rest, beside it."""
+    return Path(shutil.copytree(folder, folder.with_name(name)))
+
+
+def inside(folder: Path, module: str, *arguments: str) -> str:
+    """Run a module in an installation; return what it printed. Raises RuntimeError with its last words."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.inside", module, *arguments],
+        env=Installation(folder).environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)}:\n{done.stderr[-3000:]}")
+    return done.stdout

@@ -1,0 +1,48 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, ordinary or quick. All counts are touchpoints unless their name says otherwise."""
+
+    quick: bool = False
+    million: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long one point of a curve is measured."""
+        return 2 if self.quick else 5
+
+    @property
+    def road(self) -> int:
+        return 3_000 if self.quick else 300_000
+
+    @property
+    def people(self) -> int:
+        return self.road // 2
+
+    @property
+    def batched(self) -> int:
+        """What the batched yardstick takes of the road."""
+        return 1_500 if self.quick else 30_000
+
+    @property
+    def naive(self) -> int:
+        """What the naive yardstick takes of the road."""
+        return 500 if self.quick else 2_000
+
+    @property
+    def digested(self) -> int:
+        """What all three take for the same digest."""
+        return 1_000 if self.quick else 10_000
+
+    @property
+    def raw(self) -> int:
+        return 3_000 if self.quick else 100_000
+
+    @property
+    def probes(self) -> int:
+        """People whose way is timed."""
+        return 8 if self.quick else 120

@@ -1,0 +1,30 @@
+"""What a drive down the road took."""
+
+from bisect import bisect_left
+
+import msgspec
+
+
+class Mark(msgspec.Struct, array_like=True):
+    """How far the drive was: touchpoints done, seconds since the start, seconds of CPU time of this process."""
+
+    done: int
+    seconds: float
+    cpu: float
+
+
+class Driven(msgspec.Struct):
+    """What a drive took, round by round. `statements`: how many went to the database in all."""
+
+    marks: list[Mark]
+    statements: int = 0
+    digest: dict[str, str] = {}
+
+    @property
+    def whole(self) -> Mark:
+        return self.marks[-1]
+
+    def until(self, touchpoints: int) -> Mark:
+        """Return the first mark at which so many were done, the last one when there were fewer."""
+        found = bisect_left(self.marks, touchpoints, key=lambda mark: mark.done)
+        return self.marks[min(found, len(self.marks) - 1)]
