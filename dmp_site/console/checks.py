@@ -284,6 +284,7 @@ CHECKS: Mapping[str, Check] = {
     "address": public_address,
 }
 TITLES: Mapping[str, Promise] = {
+    "address": gettext_lazy("address"),
     "database": gettext_lazy("database"),
     "keys": gettext_lazy("keys"),
     "inbox": gettext_lazy("inbox"),

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from dmp_site import roles
-from dmp_site.console import navigation
+from dmp_site.console import checks, navigation
 
 pytestmark = pytest.mark.django_db(databases=["default", "queue"])
 
@@ -110,3 +110,10 @@ def test_liveness_tells_nothing_but_that(client):
     answer = client.get("/health")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok"}
+
+
+def test_every_check_has_a_name_for_people_and_the_page_of_health_opens(sign_in):
+    assert checks.TITLES.keys() == {"database", *checks.CHECKS}
+    page = sign_in("viewer").get("/admin/health/")
+    assert page.status_code == 200
+    assert all(title in page.content.decode() for title in ("backlog", "set aside"))
