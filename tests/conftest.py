@@ -6,15 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+from tests.soaking import LONG, SOAK
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
-    "soak", parent=settings.get_profile("default"), max_examples=20_000, print_blob=True
+    "soak", parent=settings.get_profile("default"), max_examples=5_000, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _KINDS = ("browser", "process", "soak")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the long property runs count as soak tests when that is the profile."""
+    for item in items:
+        if (
+            SOAK
+            and item.nodeid.startswith(LONG)
+            and is_hypothesis_test(getattr(item, "obj", None))
+        ):
+            item.add_marker(pytest.mark.soak)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

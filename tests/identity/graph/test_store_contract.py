@@ -16,6 +16,7 @@ from identity.graph.types import Link, Neighbourhood, Node
 from identity.touchpoints.types import Direction, Identifier, Mode, Touchpoint, touchpoint_id
 from tests.identity.graph.conftest import EPOCH
 from tests.identity.graph.evidence import SMALL, Event, events, graph, touchpoint, touchpoints
+from tests.soaking import examples
 
 ALICE, BOB = Identifier("user_id", "alice"), Identifier("user_id", "bob")
 MAIL, OTHER_MAIL = Identifier("email", "m"), Identifier("email", "n")
@@ -24,7 +25,9 @@ HOME = Identifier("household_id", "7")
 LAST = Identifier("email", "z")
 
 each_example = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(60),
 )
 
 

@@ -9,6 +9,7 @@ from identity.profiles import models, rebuild
 from identity.touchpoints.models import LaneCommand
 from tests.identity.graph.evidence import SMALL, events
 from tests.identity.profiles.identities import Stages, assignment, cut, seen
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -65,7 +66,9 @@ def test_lost_and_stray_identifiers_are_counted(stages):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(30),
 )
 @given(stream=events())
 def test_rebuilding_agrees_with_the_lane_on_any_stream(stream):

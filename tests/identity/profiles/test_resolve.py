@@ -34,10 +34,13 @@ from tests.identity.profiles.identities import (
     uid_of,
     uids,
 )
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(60),
 )
 
 USER, OTHER, COOKIE = "user_id:a", "user_id:b", "anonymous_id:c"

@@ -1,5 +1,6 @@
 """What only the inbox file has: a missing file, a writer in another process, a disk without room."""
 
+import fcntl
 import itertools
 import subprocess
 import sys
@@ -99,3 +100,26 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path, db: None) -> None
         b"kept",
         b"next",
     ]
+
+
+def test_a_commit_that_hangs_holds_the_clock_and_not_the_lane(tmp_path: Path, db: None) -> None:
+    """The collector was stopped inside its commit: the horizon stays where it was, what is there is processed."""
+    path = tmp_path / "inbox.sqlite3"
+    inbox = SqliteInbox(path)
+    inbox.make()
+    ticks = itertools.count(NOW)
+    writer = inbox.writer(lambda: next(ticks))
+    writer.append([NewRow(1, Mode.LIVE, b"first")], NOW)
+    reader, fresh = inbox.reader(), inbox.reader()
+    before = reader.claim(at_most(5), NOW + 100)
+    writer.append([NewRow(1, Mode.LIVE, b"second")], NOW + 200)
+    with path.with_name(f"{path.name}.stamp").open("r+") as hanging:
+        fcntl.flock(hanging, fcntl.LOCK_EX)
+        for later in (1_000, 2_000):
+            claim = reader.claim(at_most(5), NOW + later)
+            assert [row.payload for row in claim.rows] == [b"first", b"second"]
+            assert claim.horizon == before.horizon
+        with pytest.raises(InboxAway, match="hangs inside a commit"):
+            fresh.claim(at_most(5), NOW + 3_000)
+    assert reader.claim(at_most(5), NOW + 4_000).horizon == NOW + 4_000
+    writer.close()
