@@ -10,9 +10,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation.template import templatize
 
 from activation.audiences import reading
+from identity import clock
 from tests.identity.signing import SignIn, sign_in
 
 __all__ = ["sign_in"]
@@ -165,6 +167,13 @@ def test_a_french_reader_is_spoken_to_in_french(sign_in: SignIn) -> None:
     refused = read("post", "/admin/activation/audience/add/", **form)
     assert "rule.within_days: doit être un nombre entier de 1 à 3650" in refused
     assert "Profils" in read("get", "/admin/identity/profile/")
+
+
+@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+def test_times_are_written_to_the_second_in_every_language(language: str) -> None:
+    with translation.override(language):
+        moment = clock.to_datetime(1_790_000_000_000)
+        assert date_format(moment, "DATETIME_FORMAT") == "2026-09-21 14:13:20"
 
 
 def test_modules_without_a_framework_speak_the_readers_language_too() -> None:
