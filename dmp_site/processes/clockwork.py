@@ -25,11 +25,15 @@ FAILED = "clock.failed"  # the kind under which work of the clock that failed is
 
 
 class Part(NamedTuple):
-    """A kind of work of the clock. `blame` puts what is first in line out of the way, and says what that is."""
+    """A kind of work of the clock. `blame` puts what is first in line out of the way, and says what that is.
+
+    `first`: while it finds something to do, the parts behind it wait (who is to be let out of a journey is not woken up in it).
+    """
 
     name: str
     work: Callable[[BatchContext, int], bool]
     blame: Callable[[BatchContext, str], str]
+    first: bool = False
 
 
 def _fail_run(context: BatchContext, reason: str) -> str:
@@ -48,7 +52,7 @@ def _nobody(_context: BatchContext, _reason: str) -> str:
 
 PARTS = (
     Part("audiences by the clock", pipeline.turn, _put_off),
-    Part("leaving journeys", pipeline.leave, _nobody),
+    Part("leaving journeys", pipeline.leave, _nobody, first=True),
     Part("wake-ups", pipeline.wake, _fail_run),
 )
 BUILDING = Part("building audiences", pipeline.build, _nobody)
@@ -71,27 +75,39 @@ class Clockwork:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is: find out what raises
             log.warning("The clock's work failed (%s); looking for what does it", error)
-            done = [self._carefully(part, context) for part in PARTS]
-            return built or any(done)
+            return self._in_turn(lambda part: self._carefully(part, context)) or built
 
     def _together(self, context: BatchContext) -> bool:
         """Do a slice of each part in one transaction."""
         limit = self._care.limit
         with lane.fenced(context.epoch):
             began = time.perf_counter()
-            done = [part.work(context, limit) for part in self._awake(context)]
-            if any(done):
+            done = self._in_turn(
+                lambda part: not self._rests(part, context) and part.work(context, limit)
+            )
+            if done:
                 pipeline.remember("clock", context)
-        if any(done):
+        if done:
             self._care.took(time.perf_counter() - began, limit)
-        return any(done)
+        return done
 
-    def _awake(self, context: BatchContext) -> list[Part]:
-        return [part for part in PARTS if self._resting.get(part.name, 0) <= context.now]
+    @staticmethod
+    def _in_turn(work: Callable[[Part], bool]) -> bool:
+        """Let the parts work one after the other; return whether any had something to do."""
+        done = False
+        for part in PARTS:
+            found = work(part)
+            done = done or found
+            if found and part.first:
+                break
+        return done
+
+    def _rests(self, part: Part, context: BatchContext) -> bool:
+        return self._resting.get(part.name, 0) > context.now
 
     def _carefully(self, part: Part, context: BatchContext) -> bool:
         """Do one part by itself, in ever smaller slices while it raises."""
-        if self._resting.get(part.name, 0) > context.now:
+        if self._rests(part, context):
             return False
         limit = DUE
         while True:

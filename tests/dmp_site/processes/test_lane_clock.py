@@ -183,10 +183,10 @@ def test_a_wake_up_that_the_database_refuses_is_found_and_the_others_go_on(
     bad = Enrolment.objects.get(owner__key="user_id:person-4").pk
     dispatch = queue.dispatch
 
-    def refusing(requests: Any, context: Any) -> Any:
+    def refusing(requests: Any, *rest: Any) -> Any:
         if any(each.key.startswith(f"{bad}:") for each in requests):
             raise ValueError("a NUL in the text")
-        return dispatch(requests, context)
+        return dispatch(requests, *rest)
 
     monkeypatch.setattr(queue, "dispatch", refusing)
     road.pass_time(HOUR)
