@@ -1,9 +1,8 @@
-"""REST: journeys, their versions and states, and the people in them."""
+"""Journeys, their drafts, versions and states."""
 
 from typing import Any
 
 import msgspec
-from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -11,16 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from identity import clock, pages
+from identity import pages
 from identity.access import caller
+from identity.privacy.shapes import valid
 from journeys import definition
-from journeys.enrolments import selectors as enrolments
-from journeys.enrolments.models import Enrolment, Step
+from journeys.api.callers import READ, URGENT, WRITE, who
 from journeys.publishing import selectors, services
 from journeys.publishing.models import Journey, JourneyVersion
 
-READ, WRITE = "journeys:read", "journeys:write"
-URGENT = "pressure:urgent"  # publish sends that go past caps and quiet hours
 _IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
@@ -81,36 +78,6 @@ class _VersionShape(serializers.Serializer[Any]):
     definition = serializers.DictField()
 
 
-class _NodeCount(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="Number of the version.")
-    node = serializers.CharField()
-    people = serializers.IntegerField()
-    suspended = serializers.IntegerField()
-
-
-class _EnrolmentShape(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    journey = serializers.IntegerField()
-    journey_name = serializers.CharField()
-    version = serializers.IntegerField()
-    key = serializers.CharField()
-    node = serializers.CharField()
-    state = serializers.CharField()
-    reason = serializers.CharField()
-    entered_at = serializers.DateTimeField()
-    wake_at = serializers.DateTimeField(allow_null=True)
-    converted_at = serializers.DateTimeField(allow_null=True)
-    holdout = serializers.BooleanField()
-
-
-class _StepShape(serializers.Serializer[Any]):
-    at = serializers.DateTimeField()
-    node = serializers.CharField()
-    visit = serializers.IntegerField()
-    port = serializers.CharField()
-    reason = serializers.CharField()
-
-
 def _journey(row: Journey) -> dict[str, Any]:
     return {
         "id": row.pk,
@@ -138,43 +105,6 @@ def _version(row: JourneyVersion) -> dict[str, Any]:
     }
 
 
-def _enrolment(row: Enrolment) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "journey": row.journey_id,
-        "journey_name": row.journey.name,
-        "version": row.version.number,
-        "key": row.key,
-        "node": row.node,
-        "state": row.state,
-        "reason": row.reason,
-        "entered_at": row.entered_at,
-        "wake_at": row.wake_at,
-        "converted_at": row.converted_at,
-        "holdout": row.holdout,
-    }
-
-
-def _step(row: Step) -> dict[str, Any]:
-    return {
-        "at": row.at,
-        "node": row.node,
-        "visit": row.visit,
-        "port": row.port,
-        "reason": row.reason,
-    }
-
-
-def _read(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    form = shape(data=request.data)
-    form.is_valid(raise_exception=True)
-    return dict(form.validated_data)
-
-
-def _who(request: Request) -> dict[str, Any]:
-    return {"actor": caller(request).actor, "now": clock.now()}
-
-
 # --- Views ---
 
 
@@ -196,8 +126,8 @@ class Journeys(APIView):
     )
     def post(self, request: Request) -> Response:
         """Make a journey; its draft need not be complete."""
-        form = _read(_NewJourney, request)
-        answer = _full(services.create(form["name"], form["draft"], **_who(request)))
+        form = valid(_NewJourney, request)
+        answer = _full(services.create(form["name"], form["draft"], **who(request)))
         answer.status_code = 201
         return answer
 
@@ -218,21 +148,21 @@ class OneJourney(APIView):
     )
     def put(self, request: Request, journey: int) -> Response:
         """Save the draft."""
-        form = _read(_Draft, request)
+        form = valid(_Draft, request)
         return _full(
             services.save_draft(
                 journey,
                 form["draft"],
                 name=form.get("name"),
                 etag=request.headers.get("If-Match"),
-                **_who(request),
+                **who(request),
             )
         )
 
     @extend_schema(operation_id="discard_journey", request=None, responses={204: None})
     def delete(self, request: Request, journey: int) -> Response:
         """Delete a journey that never was published."""
-        services.discard(journey, **_who(request))
+        services.discard(journey, **who(request))
         return Response(status=204)
 
 
@@ -251,7 +181,7 @@ class Publish(APIView):
 
         Urgent sends take the scope `pressure:urgent` too.
         """
-        form = _read(_Publish, request)
+        form = valid(_Publish, request)
         return Response(
             _version(
                 services.publish(
@@ -259,7 +189,7 @@ class Publish(APIView):
                     etag=request.headers.get("If-Match"),
                     migration=form["migration"],
                     may_send_urgent=caller(request).may(URGENT),
-                    **_who(request),
+                    **who(request),
                 )
             )
         )
@@ -271,7 +201,7 @@ class Pause(APIView):
     @extend_schema(operation_id="pause_journey", request=None, responses=_JourneyShape)
     def post(self, request: Request, journey: int) -> Response:
         """Hold people where they are; nobody enters."""
-        return Response(_journey(services.pause(journey, **_who(request))))
+        return Response(_journey(services.pause(journey, **who(request))))
 
 
 class Resume(APIView):
@@ -280,7 +210,7 @@ class Resume(APIView):
     @extend_schema(operation_id="resume_journey", request=None, responses=_JourneyShape)
     def post(self, request: Request, journey: int) -> Response:
         """Go on after a pause; what was due meanwhile is due now."""
-        return Response(_journey(services.resume(journey, **_who(request))))
+        return Response(_journey(services.resume(journey, **who(request))))
 
 
 class Stop(APIView):
@@ -289,9 +219,9 @@ class Stop(APIView):
     @extend_schema(operation_id="stop_journey", request=_Stop, responses=_JourneyShape)
     def post(self, request: Request, journey: int) -> Response:
         """Let nobody in; `drain` lets people inside go on to the end, `eject` lets them out where they stand."""
-        mode = _read(_Stop, request)["mode"]
+        mode = valid(_Stop, request)["mode"]
         stop = services.drain if mode == "drain" else services.eject
-        return Response(_journey(stop(journey, **_who(request))))
+        return Response(_journey(stop(journey, **who(request))))
 
 
 class Versions(APIView):
@@ -308,21 +238,6 @@ class Versions(APIView):
         return Response(pages.page(rows, request.query_params, order=["-number"]).render(_version))
 
 
-class People(APIView):
-    required_scope = {"GET": READ}
-
-    @extend_schema(
-        operation_id="count_journey_people",
-        parameters=pages.PARAMETERS,
-        responses=pages.schema("NodeCountPage", _NodeCount(many=True)),
-    )
-    def get(self, request: Request, journey: int) -> Response:
-        """Count who is inside, per version and node: what a migration map is written from."""
-        counts = enrolments.people_per_node(selectors.journey(journey).pk)
-        page = pages.of(counts, request.query_params, key=lambda one: (one["number"], one["node"]))
-        return Response(page.render(lambda one: one))
-
-
 class Schema(APIView):
     required_scope = {"GET": READ}
 
@@ -330,46 +245,3 @@ class Schema(APIView):
     def get(self, request: Request) -> Response:
         """Return the JSON Schema of a definition."""
         return Response(definition.schema())
-
-
-class ProfileJourneys(APIView):
-    required_scope = {"GET": READ}
-
-    @extend_schema(
-        operation_id="list_profile_journeys",
-        parameters=pages.PARAMETERS,
-        responses=pages.schema("EnrolmentPage", _EnrolmentShape(many=True)),
-    )
-    def get(self, request: Request, profile: Any) -> Response:
-        """List the runs of a profile through journeys, newest first."""
-        rows = enrolments.of_person(profile)
-        return Response(pages.page(rows, request.query_params, order=["-id"]).render(_enrolment))
-
-
-class Timeline(APIView):
-    required_scope = {"GET": READ}
-
-    @extend_schema(
-        operation_id="read_enrolment_timeline",
-        parameters=pages.PARAMETERS,
-        responses=pages.schema("StepPage", _StepShape(many=True)),
-    )
-    def get(self, request: Request, enrolment: int) -> Response:
-        """List what happened to one person in one journey, in order, with the reason of every step."""
-        rows = enrolments.timeline(enrolment)
-        return Response(pages.page(rows, request.query_params, order=["id"]).render(_step))
-
-
-urlpatterns = [
-    path("journeys", Journeys.as_view()),
-    path("journeys/schema", Schema.as_view()),
-    path("journeys/<int:journey>", OneJourney.as_view()),
-    path("journeys/<int:journey>/publish", Publish.as_view()),
-    path("journeys/<int:journey>/pause", Pause.as_view()),
-    path("journeys/<int:journey>/resume", Resume.as_view()),
-    path("journeys/<int:journey>/stop", Stop.as_view()),
-    path("journeys/<int:journey>/versions", Versions.as_view()),
-    path("journeys/<int:journey>/people", People.as_view()),
-    path("profiles/<uuid:profile>/journeys", ProfileJourneys.as_view()),
-    path("enrolments/<int:enrolment>/steps", Timeline.as_view()),
-]
