@@ -265,7 +265,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
         "HealthEnum": ["ok", "notice", "fault"],
-        "SourceKindEnum": "identity.touchpoints.api.KINDS",
+        "SourceKindEnum": "identity.touchpoints.api.sources.KINDS",
     },
 }
 # --- Jobs and retention -----------------------------------------------------------------------------------------------

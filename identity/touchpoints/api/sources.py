@@ -1,9 +1,8 @@
-"""REST: sources with their write keys and refusals, set-aside touchpoints, and what became of a command to the lane."""
+"""Sources with their write keys, and what was refused of them."""
 
 from typing import Any
 
-from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,15 +10,13 @@ from rest_framework.views import APIView
 
 from identity import clock, pages
 from identity.access import actor
-from identity.privacy.shapes import Asked, valid
-from identity.touchpoints import aside, selectors, sources
-from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
+from identity.privacy.shapes import valid
+from identity.touchpoints import selectors, sources
+from identity.touchpoints.models import Refusal, Source, WriteKey
 from identity.touchpoints.types import Touchpoint
 
 READ, WRITE = "sources:read", "sources:write"
-COMMANDS_READ = "commands:read"
 KINDS = [*sources.KINDS]
-STATES = ("trying", "aside", "again")  # of a row that failed alone
 
 
 # --- Shapes ---
@@ -88,30 +85,6 @@ class _UnownedShape(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField()
 
 
-class _AsideShape(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="Its number in the inbox.")
-    state = serializers.CharField(help_text=f"One of {', '.join(STATES)}.")
-    touchpoint = serializers.CharField()
-    mode = serializers.CharField()
-    tries = serializers.IntegerField()
-    error = serializers.CharField()
-    received_at = serializers.DateTimeField()
-    changed_at = serializers.DateTimeField()
-
-    def get_fields(self) -> dict[str, Any]:
-        return {**super().get_fields(), "source": serializers.IntegerField()}
-
-
-class _CommandShape(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    kind = serializers.CharField()
-    state = serializers.CharField(help_text="waiting, done, or failed (then `error` says why).")
-    error = serializers.CharField()
-    asked_by = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    done_at = serializers.DateTimeField(allow_null=True)
-
-
 def _source(row: Source) -> dict[str, Any]:
     names = ("name", "kind", "enabled", "region", "created_at")
     return {
@@ -142,24 +115,7 @@ def _unowned(one: Touchpoint) -> dict[str, Any]:
     }
 
 
-def _aside(row: SetAside) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_AsideShape().fields)}
-
-
-def _command(row: LaneCommand) -> dict[str, Any]:
-    over = "failed" if row.error else "done"
-    return {
-        "id": row.pk,
-        "kind": row.kind,
-        "state": over if row.done_at else "waiting",
-        "error": row.error,
-        "asked_by": row.actor,
-        "created_at": row.created_at,
-        "done_at": row.done_at,
-    }
-
-
-# --- Sources ---
+# --- Views ---
 
 
 class Sources(APIView):
@@ -273,58 +229,3 @@ class Unowned(APIView):
         rows = selectors.unowned(source, before=before, limit=limit + 1)
         page = pages.cut(rows, limit=limit, key=lambda one: (one.number,))
         return Response(page.render(_unowned))
-
-
-# --- The lane ---
-
-
-class Asides(APIView):
-    """Touchpoints that failed alone."""
-
-    required_scope = {"GET": READ}
-
-    @extend_schema(
-        operation_id="list_set_aside",
-        parameters=[*pages.PARAMETERS, OpenApiParameter("state", str, enum=STATES)],
-        responses=pages.schema("SetAsidePage", _AsideShape(many=True)),
-    )
-    def get(self, request: Request) -> Response:
-        """List touchpoints that failed alone, the latest first."""
-        rows = selectors.set_aside(request.query_params.get("state", ""))
-        return Response(pages.page(rows, request.query_params, order=["-number"]).render(_aside))
-
-
-class TryAgain(APIView):
-    """Gives a set-aside touchpoint back to the lane."""
-
-    required_scope = {"POST": WRITE}
-
-    @extend_schema(operation_id="retry_set_aside", request=None, responses={202: Asked})
-    def post(self, request: Request, number: int) -> Response:
-        """Let the lane take the touchpoint once more, under its original number."""
-        command = aside.retry(number, actor(request), clock.now())
-        return Response({"command": command}, status=202)
-
-
-class OneCommand(APIView):
-    """A command of the lane."""
-
-    required_scope = {"GET": COMMANDS_READ}
-
-    @extend_schema(operation_id="read_command", responses=_CommandShape)
-    def get(self, request: Request, command: int) -> Response:
-        """Say what became of something that was answered with 202. Forgotten with the other old records."""
-        return Response(_command(selectors.command(command)))
-
-
-urlpatterns = [
-    path("sources", Sources.as_view(), name="api-sources"),
-    path("sources/<int:source>", OneSource.as_view(), name="api-source"),
-    path("sources/<int:source>/keys", Keys.as_view(), name="api-source-keys"),
-    path("sources/<int:source>/keys/<int:key>", OneKey.as_view(), name="api-source-key"),
-    path("sources/<int:source>/refusals", Refusals.as_view(), name="api-source-refusals"),
-    path("sources/<int:source>/refused", Unowned.as_view(), name="api-source-refused"),
-    path("set-aside", Asides.as_view(), name="api-set-aside"),
-    path("set-aside/<int:number>/retry", TryAgain.as_view(), name="api-set-aside-retry"),
-    path("commands/<int:command>", OneCommand.as_view(), name="api-command"),
-]
