@@ -1,0 +1,78 @@
+"""What can be wrong with an installation, how it shows, and the command that mends it.
+
+`doctor`, the health page and GET /api/v1/health show the same list.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from dmp_site.console.checks.findings import TITLES, Finding, Level, fault
+from dmp_site.console.checks.leftovers import broken, set_aside
+from dmp_site.console.checks.mending import mend
+from dmp_site.console.checks.processes import (
+    CLUSTER_SILENT,
+    LANE_SILENT,
+    backlog,
+    cluster,
+    collector,
+    sender,
+    the_lane,
+)
+from dmp_site.console.checks.stores import database, disk, inbox_identity, keys
+from dmp_site.console.checks.surroundings import clock, public_address
+from identity.clock import Instant
+
+__all__ = [
+    "CHECKS",
+    "CLUSTER_SILENT",
+    "LANE_SILENT",
+    "TITLES",
+    "Finding",
+    "Level",
+    "broken",
+    "public_address",
+    "run",
+    "the_lane",
+    "worst",
+]
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[Instant], Finding]
+
+CHECKS: Mapping[str, Check] = {
+    "keys": keys,
+    "inbox": inbox_identity,
+    "lane": the_lane,
+    "backlog": backlog,
+    "sender": sender,
+    "jobs": cluster,
+    "collector": collector,
+    "disk": disk,
+    "clock": clock,
+    "set aside": set_aside,
+    "broken": broken,
+    "address": public_address,
+}
+WITHOUT_DATABASE = ("collector", "disk")
+
+
+def run(now: Instant) -> list[Finding]:
+    """Run every check; one that cannot be carried out is a fault of its own, named by what mends that."""
+    first = _carefully("database", database, now)
+    left = CHECKS if first.level is Level.OK else WITHOUT_DATABASE
+    return [first, *(_carefully(name, CHECKS[name], now) for name in left)]
+
+
+def worst(findings: Sequence[Finding]) -> Level:
+    """Return the level of the worst finding."""
+    found = {finding.level for finding in findings}
+    return next((level for level in (Level.FAULT, Level.NOTICE) if level in found), Level.OK)
+
+
+def _carefully(name: str, check: Check, now: Instant) -> Finding:
+    try:
+        return check(now)
+    except Exception as error:
+        log.debug("The check of %s failed", name, exc_info=error)
+        return fault(name, f"{type(error).__name__}: {error}", mend(error))
