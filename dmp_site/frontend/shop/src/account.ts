@@ -1,6 +1,6 @@
 import { money } from "./backend";
-import { refund } from "./basket";
 import { byId, closeSheet, fill, h, openSheet, toast } from "./dom";
+import { refund } from "./orders";
 import { change, type Order, state } from "./store";
 import { forget, signUp } from "./tracking";
 

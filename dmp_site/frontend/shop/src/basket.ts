@@ -1,7 +1,8 @@
 import { openAccount } from "./account";
 import { money, type Product } from "./backend";
 import { closeSheet, h, openSheet, toast } from "./dom";
-import { change, count, type Line, type Order, state, total } from "./store";
+import { place } from "./orders";
+import { change, count, type Line, state, total } from "./store";
 import { line, track } from "./tracking";
 
 export function add(product: Product): void {
@@ -64,34 +65,7 @@ function buy(): void {
     openAccount(show);
     return;
   }
-  const lines = state.basket;
-  const order: Order = {
-    id: crypto.randomUUID().slice(0, 8),
-    at: Date.now(),
-    cents: total(lines),
-    lines,
-    refunded: false,
-  };
-  change((all) => {
-    all.orders.unshift(order);
-    all.basket = [];
-  });
-  track("Order Completed", properties(order));
+  place(state.basket);
   closeSheet();
   toast("Thank you! Your order is on its way");
 }
-
-export function refund(order: Order): void {
-  change((all) => {
-    for (const other of all.orders) if (other.id === order.id) other.refunded = true;
-  });
-  track("Order Refunded", properties(order));
-  toast("Your money is on its way back");
-}
-
-const properties = (order: Order): Record<string, unknown> => ({
-  order_id: order.id,
-  total: order.cents / 100,
-  currency: "USD",
-  products: order.lines.map((entry) => line(entry.product, entry.quantity)),
-});
