@@ -16,6 +16,7 @@ from identity.sql import Rows, execute, fetch
 
 LEASE = 60 * SECOND
 
+_LAPSED = "status = 'handing_over' AND lease_until < %s"
 _QUEUED, _IN_HAND = DeliveryStatus.QUEUED.value, DeliveryStatus.HANDING_OVER.value
 
 
@@ -166,14 +167,16 @@ def cancel(
     )
 
 
+def any_lost(now: Instant) -> bool:
+    """Tell whether there is anything to `lose`. A look takes no turn in the queue of writers."""
+    return bool(fetch(f"SELECT 1 FROM activation_delivery WHERE {_LAPSED} LIMIT 1", [now]))
+
+
 def lose(now: Instant) -> list[tuple[int, str, Instant]]:
     """Mark as unknown whatever is in hand beyond its lease: its sender died. Return (id, key of the ledger row, handed over at)."""
-    lapsed = "status = 'handing_over' AND lease_until < %s"
-    if not fetch(f"SELECT 1 FROM activation_delivery WHERE {lapsed} LIMIT 1", [now]):
-        return []
     rows: list[tuple[int, str, Instant]] = fetch(
         "UPDATE activation_delivery SET status = 'unknown', reason = 'lease_lapsed'"
-        f" WHERE {lapsed} RETURNING id, ledger_key, handed_at",
+        f" WHERE {_LAPSED} RETURNING id, ledger_key, handed_at",
         [now],
     )
     return rows

@@ -87,6 +87,8 @@ def take(channel: str, hands: Hands, now: Instant, limit: int) -> list[Claimed]:
 
 def give_up_lost(now: Instant) -> None:
     """Mark what somebody had in hand beyond the lease: it may have gone out, nobody knows, so it counts."""
+    if not claims.any_lost(now):
+        return
     with transaction.atomic():
         lost = claims.lose(now)
         if lost:

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from activation.channels.email import message_id
 from activation.channels.models import ChannelConfig
@@ -389,3 +391,11 @@ def test_the_smtp_server_may_come_and_go(clock, settings, mailbox):
         assert sender.run_once(10) == 1
     sender.close()
     assert len(other.mails) == 2
+
+
+def test_a_sender_with_nothing_to_do_never_takes_the_turn_of_who_writes(sender):
+    """Idle threads that asked for it would hold up the one that has mails to hand over."""
+    with CaptureQueriesContext(connection) as captured:
+        sender.run_once(10)
+    assert captured.captured_queries
+    assert not [one for one in captured.captured_queries if not one["sql"].startswith("SELECT")]
