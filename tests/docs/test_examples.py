@@ -62,17 +62,18 @@ def commands(document: str, program: str) -> list[str]:
     ]
 
 
-def test_readme_sends_a_touchpoint_and_shows_the_profile(
-    site: Installation, write_key: str, api_key: str
-) -> None:
-    (command,) = commands("README.md", "curl")
-    answer = curl(here(site, command, WRITE_KEY=write_key))
-    assert (answer.status_code, answer.json()) == (200, {"success": True})
-    (shown,) = [
-        json.loads(block.text) for block in blocks("README.md") if block.language == "json"
-    ]
-    real = read(site, api_key, "profiles/by/user_id/alice")
-    assert shown_in(shown, real), real
+def test_readme_sends_a_touchpoint_and_shows_the_profile(tmp_path: Path) -> None:
+    """It has an installation of its own: the other documents tell of an Alice too."""
+    with installation(tmp_path) as site:
+        site.up()
+        (command,) = commands("README.md", "curl")
+        answer = curl(here(site, command, WRITE_KEY=site.write_key()))
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        (shown,) = [
+            json.loads(block.text) for block in blocks("README.md") if block.language == "json"
+        ]
+        real = read(site, site.api_key("*:read"), "profiles/by/user_id/alice")
+        assert shown_in(shown, real), real
 
 
 def test_quickstart_sends_touchpoints_and_reads_the_profile(site: Installation) -> None:

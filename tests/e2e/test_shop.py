@@ -50,8 +50,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def person(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(user_agent=HUMAN, viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    made.set_default_timeout(120_000)
+    expect.set_options(timeout=120_000)
     yield made
     made.close()
 
