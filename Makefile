@@ -85,8 +85,8 @@ docs-check:
 test: install frontend  ## every test but the soak runs (≤ 20 minutes on 2 cores), minutes per group at the end
 	$(PYTHON) -m pytest -n 2 -m "not soak"
 
-test-fast: install  ## the tests that start no process and no browser (≤ 60 s)
-	$(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser"
+test-fast: install  ## the tests that start no process and no browser and are not slow (≤ 60 s)
+	$(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser and not slow"
 
 soak: install frontend  ## the long property and kill runs
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m soak

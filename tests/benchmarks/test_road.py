@@ -14,7 +14,7 @@ from identity.touchpoints import inbox
 
 TOUCHPOINTS, PEOPLE = 600, 60
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -51,6 +51,8 @@ def browser() -> Iterator[Browser]:
 def person(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(user_agent=HUMAN, viewport={"width": 1280, "height": 800})
     made.set_default_timeout(120_000)
+    # Where loopback is the only network the browser thinks that it is offline, and the library would keep everything.
+    made.add_init_script("Object.defineProperty(navigator, 'onLine', {get: () => true})")
     expect.set_options(timeout=120_000)
     yield made
     made.close()
