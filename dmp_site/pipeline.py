@@ -90,6 +90,7 @@ def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fen
             "unknown_command", gettext("the lane knows no command %(kind)r") % {"kind": kind}
         )
     with fence():
+        reach("command")
         executor(payload, context)
         remember(kind, context)
 

@@ -1,7 +1,7 @@
 """What the lane was working on when it died.
 
-A row that kills the process (not one that raises) would kill every next lane too. So the lane notes its batch in a small file
-before each attempt. It is not synced: it has to outlive the process, not the machine.
+A row or a command that kills the process (not one that raises) would kill every next lane too. So the lane notes its batch,
+or the row id of its command, in a small file before each attempt. It is not synced: it has to outlive the process, not the machine.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ class Attempts:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self, attempt: Attempt) -> None:
+    def begin(self, attempt: Attempt | int) -> None:
         self._path.write_bytes(msgspec.json.encode(attempt))
 
     def end(self) -> None:
         self._path.unlink(missing_ok=True)
 
-    def left(self) -> Attempt | None:
-        """Return the batch in which the previous lane died, None when it ended well."""
+    def left(self) -> Attempt | int | None:
+        """Return the batch, or the row id of the command, in which the previous lane died; None when it ended well."""
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            return msgspec.json.decode(self._path.read_bytes(), type=Attempt)
+            return msgspec.json.decode(self._path.read_bytes(), type=Attempt | int)
         return None

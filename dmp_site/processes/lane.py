@@ -18,9 +18,9 @@ from dmp_site import pipeline
 from dmp_site.processes.attempts import Attempt, Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.clockwork import Clockwork
+from dmp_site.processes.errands import Errands
 from dmp_site.processes.lock import LaneLock
 from identity.clock import SECOND, Instant, now
-from identity.errors import DomainError
 from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
 from identity.profiles import resolve
 from identity.touchpoints import aside, commands, decode, lane
@@ -31,7 +31,6 @@ from identity.touchpoints.types import BatchContext, InboxRow, Mode
 log = logging.getLogger(__name__)
 
 IDLE = 0.02  # seconds between looks at an empty inbox
-COMMANDS = 100  # executed between two claims
 OUTAGES = (StoreAway, InboxAway, OperationalError, InterfaceError, OSError)
 FORESEEN = (LaneSuperseded, *OUTAGES)  # errors that are no row's and no command's fault
 _LONGEST_WAIT = 10.0
@@ -56,8 +55,12 @@ class LaneLoop:
 
     def __post_init__(self) -> None:
         """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
+        self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock, FORESEEN)
         left = self.attempts.left()
-        if left is not None:
+        if isinstance(left, int):
+            log.warning("The lane before died in command %d", left)
+            commands.suspect(left, epoch=self.epoch)
+        elif left is not None:
             log.warning("The lane before died in a batch of %d; going on with care", left.rows)
             self._care[left.mode].died(left.last, left.rows)
         for mode, number in aside.suspects().items():
@@ -87,7 +90,7 @@ class LaneLoop:
             self._take(claim)
             self._care[claim.mode].passed(claim.rows[-1].number)
         context = self._context(replace(claim, mode=Mode.LIVE))
-        executed = self._execute_commands(context)
+        executed = self._errands.run(context)
         due = self._clockwork.run(context)
         return bool(claim.rows) or executed or due
 
@@ -195,24 +198,6 @@ class LaneLoop:
             aside.set_aside(row.number, touchpoint, error, self.clock())
 
     # --- Commands ---
-
-    def _execute_commands(self, context: BatchContext) -> bool:
-        waiting = commands.waiting(COMMANDS)
-        for command in waiting:
-            try:
-                self._execute(command, context)
-            except DomainError as refusal:
-                self._refuse(command, refusal.message)
-            except FORESEEN:
-                raise
-            except Exception as failure:
-                log.exception("Command %d (%s) broke", command.pk, command.kind)
-                self._refuse(command, f"{type(failure).__name__}: {failure}", broke=True)
-        return bool(waiting)
-
-    def _refuse(self, command: LaneCommand, reason: str, *, broke: bool = False) -> None:
-        with lane.fenced(self.epoch):
-            commands.finish(command.pk, self.clock(), reason, broke=broke)
 
     def _execute(self, command: LaneCommand, context: BatchContext) -> None:
         """Do it, and mark it as done in the same transaction."""

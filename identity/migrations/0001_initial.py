@@ -309,6 +309,7 @@ class Migration(migrations.Migration):
                 ('done_at', identity.fields.InstantField(blank=True, null=True, verbose_name='done')),
                 ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
                 ('broke', models.BooleanField(default=False, verbose_name='broke')),
+                ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
             ],
             options={
                 'verbose_name': 'lane command',

@@ -4,10 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from identity.clock import Instant
 from identity.sql import Rows, fetch
+from identity.touchpoints import lane
 from identity.touchpoints.models import LaneCommand
+
+TRIES = 3  # lanes that may die in one command
 
 
 def enqueue(kind: str, payload: Mapping[str, Any], actor: str, now: Instant) -> int:
@@ -39,6 +43,25 @@ def finish(command: int, now: Instant, error: str = "", *, broke: bool = False) 
     LaneCommand.objects.filter(pk=command).update(
         done_at=now, error=error.replace("\0", "")[:500], broke=broke
     )
+
+
+def suspect(command: int, *, epoch: int) -> None:
+    """Note that a lane died in this command: from now on its tries are counted, and that was the first."""
+    with lane.fenced(epoch):
+        LaneCommand.objects.filter(pk=command, done_at=None, tries=0).update(tries=1)
+
+
+def trying(command: int, *, epoch: int) -> bool:
+    """Write that one more attempt on a suspect begins; False, and nothing written, when its tries are used up."""
+    with lane.fenced(epoch):
+        open_ = LaneCommand.objects.filter(pk=command, tries__lt=TRIES)
+        return bool(open_.update(tries=F("tries") + 1))
+
+
+def give_back(command: int, *, epoch: int) -> None:
+    """Take back the try that was written last: the attempt met an outage. The command stays a suspect."""
+    with lane.fenced(epoch):
+        LaneCommand.objects.filter(pk=command, tries__gt=1).update(tries=F("tries") - 1)
 
 
 def note_failure(kind: str, payload: Mapping[str, Any], error: str, now: Instant) -> None:

@@ -162,6 +162,9 @@ class LaneCommand(models.Model):
     done_at = InstantField(_("done"), null=True, blank=True)
     error = models.CharField(_("error"), max_length=500, blank=True)
     broke = models.BooleanField(_("broke"), default=False)  # no refusal: a fault of the product
+    tries = models.PositiveSmallIntegerField(
+        _("tries"), default=0
+    )  # counted once a lane died in it
 
     class Meta:
         verbose_name = _("lane command")
