@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
@@ -12,3 +13,5 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:  # Ctrl-C before a command has its own handler
         sys.exit(130)
+    except ImproperlyConfigured as error:  # a setting: its name and what it must be say it all
+        sys.exit(f"Error: {error}")

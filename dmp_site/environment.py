@@ -1,5 +1,6 @@
 """Reads the FILROUGE_* environment variables. docs/configuration.md lists every one of them (a test looks)."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -26,14 +27,16 @@ def secret(name: str, default: str = "") -> str:
         ) from error
 
 
-def integer(name: str, default: int) -> int:
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    """Read a whole number from `least` to `most`. Raises ImproperlyConfigured."""
     value = text(name, str(default))
-    try:
-        return int(value)
-    except ValueError:
-        raise ImproperlyConfigured(
-            f"FILROUGE_{name} must be a whole number, not {value!r}"
-        ) from None
+    with contextlib.suppress(ValueError):
+        number = int(value)
+        if least <= number <= most:
+            return number
+    raise ImproperlyConfigured(
+        f"FILROUGE_{name} must be a whole number from {least} to {most}, not {value!r}"
+    )
 
 
 def flag(name: str, *, default: bool) -> bool:

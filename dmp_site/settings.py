@@ -88,9 +88,9 @@ INBOX: dict[str, Any] = {
     "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
 }
 # Rows that may wait for the lane before senders are told to come again (429).
-INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000)
+INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000, least=1, most=10**12)
 # Seconds without a heartbeat after which the supervisor kills a lane.
-LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30)
+LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30, least=5, most=3_600)
 
 GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 
@@ -107,12 +107,12 @@ CHANNELS: dict[str, Any] = {
         "BACKEND": "activation.channels.email.EmailChannel",
         "OPTIONS": {
             "host": env.text("SMTP_HOST", "127.0.0.1"),
-            "port": env.integer("SMTP_PORT", 25),
+            "port": env.integer("SMTP_PORT", 25, least=1, most=65_535),
             "user": env.text("SMTP_USER"),
             "password": env.secret("SMTP_PASSWORD"),
             "security": env.text("SMTP_SECURITY", "none"),
             "sender": SMTP_FROM,
-            "timeout": float(env.integer("SMTP_TIMEOUT", 20)),
+            "timeout": float(env.integer("SMTP_TIMEOUT", 20, least=1, most=600)),
         },
     },
     "site": {"BACKEND": "activation.channels.pull.PullChannel"},
@@ -124,7 +124,7 @@ WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", default=False)
 CONSENT_EXEMPT = env.names("CONSENT_EXEMPT", "transactional")
 CONSENT_OPT_IN = env.names("CONSENT_OPT_IN", "email,sms,push,call")
 # An open or click this many seconds after the hand-over is taken for a machine's (a scanner, a prefetch).
-MACHINE_SECONDS = env.integer("MACHINE_SECONDS", 2)
+MACHINE_SECONDS = env.integer("MACHINE_SECONDS", 2, least=0, most=3_600)
 
 # --- The first login, made once --------------------------------------------------------------------------------------------
 
@@ -270,15 +270,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 # --- Jobs and retention -----------------------------------------------------------------------------------------------
 
-MIN_FREE_MB = env.integer("MIN_FREE_MB", 500)  # less room than this is a fault
-RETENTION_DAYS = env.integer("RETENTION_DAYS", 3650)  # older touchpoints are refused; 0: none
-KEEP_RECORDS_DAYS = env.integer(
-    "KEEP_RECORDS_DAYS", 90
-)  # batches, executed commands, refusals, finished jobs
+_CENTURY = 36_500  # days
+# Less room than this is a fault.
+MIN_FREE_MB = env.integer("MIN_FREE_MB", 500, least=0, most=10**9)
+# Touchpoints that happened longer ago are refused; 0: none is.
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 3_650, least=0, most=_CENTURY)
+# Batches, executed commands, refusals, finished jobs.
+KEEP_RECORDS_DAYS = env.integer("KEEP_RECORDS_DAYS", 90, least=1, most=_CENTURY)
 Q_CLUSTER = {
     "name": "filrouge",
     "orm": "default" if _DATABASE_URL else "queue",
-    "workers": env.integer("JOB_WORKERS", 1),
+    "workers": env.integer("JOB_WORKERS", 1, least=1, most=64),
     "timeout": 60,
     "retry": 120,
     "max_attempts": 5,
