@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from dmp_site import public
+from identity.clock import to_datetime
 from identity.graph import policy
 from identity.touchpoints import times
 from identity.touchpoints.collector import app, documents, events, http
@@ -79,7 +80,9 @@ def test_every_limit_is_the_one_in_force() -> None:
 
 
 def test_other_numbers_are_those_in_force() -> None:
-    assert f"more than {times.AHEAD // 60_000} minutes ahead" in section("Clocks that lie")
+    clocks = section("Clocks that lie")
+    assert f"more than {times.AHEAD // 60_000} minutes ahead" in clocks
+    assert f"before the year {to_datetime(times.EARLIEST).year}" in clocks
     assert f"{http.REMEMBERED} seconds" in section("Other origins")
     assert f"{documents.KEPT} seconds" in section("Settings documents")
 
