@@ -17,7 +17,7 @@ from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.privacy.masking import masked
-from identity.touchpoints import aside, refusals, sources
+from identity.touchpoints import aside, refusals, sources, unowned
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.models import (
     Batch,
@@ -85,6 +85,7 @@ class SourceAdmin(ServiceModelAdmin):
     search_fields = ["name"]
     inlines = [WriteKeyInline, RefusalInline]
     actions = ["new_key"]
+    change_form_outer_after_template = "identity/unowned.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         rows: QuerySet[Source] = super().get_queryset(request)
@@ -99,6 +100,20 @@ class SourceAdmin(ServiceModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Add the touchpoints of this source that were refused as evidence."""
+        given = dict(extra_context or {})
+        source = self.get_object(request, object_id)
+        if source and self.has_view_permission(request, source):
+            given["unowned"] = unowned.table(source.pk, request.GET.get("before", ""))
+        return super().change_view(request, object_id, form_url, given)
 
     @display(description=_("keys in use"))
     def keys_in_use(self, source: Source) -> int:

@@ -4,11 +4,15 @@ import re
 
 import pytest
 
+from identity import graph
+from identity.graph.port import StoreAway
 from identity.privacy.models import AuditEntry
-from identity.touchpoints import aside, lane, sources
+from identity.touchpoints import aside, lane, sources, unowned
+from identity.touchpoints.decode import decode
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.signing import SignIn
+from tests.identity.touchpoints.events import row
 
 pytestmark = pytest.mark.django_db(databases=["default", "queue"])
 
@@ -65,6 +69,60 @@ def test_the_products_own_source_is_not_changed(sign_in: SignIn) -> None:
     own = sources.internal(NOW)
     sign_in("admin").post(f"{LIST}{own.pk}/change/", {"name": "x", "kind": "site"} | _inlines())
     assert Source.objects.get().name == "Filrouge"
+
+
+def test_a_sources_page_lists_what_was_refused_as_evidence_the_latest_first(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unowned, "SHOWN", 2)
+    shop, other = (sources.create(name, "site", NOW, actor="tests") for name in ("Shop", "Other"))
+    two = [{"id": f"{name}@example.org", "type": "email"} for name in ("alice", "bob")]
+    two += [{"id": f"{number}", "type": "user_id"} for number in (1, 2)]
+    rows = [
+        row(one, {"type": "track", "event": event, "messageId": event, "context": {"externalIds": two}})
+        for one, event in [(shop, "EventFirst"), (shop, "EventSecond"), (shop, "EventThird"), (other, "EventElsewhere")]
+    ]  # fmt: skip
+    rows.append(
+        row(shop, {"type": "track", "event": "EventCounted", "userId": "1", "messageId": "m"})
+    )
+    store = graph.store()
+    store.raise_epoch(1)
+    store.record(decode(rows), epoch=1, contested=())
+    client = sign_in("viewer")
+    page = client.get(f"{LIST}{shop.pk}/change/").content.decode()
+    assert 0 < page.index("EventThird") < page.index("EventSecond")
+    assert "too_many:user_id" in page
+    assert "user_id: 1" in page
+    assert not re.search("EventFirst|EventElsewhere|EventCounted|example.org", page)
+    assert not re.search(r"\b[0-9a-f]{64}\b", page)  # an HMAC as it is
+    [older] = re.findall(r'href="(\?before=\d+)#', page)
+    rest = client.get(f"{LIST}{shop.pk}/change/{older}").content.decode()
+    assert "EventFirst" in rest
+    assert "EventSecond" not in rest
+    assert "?before=" not in rest
+
+
+def test_a_sources_page_opens_while_the_graph_store_is_away(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sources.create("Shop", "site", NOW, actor="tests")
+    client = sign_in("operator")
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreAway("it does not answer")
+
+    monkeypatch.setattr(type(graph.store()), "unowned", away)
+    answer = client.get(f"{LIST}{source.pk}/change/")
+    assert answer.status_code == 200
+    assert "The graph store does not answer." in answer.content.decode()
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 30, "٣", ""])
+def test_a_place_in_the_list_that_is_none_shows_its_head(sign_in: SignIn, before: str) -> None:
+    source = sources.create("Shop", "site", NOW, actor="tests")
+    answer = sign_in("viewer").get(f"{LIST}{source.pk}/change/", {"before": before})
+    assert answer.status_code == 200
+    assert "Touchpoints refused as evidence" in answer.content.decode()
 
 
 def test_a_viewer_may_look_only(sign_in: SignIn) -> None:
