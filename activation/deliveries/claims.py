@@ -167,6 +167,14 @@ def cancel(
     )
 
 
+def let_go(token: str) -> None:
+    """Give up the leases of what is still queued: who takes it next need not wait until they lapse."""
+    execute(
+        "UPDATE activation_delivery SET lease_until = NULL, lease_token = '' WHERE status = %s AND lease_token = %s",
+        [_QUEUED, token],
+    )
+
+
 def any_lost(now: Instant) -> bool:
     """Tell whether there is anything to `lose`. A look takes no turn in the queue of writers."""
     return bool(fetch(f"SELECT 1 FROM activation_delivery WHERE {_LAPSED} LIMIT 1", [now]))

@@ -75,7 +75,7 @@ class Crew:
 
     def _work(self, name: str) -> None:
         oldest = partial(waiting.oldest, inbox.reader())
-        sender = Sender(clock=clock_now, oldest=oldest, only=name)
+        sender = Sender(clock=clock_now, oldest=oldest, only=name, stop=self.stop)
         try:
             _repeat(partial(sender.run_once, BATCH), self.stop)
         except BaseException as fault:  # noqa: BLE001 - raised again by the first thread

@@ -57,18 +57,41 @@ def rules() -> Rules:
 
 def begin(claimed: Claimed, hands: Hands, now: Instant) -> Composed | Look:
     """Look again, make the message, mark the delivery, commit. Only a Composed may be handed over."""
-    asked = rules()
-    if claimed.message_class not in asked.exempt and _waits(claimed, hands, now):
-        return Look.LATER  # it may be this person's
+    if waits(claimed, hands, now):
+        return Look.LATER
     with transaction.atomic():
-        rows = claims.read([claimed.id])  # whose it is may have changed since it was taken
-        if not rows:
-            return Look.GONE  # erased
-        made = _make(rows[0], asked, now)
-        if isinstance(made, Check):
-            _refuse(rows[0], made, hands.token, now)
-            return Look.ASKED if made.reason == LATE_REASON else Look.GONE
-        marked = claims.begin(claimed.id, made.address, hands.token, now, lease=hands.lease)
+        return mark(claimed, hands, now)
+
+
+def waits(claimed: Claimed, hands: Hands, now: Instant) -> bool:
+    """Tell whether a wish waits that is older than the check, and that may be this person's.
+
+    The check begins now, and goes on when all that was received before it is kept, unless that takes longer than FRESH: then what came in
+    meanwhile counts too (docs/decisions/0005).
+    """
+    if claimed.message_class in rules().exempt:
+        return False
+    oldest = hands.oldest()
+    if oldest is None:
+        return False
+    since = claimed.checked_at
+    if since is None or now - since > FRESH:
+        claims.wait(claimed.id, now, token=hands.token)
+        return True
+    return oldest <= since
+
+
+def mark(claimed: Claimed, hands: Hands, now: Instant) -> Composed | Look:
+    """Look again, make the message, mark the delivery, in the caller's transaction: a Composed may be handed over once that is committed."""
+    asked = rules()
+    rows = claims.read([claimed.id])  # whose it is may have changed since it was taken
+    if not rows:
+        return Look.GONE  # erased
+    made = _make(rows[0], asked, now)
+    if isinstance(made, Check):
+        _refuse(rows[0], made, hands.token, now)
+        return Look.ASKED if made.reason == LATE_REASON else Look.GONE
+    marked = claims.begin(claimed.id, made.address, hands.token, now, lease=hands.lease)
     return made if marked else Look.GONE
 
 
@@ -95,22 +118,6 @@ def give_up_lost(now: Instant) -> None:
             ledger.move({key: handed for _, key, handed in lost})
             ledger.unknown([key for _, key, _ in lost], "lease_lapsed")
             claims.note([(row, now, "unknown", "lease_lapsed", "sender") for row, _, _ in lost])
-
-
-def _waits(claimed: Claimed, hands: Hands, now: Instant) -> bool:
-    """Tell whether a wish waits that is older than the check.
-
-    The check begins now, and goes on when all that was received before it is kept, unless that takes longer than FRESH: then what came in
-    meanwhile counts too (docs/decisions/0005).
-    """
-    oldest = hands.oldest()
-    if oldest is None:
-        return False
-    since = claimed.checked_at
-    if since is None or now - since > FRESH:
-        claims.wait(claimed.id, now, token=hands.token)
-        return True
-    return oldest <= since
 
 
 def _make(claimed: Claimed, asked: Rules, now: Instant) -> Composed | Check:

@@ -3,13 +3,16 @@
     leased -> looked at -> marked `handing_over`, committed -> network call -> settled, committed
 
 No network call happens in a transaction, and nothing is handed over that is not marked: a crash in between leaves one delivery
-`unknown`, which is never sent again by itself. Each channel has a thread of its own (crew.py), so that none waits for another.
+`unknown`, which is never sent again by itself. What was sent is settled in the transaction that marks the next one: each waits for
+one turn of the writers, not for two (docs/decisions/0007). Each channel has a thread of its own (crew.py), so that none waits for another.
 """
 
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import DatabaseError, transaction
@@ -21,7 +24,7 @@ from activation.channels.registry import Description
 from activation.deliveries import claims, handover
 from activation.deliveries.claims import Claimed
 from activation.deliveries.composing import Composed
-from activation.deliveries.handover import Hands, Look, begin
+from activation.deliveries.handover import Hands, Look
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant
@@ -37,14 +40,27 @@ BACK_OFF = (
 _LONGEST_OUTAGE = 60 * SECOND
 
 
+class HandedOver(NamedTuple):
+    """A delivery that its channel took, `at` the instant of its mark."""
+
+    claimed: Claimed
+    at: Instant
+    provider_id: str
+
+
 @dataclass
 class Sender:
-    """Hands over the deliveries of `only`, or of every channel. `oldest`: since when a wish waits for the lane, if any does."""
+    """Hands over the deliveries of `only`, or of every channel, until `stop` is set.
+
+    `oldest`: since when a wish waits for the lane, if any does. `_sent`: what went out last and is not settled yet.
+    """
 
     clock: Callable[[], Instant]
     oldest: Callable[[], Instant | None]
     only: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
     token: str = field(default_factory=lambda: str(uuid4()))
+    _sent: HandedOver | None = None
     _channels: dict[str, tuple[Description, Channel]] = field(default_factory=dict)
     _outages: dict[str, tuple[Instant, Instant]] = field(default_factory=dict)
 
@@ -52,7 +68,13 @@ class Sender:
         """Take what is due and hand it over; return how many deliveries were dealt with."""
         handover.give_up_lost(self.clock())
         names = [self.only] if self.only else sorted(registry.descriptions())
-        return sum(self._work_off(name, limit) for name in names)
+        try:
+            dealt = sum(self._work_off(name, limit) for name in names)
+        finally:
+            self._settle_sent()  # the last one, or the one before what broke
+        if self.stop.is_set():
+            claims.let_go(self.token)
+        return dealt
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -69,7 +91,7 @@ class Sender:
         taken = handover.take(name, self._hands(), now, limit)
         if taken:
             reach("7 deliver: claimed")
-        return sum(self._deliver(claimed) for claimed in taken)
+        return sum(self._deliver(claimed) for claimed in taken if not self.stop.is_set())
 
     def _deliver(self, claimed: Claimed) -> bool:
         described = self._open(claimed.channel, self.clock())
@@ -77,7 +99,7 @@ class Sender:
         if channel is None:
             return False  # its channel went away while this batch was on its way
         now = self.clock()
-        composed = begin(claimed, self._hands(), now)
+        composed = self._begin(claimed, now)
         if not isinstance(composed, Composed):
             return composed is not Look.LATER
         reach("7 deliver")
@@ -91,13 +113,40 @@ class Sender:
             self._failed(claimed, ChannelError(type(error).__name__, uncertain=True), now)
             return True
         reach("7 deliver: handed over")
-        with transaction.atomic():
-            self._settle(claimed, DeliveryStatus.SENT, provider_id=provider_id)
-            ledger.move({claimed.ledger_key: now})
-            ledger.commit({claimed.ledger_key: provider_id})
+        self._sent = HandedOver(claimed, now, provider_id)
         self._outages.pop(claimed.channel, None)
-        reach("7 deliver: settled")
         return True
+
+    def _begin(self, claimed: Claimed, now: Instant) -> Composed | Look:
+        """Mark it, in one transaction with the end of the one before. If it breaks, that one is settled alone."""
+        hands = self._hands()
+        if handover.waits(claimed, hands, now):
+            self._settle_sent()
+            return Look.LATER
+        with transaction.atomic():
+            self._record_sent()
+            found = handover.mark(claimed, hands, now)
+        self._sent = None
+        return found
+
+    def _settle_sent(self) -> None:
+        """Settle what was sent in a transaction of its own. If that breaks, it becomes unknown when its lease lapses."""
+        if self._sent is None:
+            return
+        try:
+            with transaction.atomic():
+                self._record_sent()
+        finally:
+            self._sent = None
+        reach("7 deliver: settled")
+
+    def _record_sent(self) -> None:
+        if self._sent is None:
+            return
+        claimed, at, provider_id = self._sent
+        self._settle(claimed, DeliveryStatus.SENT, provider_id=provider_id)
+        ledger.move({claimed.ledger_key: at})
+        ledger.commit({claimed.ledger_key: provider_id})
 
     # --- What went wrong ---
 
