@@ -28,6 +28,11 @@ def load(profiles: Collection[int], book: Rulebook, since: Instant) -> dict[int,
     }
 
 
+def holding(profile: int, now: Instant) -> list[PersonCap]:
+    """Return the caps of one profile's own that hold now, as every decision reads them."""
+    return _caps(_owners([profile]), now).get(profile, [])
+
+
 def _owners(profiles: Iterable[int]) -> dict[int, int]:
     rows = Rows("people", profile="bigint")
     return dict(

@@ -4,11 +4,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from activation.pressure import selectors
-from activation.pressure.models import Decision, LedgerRow, PersonCap
+from activation.pressure.models import Decision, LedgerRow
 from activation.pressure.selectors import Account
+from activation.pressure.types import PersonCap
 from identity import clock
 from identity.clock import HOUR
-from identity.profiles.sections import Section, linked, moment
+from identity.profiles.sections import Section, linked, moment, when
 
 SHOWN = 20
 
@@ -65,4 +66,4 @@ def _refusal(one: Decision) -> list[str]:
 
 def _cap(one: PersonCap) -> list[str]:
     hours = f"{one.window / HOUR:g}"
-    return [one.channel, str(one.limit), hours, moment(one.until), one.origin or "-"]
+    return [one.channel, str(one.limit), hours, when(one.until), one.origin or "-"]

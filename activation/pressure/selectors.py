@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from activation.pressure import reserve
-from activation.pressure.models import Decision, LedgerRow, PersonCap, Policy
-from activation.pressure.types import Ask, Status, Verdict
+from activation.pressure.accounts import holding
+from activation.pressure.models import Decision, LedgerRow, Policy
+from activation.pressure.types import Ask, PersonCap, Status, Verdict
 from identity.clock import DAY, Instant, to_datetime
 from identity.errors import NotFound
 from identity.profiles.types import Facts
@@ -82,9 +83,10 @@ def _added_up(days: int, rows: Iterable[LedgerRow], since: datetime) -> Account:
     return Account(days, dict(sorted(contacts.items())), sum(row.points for row in mine) / 100)
 
 
-def caps(profile_id: int, now: Instant) -> QuerySet[PersonCap]:
-    """Return the caps that this person has of their own now."""
-    return PersonCap.objects.filter(owner__profile=profile_id, until__gt=to_datetime(now))
+def caps(profile_id: int, now: Instant) -> list[PersonCap]:
+    """Return the caps of this person's own that hold now: per channel the last word, not what it replaced."""
+    found = holding(profile_id, now)
+    return sorted(found, key=lambda one: (one.channel, one.until, one.limit))
 
 
 def uses(row: Decision) -> list[dict[str, Any]]:

@@ -1,0 +1,5 @@
+"""Fixtures of this room."""
+
+from tests.identity.signing import sign_in
+
+__all__ = ["sign_in"]
