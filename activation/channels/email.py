@@ -4,12 +4,16 @@ import contextlib
 import hashlib
 import re
 import smtplib
+import socket
 import ssl
+import threading
+from collections.abc import Callable
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
+from activation.channels.deadline import deadline, shut
 from activation.channels.port import Channel, ChannelError, Message
 from identity.clock import Instant, to_datetime
 
@@ -17,6 +21,7 @@ _READY_FOR_DATA = 354
 _ACCEPTED = {250, 251, 252}
 _CLOSING = 421
 _PERMANENT = 500
+_PATIENCE = 2  # times the time-out of one step: the longest that a mail may take
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -41,7 +46,8 @@ def message_id(key: str, sender: str) -> str:
 class EmailChannel(Channel):
     """Sends over one connection, kept open between messages and opened again when the server has closed it.
 
-    `security`: "none", "starttls" or "tls". `sender`: the From header, also the envelope's sender.
+    `security`: "none", "starttls" or "tls". `sender`: the From header, also the envelope's sender. `timeout`: seconds for each
+    step; the whole mail may take twice as long, however slowly the server drips.
     """
 
     addressed_by = "email"
@@ -65,20 +71,26 @@ class EmailChannel(Channel):
         self._user, self._password = user, password
         self._security, self._sender, self._timeout = security, sender, timeout
         self._connection: smtplib.SMTP | None = None
+        self._line: socket.socket | None = None  # the connection's own, under TLS
+        self._late = threading.Event()  # the mail that is being sent takes too long
 
     def send(self, message: Message, now: Instant) -> str:
         address = _ascii_domain(message.address)
         written = self._compose(message, address, now)
-        connection = self._begin([] if address.isascii() else ["SMTPUTF8"])
-        self._envelope(connection, address)
-        self._hand_over(connection, written)
+        with deadline(_PATIENCE * self._timeout, self._cut) as self._late:
+            connection = self._begin([] if address.isascii() else ["SMTPUTF8"])
+            self._envelope(connection, address)
+            self._hand_over(connection, written)
         return message_id(message.unique, self._sender)
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                connection.quit()
+        if self._connection is not None:
+            with (
+                deadline(self._timeout, self._cut),
+                contextlib.suppress(smtplib.SMTPException, OSError),
+            ):
+                self._connection.quit()
+        self._drop()
 
     # --- The mail ---
 
@@ -129,10 +141,12 @@ class EmailChannel(Channel):
     def _connect(self) -> smtplib.SMTP:
         try:
             context = ssl.create_default_context()
-            connection = (
-                smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
-                if self._security == "tls"
-                else smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            connection = _Connection(
+                self._host,
+                self._port,
+                timeout=self._timeout,
+                tls=context if self._security == "tls" else None,
+                opened=self._opened,
             )
             self._connection = connection
             if self._security == "starttls":
@@ -143,6 +157,16 @@ class EmailChannel(Channel):
         except (smtplib.SMTPException, OSError) as error:
             raise self._away(error) from error
         return connection
+
+    def _opened(self, line: socket.socket) -> None:
+        self._line = line
+        if self._late.is_set():
+            self._cut()
+
+    def _cut(self) -> None:
+        line = self._line
+        if line is not None:
+            shut(line)
 
     def _envelope(self, connection: smtplib.SMTP, address: str) -> None:
         """Name the recipient and ask for DATA; nothing was handed over when this fails."""
@@ -163,7 +187,7 @@ class EmailChannel(Channel):
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             raise ChannelError(
-                f"no answer after the hand-over: {type(error).__name__}", uncertain=True
+                f"no answer after the hand-over: {self._why(error)}", uncertain=True
             ) from error
         if code not in _ACCEPTED:
             self._refused(connection, code)
@@ -181,13 +205,44 @@ class EmailChannel(Channel):
 
     def _away(self, error: Exception) -> ChannelError:
         self._drop()
-        return ChannelError(f"the mail server is away: {type(error).__name__}", away=True)
+        return ChannelError(f"the mail server is away: {self._why(error)}", away=True)
+
+    def _why(self, error: Exception) -> str:
+        return "it takes too long" if self._late.is_set() else type(error).__name__
 
     def _drop(self) -> None:
         """Let go of a connection that may no longer answer, without a farewell to wait for."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        line, self._line = self._line, None
+        for held in (connection, line):
+            if held is not None:
+                held.close()
+
+
+class _Connection(smtplib.SMTP):
+    """An SMTP connection, inside TLS if a context is given, whose line is known as soon as it is open.
+
+    `opened` is called with a handle of its own on the TCP connection: it can be shut during a TLS handshake, and while the
+    constructor waits for the greeting.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float,
+        tls: ssl.SSLContext | None,
+        opened: Callable[[socket.socket], None],
+    ) -> None:
+        self._tls, self._opened = tls, opened
+        super().__init__(host, port, timeout=timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Open the connection; smtplib.SMTP_SSL overrides this method in the same way."""
+        line: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._opened(line.dup())
+        return self._tls.wrap_socket(line, server_hostname=host) if self._tls else line
 
 
 def _ascii_domain(address: str) -> str:

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import socket
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult
@@ -12,6 +10,7 @@ from urllib.parse import SplitResult
 import httpx
 
 from activation.channels import hosts, signing
+from activation.channels.deadline import deadline, shut
 from activation.channels.port import Channel, ChannelError, Message
 from identity.clock import DAY, SECOND, Instant, from_datetime, to_datetime
 
@@ -78,7 +77,7 @@ class WebhookChannel(Channel):
 
     def _call(self, request: httpx.Request) -> tuple[int, Mapping[str, str]]:
         """Return status and headers; the rest of an answer says nothing, so whatever becomes of it changes nothing."""
-        with self._deadline():
+        with deadline(_PATIENCE * self._timeout, self._cut):
             response = self._client.send(request, stream=True)
             with contextlib.suppress(httpx.HTTPError, OSError), contextlib.closing(response):
                 size = 0
@@ -88,23 +87,10 @@ class WebhookChannel(Channel):
                         break
         return response.status_code, response.headers
 
-    @contextlib.contextmanager
-    def _deadline(self) -> Iterator[None]:
-        """Cut the connection when the whole call takes too long: each step alone may be quick enough for ever."""
-        timer = threading.Timer(_PATIENCE * self._timeout, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
     def _cut(self) -> None:
         held = self._stream.get_extra_info("socket") if self._stream is not None else None
         if held is not None:
-            with contextlib.suppress(OSError):
-                # Past TLS: its own farewell would wait for the other side.
-                socket.socket.shutdown(held, socket.SHUT_RDWR)
+            shut(held)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:

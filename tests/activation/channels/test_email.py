@@ -6,6 +6,7 @@ import pytest
 
 from activation.channels.email import EmailChannel, message_id
 from activation.channels.port import ChannelError, Message
+from tests.activation.channels.dripping import dripping_smtp
 from tests.activation.channels.servers import Mailbox, smtp
 from tests.installation import free_port
 
@@ -177,3 +178,55 @@ def test_an_error_never_holds_the_address(channel, mailbox):
     with pytest.raises(ChannelError) as error:
         channel.send(message(), NOW)
     assert "alice" not in str(error.value)
+
+
+# --- A server that answers a byte at a time ---
+
+
+@pytest.mark.parametrize(
+    ("drip_at", "security"),
+    [
+        ("greeting", "none"),
+        ("hello", "tls"),
+        ("EHLO", "none"),
+        ("STARTTLS", "starttls"),
+        ("handshake", "starttls"),
+        ("MAIL", "none"),
+        ("RCPT", "none"),
+        ("DATA", "none"),
+    ],
+)
+def test_a_server_that_drips_before_the_hand_over_is_away(drip_at, security):
+    error, seconds = fail_at_a_dripping_server(drip_at, security)
+    assert (error.away, error.uncertain) == (True, False)
+    assert "takes too long" in str(error) or "TimeoutError" in str(error)  # TLS has a limit too
+    assert seconds < 8
+
+
+def test_a_server_that_drips_after_the_hand_over_leaves_it_unknown():
+    error, seconds = fail_at_a_dripping_server("end", "none")
+    assert (error.away, error.uncertain) == (False, True)
+    assert seconds < 8
+
+
+def fail_at_a_dripping_server(drip_at, security):
+    """Return the error of a mail and how long it took, a second being the patience with each step."""
+    with dripping_smtp(drip_at) as port:
+        channel = EmailChannel(
+            "email", host="127.0.0.1", port=port, sender=SENDER, timeout=1, security=security
+        )
+        started = time.monotonic()
+        with pytest.raises(ChannelError) as failed:
+            channel.send(message(), NOW)
+        seconds = time.monotonic() - started
+        channel.close()
+    return failed.value, seconds
+
+
+def test_a_farewell_that_drips_is_cut():
+    with dripping_smtp("QUIT") as port:
+        channel = EmailChannel("email", host="127.0.0.1", port=port, sender=SENDER, timeout=1)
+        channel.send(message(), NOW)
+        started = time.monotonic()
+        channel.close()
+        assert time.monotonic() - started < 8
