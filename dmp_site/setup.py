@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from activation.pressure import services as pressure
+from activation.pressure import weights
 from dmp_site import roles
 from identity import graph
 from identity.clock import Instant
@@ -33,7 +33,7 @@ def ensure(now: Instant) -> list[str]:
     _join_stores(keys, now)
     sources.internal(now)
     roles.ensure()
-    pressure.seed()
+    weights.seed()
     return said + _first_login(now)
 
 

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(max_length=60, unique=True, verbose_name='channel')),
-                ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
+                ('weight', models.PositiveIntegerField(default=100, validators=[django.core.validators.MaxValueValidator(1000000)], verbose_name='weight in hundredths')),
             ],
             options={
                 'verbose_name': 'channel weight',
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.SlugField(max_length=60, unique=True, verbose_name='name')),
-                ('weight', models.PositiveIntegerField(default=100, verbose_name='weight in hundredths')),
+                ('weight', models.PositiveIntegerField(default=100, validators=[django.core.validators.MaxValueValidator(1000000)], verbose_name='weight in hundredths')),
                 ('obeys_caps', models.BooleanField(default=True, verbose_name='obeys caps and quiet hours')),
                 ('counts_toward_caps', models.BooleanField(default=True, verbose_name='counts toward caps')),
             ],

@@ -1,7 +1,8 @@
 """Pages of the console: policies, weights, classes and quiet hours; the ledger, decisions and caps (read-only)."""
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from activation.pressure import documents, selectors, services
+from activation.pressure import documents, selectors, services, weights
 from activation.pressure.models import (
     ChannelWeight,
     Decision,
@@ -25,7 +26,7 @@ from activation.pressure.models import (
 )
 from identity import clock
 from identity.access import actor
-from identity.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, ServiceModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 
 
@@ -106,19 +107,87 @@ class PolicyAdmin(ServiceModelAdmin):
                 messages.success(request, _("%(policy)s: done.") % {"policy": policy})
 
 
+def _who(request: HttpRequest) -> dict[str, Any]:
+    return {"actor": actor(request), "now": clock.now()}
+
+
+class _Removing(ServiceModelAdmin):
+    """Rows that a service deletes, one by one, from their page and from the list."""
+
+    @abstractmethod
+    def remove(self, row: Any, **who: Any) -> None:
+        """Call the service. Raises DomainError."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(obj, **_who(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.remove(row, **_who(request))
+
+
+class _Named(_Removing):
+    """Rows that are known by a name, which stays."""
+
+    named: ClassVar[str]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [] if obj is None else [self.named]
+
+
 @admin.register(ChannelWeight)
-class ChannelWeightAdmin(AuditedModelAdmin):
+class ChannelWeightAdmin(_Named):
+    """What a contact weighs, by channel."""
+
     list_display = ["channel", "weight"]
+    named = "channel"
+
+    def save_model(self, request: HttpRequest, obj: ChannelWeight, form: Any, change: Any) -> None:
+        """Hand the form to the service that the API calls too."""
+        rows = weights.set_weights({obj.channel: obj.weight}, **_who(request))
+        obj.pk = rows[obj.channel].pk
+
+    def remove(self, row: ChannelWeight, **who: Any) -> None:
+        weights.remove_weight(row.channel, **who)
 
 
 @admin.register(MessageClass)
-class MessageClassAdmin(AuditedModelAdmin):
+class MessageClassAdmin(_Named):
+    """Kinds of messages; journeys name them."""
+
     list_display = ["name", "weight", "obeys_caps", "counts_toward_caps"]
+    named = "name"
+
+    def save_model(self, request: HttpRequest, obj: MessageClass, form: Any, change: Any) -> None:
+        """Hand the form to the service that the API calls too."""
+        row = weights.set_class(
+            obj.name,
+            weight=obj.weight,
+            obeys_caps=obj.obeys_caps,
+            counts_toward_caps=obj.counts_toward_caps,
+            **_who(request),
+        )
+        obj.pk = row.pk
+
+    def remove(self, row: MessageClass, **who: Any) -> None:
+        weights.remove_class(row.name, **who)
 
 
 @admin.register(QuietHours)
-class QuietHoursAdmin(AuditedModelAdmin):
+class QuietHoursAdmin(_Removing):
+    """Hours of every local day in which nothing goes that obeys caps."""
+
     list_display = ["name", "start", "end", "channels", "enabled"]
+
+    def save_model(self, request: HttpRequest, obj: QuietHours, form: Any, change: Any) -> None:
+        """Hand the form to the services that the API calls too."""
+        if change:
+            weights.change_quiet_hours(obj.pk, form.cleaned_data, **_who(request))
+        else:
+            obj.pk = weights.add_quiet_hours(form.cleaned_data, **_who(request)).pk
+
+    def remove(self, row: QuietHours, **who: Any) -> None:
+        weights.remove_quiet_hours(row.pk, **who)
 
 
 @admin.register(LedgerRow)

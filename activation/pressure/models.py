@@ -1,10 +1,11 @@
 """Tables of pressure: what people decide (policies, weights, classes, quiet hours) and what the lane writes (all the others)."""
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from activation.pressure.types import LONGEST_CHANNEL, MAX_WEIGHT, MOST_CHANNELS
 from identity.fields import InstantField
 from identity.profiles.models import Identifier
 
@@ -73,7 +74,9 @@ class ChannelWeight(models.Model):
     """What one contact over a channel weighs, in hundredths of a point."""
 
     channel = models.CharField(_("channel"), max_length=60, unique=True)
-    weight = models.PositiveIntegerField(_("weight in hundredths"), default=100)
+    weight = models.PositiveIntegerField(
+        _("weight in hundredths"), default=100, validators=[MaxValueValidator(MAX_WEIGHT)]
+    )
 
     class Meta:
         verbose_name = _("channel weight")
@@ -88,7 +91,9 @@ class MessageClass(models.Model):
     """A kind of message: what it weighs, and which rules it obeys."""
 
     name = models.SlugField(_("name"), max_length=60, unique=True)
-    weight = models.PositiveIntegerField(_("weight in hundredths"), default=100)
+    weight = models.PositiveIntegerField(
+        _("weight in hundredths"), default=100, validators=[MaxValueValidator(MAX_WEIGHT)]
+    )
     obeys_caps = models.BooleanField(_("obeys caps and quiet hours"), default=True)
     counts_toward_caps = models.BooleanField(_("counts toward caps"), default=True)
 
@@ -123,10 +128,14 @@ class QuietHours(models.Model):
             raise ValidationError(
                 {"end": _("Quiet hours must end at another time than they start.")}
             )
-        if not isinstance(self.channels, list) or not all(
-            isinstance(one, str) for one in self.channels
-        ):
+        if not _are_channels(self.channels):
             raise ValidationError({"channels": _("Give a list of channel names.")})
+
+
+def _are_channels(value: object) -> bool:
+    if not isinstance(value, list) or len(value) > MOST_CHANNELS:
+        return False
+    return all(isinstance(one, str) and 0 < len(one) <= LONGEST_CHANNEL for one in value)
 
 
 class LedgerRow(models.Model):

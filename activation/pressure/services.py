@@ -1,11 +1,7 @@
-"""What people decide about pressure. The lane reads these rows at its next batch."""
+"""What people decide about pressure: policies, caps of one person. The lane reads these rows at its next batch."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import time
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.text import slugify
@@ -14,15 +10,8 @@ from django.utils.translation import gettext
 from activation.audiences.models import Audience
 from activation.pressure import caps, documents
 from activation.pressure.documents import BadPolicy, PolicyDocument
-from activation.pressure.models import (
-    ChannelWeight,
-    MessageClass,
-    Policy,
-    PolicyState,
-    PolicyVersion,
-    QuietHours,
-)
-from activation.pressure.types import DEFAULT_CLASSES, DEFAULT_WEIGHTS, PolicyMode
+from activation.pressure.models import Policy, PolicyState, PolicyVersion
+from activation.pressure.types import PolicyMode
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.privacy import audit
@@ -118,69 +107,6 @@ def locked(id_: int) -> Policy:
         return Policy.objects.select_for_update(of=("self",)).select_related("version").get(pk=id_)
     except Policy.DoesNotExist:
         raise NotFound("no_policy", gettext("there is no policy %(id)s") % {"id": id_}) from None
-
-
-def set_weights(weights: Mapping[str, int], *, actor: str, now: Instant) -> None:
-    """Set what contacts over these channels weigh, in hundredths; what was reserved keeps its points."""
-    with transaction.atomic():
-        for channel, weight in weights.items():
-            ChannelWeight.objects.update_or_create(channel=channel, defaults={"weight": weight})
-        audit.record(actor, "pressure.weights", "activation.channelweight", dict(weights), now)
-
-
-def seed() -> None:
-    """Write the weights and classes that hold by default, so that people see and change them; what is there stays."""
-    ChannelWeight.objects.bulk_create(
-        [ChannelWeight(channel=name, weight=weight) for name, weight in DEFAULT_WEIGHTS.items()],
-        ignore_conflicts=True,
-    )
-    MessageClass.objects.bulk_create(
-        [MessageClass(**asdict(one)) for one in DEFAULT_CLASSES.values()], ignore_conflicts=True
-    )
-
-
-def set_class(
-    name: str,
-    *,
-    weight: int,
-    obeys_caps: bool,
-    counts_toward_caps: bool,
-    actor: str,
-    now: Instant,
-) -> MessageClass:
-    """Describe a message class; what was reserved keeps its points and flags."""
-    flags = {
-        "weight": weight,
-        "obeys_caps": obeys_caps,
-        "counts_toward_caps": counts_toward_caps,
-    }
-    with transaction.atomic():
-        row, _ = MessageClass.objects.update_or_create(name=name, defaults=flags)
-        audit.record(actor, "pressure.class", f"activation.messageclass:{row.pk}", flags, now)
-    return row
-
-
-def add_quiet_hours(
-    name: str, start: time, end: time, channels: list[str], *, actor: str, now: Instant
-) -> QuietHours:
-    """Add quiet hours, local time. Raises DomainError for hours that end when they start."""
-    row = QuietHours(name=name, start=start, end=end, channels=channels)
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        raise DomainError("bad_hours", " ".join(error.messages), status=422) from None
-    with transaction.atomic():
-        row.save()
-        audit.record(actor, "quiethours.add", f"activation.quiethours:{row.pk}", {}, now)
-    return row
-
-
-def remove_quiet_hours(id_: int, *, actor: str, now: Instant) -> None:
-    """Delete quiet hours. Raises NotFound."""
-    with transaction.atomic():
-        if not QuietHours.objects.filter(pk=id_).delete()[0]:
-            raise NotFound("no_hours", gettext("there are no quiet hours %(id)s") % {"id": id_})
-        audit.record(actor, "quiethours.remove", f"activation.quiethours:{id_}", {}, now)
 
 
 def ask_for_cap(

@@ -113,6 +113,9 @@ class MessageClass:
 
 
 # What holds until somebody says otherwise. An order confirmation answers the person's own act: it obeys no cap and takes no room.
+MAX_WEIGHT = 1_000_000  # hundredths of a point
+MOST_CHANNELS = 100  # that quiet hours name
+LONGEST_CHANNEL = 60  # characters
 DEFAULT_WEIGHTS: Mapping[str, int] = MappingProxyType(
     {
         "email": 100,

@@ -14,6 +14,7 @@ from activation.pressure.models import (
     PolicyVersion,
     QuietHours,
 )
+from activation.pressure.types import LONGEST_CHANNEL, MAX_WEIGHT, MOST_CHANNELS
 
 
 class PolicyChange(serializers.Serializer[Any]):
@@ -49,13 +50,13 @@ class PolicyVersionShape(serializers.Serializer[Any]):
 
 class WeightsForm(serializers.Serializer[Any]):
     weights = serializers.DictField(
-        child=serializers.IntegerField(min_value=0, max_value=1_000_000),
+        child=serializers.IntegerField(min_value=0, max_value=MAX_WEIGHT),
         help_text="Channel -> hundredths of a point.",
     )
 
 
 class MessageClassForm(serializers.Serializer[Any]):
-    weight = serializers.IntegerField(min_value=0, max_value=1_000_000, default=100)
+    weight = serializers.IntegerField(min_value=0, max_value=MAX_WEIGHT, default=100)
     obeys_caps = serializers.BooleanField(default=True)
     counts_toward_caps = serializers.BooleanField(default=True)
 
@@ -74,7 +75,9 @@ class QuietHoursForm(serializers.Serializer[Any]):
     start = _WallClock()
     end = _WallClock()
     channels = serializers.ListField(
-        child=serializers.CharField(max_length=60), default=list, max_length=100
+        child=serializers.CharField(max_length=LONGEST_CHANNEL),
+        default=list,
+        max_length=MOST_CHANNELS,
     )
 
 

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from activation.pressure import services
+from activation.pressure import weights as services
 from activation.pressure.api import shapes
 from activation.pressure.api.callers import READ, WRITE, who
 from activation.pressure.models import ChannelWeight, MessageClass, QuietHours
@@ -86,7 +86,7 @@ class Hours(APIView):
     )
     def post(self, request: Request) -> Response:
         """Add quiet hours, in each person's local time, else the site's; no channels means all of them."""
-        made = services.add_quiet_hours(**valid(shapes.QuietHoursForm, request), **who(request))
+        made = services.add_quiet_hours(valid(shapes.QuietHoursForm, request), **who(request))
         return Response(shapes.hours(made), status=201)
 
 
