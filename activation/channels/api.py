@@ -19,7 +19,7 @@ from identity.access import caller
 READ, WRITE = "channels:read", "channels:write"
 
 
-class _Change(serializers.Serializer[Any]):
+class _ChannelChange(serializers.Serializer[Any]):
     enabled = serializers.BooleanField(required=False)
     addressed_by = serializers.CharField(
         required=False,
@@ -36,7 +36,7 @@ class _Change(serializers.Serializer[Any]):
     )
 
 
-class _NewChannel(_Change):
+class _NewChannel(_ChannelChange):
     name = serializers.SlugField(max_length=60)
     kind = serializers.ChoiceField(Kind.choices)
 
@@ -118,10 +118,12 @@ class Channels(APIView):
 class OneChannel(APIView):
     required_scope = {"PATCH": WRITE}
 
-    @extend_schema(operation_id="change_channel", request=_Change, responses=_FullChannel)
+    @extend_schema(operation_id="change_channel", request=_ChannelChange, responses=_FullChannel)
     def patch(self, request: Request, channel: str) -> Response:
         """Change a channel that is not built in."""
-        return Response(_full(services.change(channel, _read(_Change, request), **_who(request))))
+        return Response(
+            _full(services.change(channel, _read(_ChannelChange, request), **_who(request)))
+        )
 
 
 class Rotation(APIView):

@@ -22,6 +22,11 @@ class Schema(AutoSchema):
         said = str(super().get_description() or "")
         return f"{said}\n\nScope: `{scope}`.".strip() if scope else said
 
+    def get_serializer_name(self, serializer: Any, _direction: Any) -> str:
+        """Name a component after what it describes: clients make classes of it. "Shape" and "Form" say only which way it goes."""
+        name = type(serializer).__name__.lstrip("_")
+        return name.removesuffix("Shape").removesuffix("Form")
+
     def _get_response_bodies(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(*arguments, **named)
         if required_scope(self.view, self.method):

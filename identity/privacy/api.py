@@ -27,7 +27,7 @@ READ, WRITE = "privacy:read", "privacy:write"
 AUDIT = "audit:read"
 
 
-class _AuditShape(serializers.Serializer[Any]):
+class _AuditEntryShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     actor = serializers.CharField(help_text="user:<row id>, key:<prefix> or command:<name>")
     action = serializers.CharField()
@@ -35,7 +35,7 @@ class _AuditShape(serializers.Serializer[Any]):
     detail = serializers.DictField()
 
 
-class _AccessShape(serializers.Serializer[Any]):
+class _VaultAccessShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     actor = serializers.CharField()
     why = serializers.CharField()
@@ -103,7 +103,7 @@ class AuditLog(APIView):
             OpenApiParameter("action", str, description="source.change, …"),
             OpenApiParameter("object", str, description="identity.source:3, …"),
         ],
-        responses=pages.schema("AuditPage", _AuditShape(many=True)),
+        responses=pages.schema("AuditPage", _AuditEntryShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List changes, the latest first. They name fields and row ids, never a value."""
@@ -121,7 +121,7 @@ class AccessLog(APIView):
     @extend_schema(
         operation_id="list_vault_access",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("AccessPage", _AccessShape(many=True)),
+        responses=pages.schema("AccessPage", _VaultAccessShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List who opened which value of the vault, and why, the latest first."""
@@ -146,11 +146,11 @@ def _suppression(row: Suppression) -> dict[str, Any]:
 
 
 def _entry(row: AuditEntry) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_AuditShape().fields)}
+    return {name: getattr(row, name) for name in list(_AuditEntryShape().fields)}
 
 
 def _access(row: VaultAccess) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_AccessShape().fields)}
+    return {name: getattr(row, name) for name in list(_VaultAccessShape().fields)}
 
 
 urlpatterns = [

@@ -31,7 +31,7 @@ class _Reveal(serializers.Serializer[Any]):
     )
 
 
-class _Revealed(serializers.Serializer[Any]):
+class _RevealedField(serializers.Serializer[Any]):
     identifier = serializers.CharField()
     field = serializers.CharField()
     value = serializers.CharField()
@@ -144,7 +144,7 @@ class RefusedLinks(APIView):
     @extend_schema(
         operation_id="profile_refused_links",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("RefusedLinkPage", shapes.RefusalShape(many=True)),
+        responses=pages.schema("RefusedLinkPage", shapes.RefusedLinkShape(many=True)),
     )
     def get(self, request: Request, uid: UUID) -> Response:
         """Return the links of a profile's identifiers that the policy refuses, with the reason."""
@@ -180,7 +180,7 @@ class Reveal(APIView):
     required_scope = CLEAR
 
     @extend_schema(
-        operation_id="profile_reveal", request=_Reveal, responses={200: _Revealed(many=True)}
+        operation_id="profile_reveal", request=_Reveal, responses={200: _RevealedField(many=True)}
     )
     def post(self, request: Request, uid: UUID) -> Response:
         """Return what the vault holds of a profile. Each value is an entry of the access log, with the reason given."""

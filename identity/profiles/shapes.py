@@ -22,7 +22,7 @@ class _TraitShape(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]
 
 
-class _PersonalShape(serializers.Serializer[Any]):
+class _PersonalFieldShape(serializers.Serializer[Any]):
     identifier = serializers.CharField()
     field = serializers.CharField()
     at = serializers.DateTimeField()
@@ -88,7 +88,7 @@ class ProfileShape(serializers.Serializer[Any]):
     time_zone = serializers.CharField()
     identifiers = IdentifierShape(many=True)
     traits = serializers.DictField(child=_TraitShape())
-    personal = _PersonalShape(many=True)
+    personal = _PersonalFieldShape(many=True)
     contacts = _ContactShape(many=True)
     visits = _VisitsShape()
     orders = _OrdersShape()
@@ -127,7 +127,7 @@ class LinkShape(serializers.Serializer[Any]):
         return {**super().get_fields(), "source": serializers.IntegerField()}
 
 
-class RefusalShape(serializers.Serializer[Any]):
+class RefusedLinkShape(serializers.Serializer[Any]):
     between = serializers.ListField(child=serializers.CharField())
     reason = serializers.CharField()
     evidence = LinkShape(many=True)
@@ -144,7 +144,7 @@ class MoveShape(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": serializers.UUIDField()}
 
 
-class _EventShape(serializers.Serializer[Any]):
+class _EventCountShape(serializers.Serializer[Any]):
     event = serializers.CharField()
     direction = serializers.CharField()
     channel = serializers.CharField()
@@ -158,4 +158,4 @@ class TotalsShape(serializers.Serializer[Any]):
     revenue = serializers.DictField(child=serializers.CharField())
     contacts = serializers.IntegerField(help_text="What the brand sent, showed or called.")
     visits = serializers.IntegerField()
-    events = _EventShape(many=True)
+    events = _EventCountShape(many=True)

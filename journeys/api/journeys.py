@@ -29,19 +29,19 @@ _IF_MATCH = OpenApiParameter(
 # --- Shapes ---
 
 
-class _Draft(serializers.Serializer[Any]):
+class _JourneyDraft(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200, required=False)
     draft = serializers.DictField(
         help_text="The definition; its JSON Schema is at /journeys/schema."
     )
 
 
-class _NewJourney(_Draft):
+class _NewJourney(_JourneyDraft):
     name = serializers.CharField(max_length=200)
     draft = serializers.DictField(required=False, default=dict)
 
 
-class _Publish(serializers.Serializer[Any]):
+class _JourneyPublication(serializers.Serializer[Any]):
     migration = serializers.DictField(
         child=serializers.CharField(max_length=40, allow_null=True),
         required=False,
@@ -50,7 +50,7 @@ class _Publish(serializers.Serializer[Any]):
     )
 
 
-class _Stop(serializers.Serializer[Any]):
+class _JourneyStop(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(["drain", "eject"])
 
 
@@ -71,7 +71,7 @@ class _FullJourney(_JourneyShape):
     problems = serializers.ListField(child=serializers.DictField())
 
 
-class _VersionShape(serializers.Serializer[Any]):
+class _JourneyVersionShape(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     published_at = serializers.DateTimeField()
     published_by = serializers.CharField()
@@ -142,13 +142,13 @@ class OneJourney(APIView):
 
     @extend_schema(
         operation_id="save_journey",
-        request=_Draft,
+        request=_JourneyDraft,
         responses=_FullJourney,
         parameters=[_IF_MATCH],
     )
     def put(self, request: Request, journey: int) -> Response:
         """Save the draft."""
-        form = valid(_Draft, request)
+        form = valid(_JourneyDraft, request)
         return _full(
             services.save_draft(
                 journey,
@@ -172,8 +172,8 @@ class Publish(APIView):
 
     @extend_schema(
         operation_id="publish_journey",
-        request=_Publish,
-        responses=_VersionShape,
+        request=_JourneyPublication,
+        responses=_JourneyVersionShape,
         parameters=[_IF_MATCH],
     )
     def post(self, request: Request, journey: int) -> Response:
@@ -181,7 +181,7 @@ class Publish(APIView):
 
         Urgent sends take the scope `pressure:urgent` too.
         """
-        form = valid(_Publish, request)
+        form = valid(_JourneyPublication, request)
         return Response(
             _version(
                 services.publish(
@@ -216,10 +216,10 @@ class Resume(APIView):
 class Stop(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="stop_journey", request=_Stop, responses=_JourneyShape)
+    @extend_schema(operation_id="stop_journey", request=_JourneyStop, responses=_JourneyShape)
     def post(self, request: Request, journey: int) -> Response:
         """Let nobody in; `drain` lets people inside go on to the end, `eject` lets them out where they stand."""
-        mode = valid(_Stop, request)["mode"]
+        mode = valid(_JourneyStop, request)["mode"]
         stop = services.drain if mode == "drain" else services.eject
         return Response(_journey(stop(journey, **who(request))))
 
@@ -230,7 +230,7 @@ class Versions(APIView):
     @extend_schema(
         operation_id="list_journey_versions",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("JourneyVersionPage", _VersionShape(many=True)),
+        responses=pages.schema("JourneyVersionPage", _JourneyVersionShape(many=True)),
     )
     def get(self, request: Request, journey: int) -> Response:
         """List what was published, newest first."""

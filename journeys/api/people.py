@@ -39,7 +39,7 @@ class _EnrolmentShape(serializers.Serializer[Any]):
     holdout = serializers.BooleanField()
 
 
-class _StepShape(serializers.Serializer[Any]):
+class _JourneyStepShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     node = serializers.CharField()
     visit = serializers.IntegerField()
@@ -112,7 +112,7 @@ class Timeline(APIView):
     @extend_schema(
         operation_id="read_enrolment_timeline",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("StepPage", _StepShape(many=True)),
+        responses=pages.schema("StepPage", _JourneyStepShape(many=True)),
     )
     def get(self, request: Request, enrolment: int) -> Response:
         """List what happened to one person in one journey, in order, with the reason of every step."""

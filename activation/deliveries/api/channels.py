@@ -31,7 +31,7 @@ class _Fetch(serializers.Serializer[Any]):
     limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=_MOST)
 
 
-class _HandedShape(serializers.Serializer[Any]):
+class _FetchedMessageShape(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="Its name in acknowledgements and receipts.")
     id = serializers.CharField(
         help_text="Its idempotency key for every provider: no other message has it, of any installation."
@@ -46,18 +46,18 @@ class _HandedShape(serializers.Serializer[Any]):
     ack_before = serializers.DateTimeField()
 
 
-class _FetchedShape(serializers.Serializer[Any]):
-    results = _HandedShape(many=True)
+class _FetchedMessagesShape(serializers.Serializer[Any]):
+    results = _FetchedMessageShape(many=True)
 
 
-class _Acks(serializers.Serializer[Any]):
+class _Acknowledgement(serializers.Serializer[Any]):
     keys = serializers.DictField(
         child=serializers.CharField(allow_blank=True, max_length=200),
         help_text="Key of the delivery -> the provider's id, or empty.",
     )
 
 
-class _Changed(serializers.Serializer[Any]):
+class _Acknowledged(serializers.Serializer[Any]):
     changed = serializers.ListField(child=serializers.CharField())
 
 
@@ -77,20 +77,22 @@ class _Receipts(serializers.Serializer[Any]):
     receipts = _Receipt(many=True)
 
 
-class _Refused(serializers.Serializer[Any]):
+class _RefusedReceipt(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="Place in what was posted.")
     code = serializers.CharField()
     message = serializers.CharField()
 
 
-class _Reported(serializers.Serializer[Any]):
+class _ReceiptsAnswer(serializers.Serializer[Any]):
     unknown = serializers.ListField(
         child=serializers.CharField(), help_text="Keys that are no deliveries of this channel."
     )
-    errors = _Refused(many=True, help_text="Receipts that were refused; the others were taken.")  # type: ignore[assignment]
+    errors = _RefusedReceipt(
+        many=True, help_text="Receipts that were refused; the others were taken."
+    )  # type: ignore[assignment]
 
 
-class _NewList(serializers.Serializer[Any]):
+class _NewPartnerList(serializers.Serializer[Any]):
     name = serializers.SlugField(max_length=100)
     namespace = serializers.CharField(max_length=60, help_text="maid, partner_NAME, ...")
     audience = serializers.SlugField(
@@ -98,17 +100,17 @@ class _NewList(serializers.Serializer[Any]):
     )
 
 
-class _ListShape(_NewList):
+class _PartnerListShape(_NewPartnerList):
     channel = serializers.CharField()
 
 
-class _EntryShape(serializers.Serializer[Any]):
+class _PartnerListEntryShape(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="The identifier, without its namespace.")
     state = serializers.ChoiceField([lists.IN, lists.CAPPED, lists.OUT])
 
 
-class _EntriesShape(serializers.Serializer[Any]):
-    results = _EntryShape(many=True)
+class _PartnerListEntriesShape(serializers.Serializer[Any]):
+    results = _PartnerListEntryShape(many=True)
     next = serializers.CharField(allow_null=True, help_text="There is more, after this cursor.")
     cursor = serializers.CharField(help_text="Ask with it later for what changed since.")
 
@@ -145,7 +147,9 @@ def _list(row: PartnerList) -> dict[str, Any]:
 class Fetch(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="fetch_deliveries", request=_Fetch, responses=_FetchedShape)
+    @extend_schema(
+        operation_id="fetch_deliveries", request=_Fetch, responses=_FetchedMessagesShape
+    )
     def post(self, request: Request, channel: str) -> Response:
         """Take due deliveries of a channel; what is not acknowledged in time becomes unknown and is not given out again."""
         form = valid(_Fetch, request)
@@ -157,10 +161,12 @@ class Fetch(APIView):
 class Acknowledge(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="acknowledge_deliveries", request=_Acks, responses=_Changed)
+    @extend_schema(
+        operation_id="acknowledge_deliveries", request=_Acknowledgement, responses=_Acknowledged
+    )
     def post(self, request: Request, channel: str) -> Response:
         """Say that these deliveries went out; again does no harm."""
-        keys = valid(_Acks, request)["keys"]
+        keys = valid(_Acknowledgement, request)["keys"]
         if len(keys) > _MOST:
             raise DomainError(
                 "too_many", gettext("at most %(most)s keys at once") % {"most": _MOST}, status=400
@@ -172,7 +178,7 @@ class Acknowledge(APIView):
 class Receipts(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="post_receipts", request=_Receipts, responses=_Reported)
+    @extend_schema(operation_id="post_receipts", request=_Receipts, responses=_ReceiptsAnswer)
     def post(self, request: Request, channel: str) -> Response:
         """Report what became of deliveries; each receipt is recorded as a touchpoint."""
         receipts = valid(_Receipts, request)["receipts"]
@@ -196,7 +202,7 @@ class Lists(APIView):
     @extend_schema(
         operation_id="list_partner_lists",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("PartnerListPage", _ListShape(many=True)),
+        responses=pages.schema("PartnerListPage", _PartnerListShape(many=True)),
     )
     def get(self, request: Request, channel: str) -> Response:
         """List what can be pulled from a channel, by name."""
@@ -206,11 +212,13 @@ class Lists(APIView):
         return Response(pages.page(rows, request.query_params, order=["name"]).render(_list))
 
     @extend_schema(
-        operation_id="create_partner_list", request=_NewList, responses={201: _ListShape}
+        operation_id="create_partner_list",
+        request=_NewPartnerList,
+        responses={201: _PartnerListShape},
     )
     def post(self, request: Request, channel: str) -> Response:
         """Make a list of the identifiers of one namespace: of an audience, or of everybody."""
-        form = valid(_NewList, request)
+        form = valid(_NewPartnerList, request)
         row = services.create_list(
             own_channel(request, channel), form.pop("name"), **form, **who(request)
         )
@@ -221,7 +229,9 @@ class Entries(APIView):
     required_scope = {"GET": READ}
 
     @extend_schema(
-        operation_id="pull_partner_list", parameters=pages.PARAMETERS, responses=_EntriesShape
+        operation_id="pull_partner_list",
+        parameters=pages.PARAMETERS,
+        responses=_PartnerListEntriesShape,
     )
     def get(self, request: Request, channel: str, name: str) -> Response:
         """Pull a list: all of it first, then with the last cursor what changed since. Who is capped must be shown no ads."""

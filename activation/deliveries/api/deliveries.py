@@ -38,7 +38,7 @@ class _DeliveryShape(serializers.Serializer[Any]):
     provider_id = serializers.CharField()
 
 
-class _Event(serializers.Serializer[Any]):
+class _DeliveryEvent(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     what = serializers.CharField()
     detail = serializers.CharField()
@@ -46,10 +46,10 @@ class _Event(serializers.Serializer[Any]):
 
 
 class _FullDelivery(_DeliveryShape):
-    timeline = _Event(many=True)
+    timeline = _DeliveryEvent(many=True)
 
 
-class _Resolution(serializers.Serializer[Any]):
+class _DeliveryResolution(serializers.Serializer[Any]):
     went = serializers.BooleanField(help_text="Whether the message reached its channel.")
 
 
@@ -114,9 +114,11 @@ class OneDelivery(APIView):
 class Resolve(APIView):
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="resolve_delivery", request=_Resolution, responses=_FullDelivery)
+    @extend_schema(
+        operation_id="resolve_delivery", request=_DeliveryResolution, responses=_FullDelivery
+    )
     def post(self, request: Request, key: str) -> Response:
         """Settle a delivery of which nobody knows whether it went."""
         own_channel(request, selectors.delivery(key).channel)
-        went = valid(_Resolution, request)["went"]
+        went = valid(_DeliveryResolution, request)["went"]
         return Response(_full(services.resolve(key, went=went, **who(request))))

@@ -18,18 +18,18 @@ from identity.privacy.shapes import valid
 # --- Shapes ---
 
 
-class _Parts(serializers.Serializer[Any]):
+class _TemplateParts(serializers.Serializer[Any]):
     subject = serializers.CharField(required=False, allow_blank=True, max_length=300)
     text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     html = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
 
 
-class _NewTemplate(_Parts):
+class _NewTemplate(_TemplateParts):
     name = serializers.SlugField(max_length=100)
     channel = serializers.SlugField(max_length=60)
 
 
-class _Sample(serializers.Serializer[Any]):
+class _TemplateSample(serializers.Serializer[Any]):
     values = serializers.DictField(required=False, default=dict)
 
 
@@ -98,11 +98,13 @@ class OneTemplate(APIView):
 class Preview(APIView):
     required_scope = {"POST": TEMPLATES_READ}
 
-    @extend_schema(operation_id="preview_template", request=_Sample, responses=_Parts)
+    @extend_schema(
+        operation_id="preview_template", request=_TemplateSample, responses=_TemplateParts
+    )
     def post(self, request: Request, name: str) -> Response:
         """Render a template with sample values; a name without one shows itself in brackets."""
         row = selectors.template(name)
         shown = selectors.preview(
-            Parts(row.subject, row.text, row.html), valid(_Sample, request)["values"]
+            Parts(row.subject, row.text, row.html), valid(_TemplateSample, request)["values"]
         )
         return Response({"subject": shown.subject, "text": shown.text, "html": shown.html})

@@ -46,7 +46,7 @@ class Ledger(APIView):
     @extend_schema(
         operation_id="list_ledger",
         parameters=[*pages.PARAMETERS, _PROFILE],
-        responses=pages.schema("LedgerPage", shapes.LedgerShape(many=True)),
+        responses=pages.schema("LedgerPage", shapes.LedgerRowShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List the ledger, newest first."""

@@ -86,7 +86,7 @@ class QuietHoursShape(QuietHoursForm):
     enabled = serializers.BooleanField()
 
 
-class LedgerShape(serializers.Serializer[Any]):
+class LedgerRowShape(serializers.Serializer[Any]):
     key = serializers.CharField()
     origin = serializers.CharField()
     status = serializers.CharField()

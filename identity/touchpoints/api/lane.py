@@ -22,7 +22,7 @@ STATES = ("trying", "aside", "again")  # of a row that failed alone
 # --- Shapes ---
 
 
-class _AsideShape(serializers.Serializer[Any]):
+class _SetAsideShape(serializers.Serializer[Any]):
     number = serializers.IntegerField(help_text="Its number in the inbox.")
     state = serializers.CharField(help_text=f"One of {', '.join(STATES)}.")
     touchpoint = serializers.CharField()
@@ -47,7 +47,7 @@ class _CommandShape(serializers.Serializer[Any]):
 
 
 def _aside(row: SetAside) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_AsideShape().fields)}
+    return {name: getattr(row, name) for name in list(_SetAsideShape().fields)}
 
 
 def _command(row: LaneCommand) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Asides(APIView):
     @extend_schema(
         operation_id="list_set_aside",
         parameters=[*pages.PARAMETERS, OpenApiParameter("state", str, enum=STATES)],
-        responses=pages.schema("SetAsidePage", _AsideShape(many=True)),
+        responses=pages.schema("SetAsidePage", _SetAsideShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List touchpoints that failed alone, the latest first."""

@@ -54,18 +54,18 @@ class _SourceShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class _KeyShape(serializers.Serializer[Any]):
+class _WriteKeyShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     prefix = serializers.CharField(help_text="The first characters of the key.")
     created_at = serializers.DateTimeField()
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
-class _NewKeyShape(_KeyShape):
+class _NewWriteKeyShape(_WriteKeyShape):
     key = serializers.CharField(help_text="The key itself; nobody can show it again.")
 
 
-class _RefusalShape(serializers.Serializer[Any]):
+class _SourceRefusalShape(serializers.Serializer[Any]):
     reason = serializers.CharField()
     count = serializers.IntegerField()
     detail = serializers.CharField(help_text="Of the latest.")
@@ -73,7 +73,7 @@ class _RefusalShape(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
-class _UnownedShape(serializers.Serializer[Any]):
+class _UnownedTouchpointShape(serializers.Serializer[Any]):
     number = serializers.IntegerField(help_text="Its number in the inbox.")
     touchpoint = serializers.CharField()
     event = serializers.CharField()
@@ -100,7 +100,7 @@ def _key(row: WriteKey) -> dict[str, Any]:
 
 
 def _refusal(row: Refusal) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_RefusalShape().fields)}
+    return {name: getattr(row, name) for name in list(_SourceRefusalShape().fields)}
 
 
 def _unowned(one: Touchpoint) -> dict[str, Any]:
@@ -167,14 +167,16 @@ class Keys(APIView):
     @extend_schema(
         operation_id="list_write_keys",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("WriteKeyPage", _KeyShape(many=True)),
+        responses=pages.schema("WriteKeyPage", _WriteKeyShape(many=True)),
     )
     def get(self, request: Request, source: int) -> Response:
         """List the write keys of a source, revoked ones too, newest first."""
         rows = WriteKey.objects.filter(source=selectors.source(source))
         return Response(pages.page(rows, request.query_params, order=["-id"]).render(_key))
 
-    @extend_schema(operation_id="create_write_key", request=None, responses={201: _NewKeyShape})
+    @extend_schema(
+        operation_id="create_write_key", request=None, responses={201: _NewWriteKeyShape}
+    )
     def post(self, request: Request, source: int) -> Response:
         """Make a write key. The answer shows it this once."""
         row, clear = sources.create_key(source, clock.now(), actor=actor(request))
@@ -202,7 +204,7 @@ class Refusals(APIView):
     @extend_schema(
         operation_id="list_refusals",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("SourceRefusalPage", _RefusalShape(many=True)),
+        responses=pages.schema("SourceRefusalPage", _SourceRefusalShape(many=True)),
     )
     def get(self, request: Request, source: int) -> Response:
         """Count, by reason, what was refused of a source or taken with a value left out; the latest first."""
@@ -219,7 +221,7 @@ class Unowned(APIView):
     @extend_schema(
         operation_id="list_unowned",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("UnownedPage", _UnownedShape(many=True)),
+        responses=pages.schema("UnownedPage", _UnownedTouchpointShape(many=True)),
     )
     def get(self, request: Request, source: int) -> Response:
         """List the touchpoints of a source that were refused as evidence of who is who, the latest first."""

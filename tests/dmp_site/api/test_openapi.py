@@ -30,6 +30,12 @@ def test_the_document_is_valid(schema):
     validate_schema(schema)
 
 
+def test_every_component_has_a_name_that_clients_can_make_a_class_of(schema):
+    names = schema["components"]["schemas"]
+    assert [name for name in names if not re.fullmatch(r"([A-Z][a-z]+)+", name)] == []
+    assert [name for name in names if re.search(r"Shape|Form(Request)?$", name)] == []
+
+
 def test_every_operation_is_described_and_guarded(schema):
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
