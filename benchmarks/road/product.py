@@ -16,7 +16,7 @@ from identity.touchpoints.types import Mode
 class Steady(Care):
     """Takes full batches however long they last, as the yardsticks do."""
 
-    def took(self, seconds: float, rows: int) -> None:
+    def took(self, seconds: float, rows: int, *, awaited: bool) -> None:
         """Learn nothing from it."""
 
 

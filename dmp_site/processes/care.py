@@ -1,10 +1,10 @@
-"""How many rows of one mode the lane takes at once: as many as fit into a short transaction, and few after a death."""
+"""How many rows of one mode the lane takes at once: no more than fit into a short transaction while others wait, and few after a death."""
 
 from dataclasses import dataclass
 
 BATCH = 500
 FEWEST = 100  # below this a transaction costs what its statements cost: fewer rows would only slow the lane down
-SHORT = 0.05  # seconds that a transaction should last: every other writer waits for it
+SHORT = 0.05  # seconds that a transaction should last while another writer waits for it
 _ROOM = 0.8  # of SHORT; below this the next batch may be larger
 
 
@@ -38,9 +38,9 @@ class Care:
         if last >= self.until:
             self.few = self.most
 
-    def took(self, seconds: float, rows: int) -> None:
-        """Halve what took too long, grow slowly again. A batch that was small anyway says nothing about a larger one."""
-        if seconds > SHORT:
+    def took(self, seconds: float, rows: int, *, awaited: bool) -> None:
+        """Halve what took too long for who waited, grow slowly again. A batch that was small anyway says nothing about a larger one."""
+        if awaited and seconds > SHORT:
             self.pace = min(self.pace, max(FEWEST, rows // 2))
-        elif seconds < SHORT * _ROOM and rows >= self.pace:
+        elif rows >= self.pace and not (awaited and seconds > SHORT * _ROOM):
             self.pace = min(self.most, self.pace + max(1, self.pace // 8))

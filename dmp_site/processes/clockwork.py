@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from activation.audiences import refresh
 from dmp_site import pipeline
+from dmp_site.processes import turns
 from dmp_site.processes.care import Care
 from identity.clock import HOUR, MINUTE, Instant
 from identity.touchpoints import commands, lane
@@ -87,8 +88,9 @@ class Clockwork:
             )
             if done:
                 pipeline.remember("clock", context)
+            awaited = turns.awaited()
         if done:
-            self._care.took(time.perf_counter() - began, limit)
+            self._care.took(time.perf_counter() - began, limit, awaited=awaited)
         return done
 
     @staticmethod

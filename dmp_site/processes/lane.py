@@ -15,6 +15,7 @@ from pathlib import Path
 from django.db import InterfaceError, OperationalError, connections
 
 from dmp_site import pipeline
+from dmp_site.processes import turns
 from dmp_site.processes.attempts import Attempt, Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.clockwork import Clockwork
@@ -160,7 +161,8 @@ class LaneLoop:
             if len(rows) > 1 and care.suspects(rows[0].number):
                 aside.passed(claim.mode, rows[0].number, rows[-1].number)
             settle()
-        care.took(time.perf_counter() - began, len(rows))
+            awaited = turns.awaited()
+        care.took(time.perf_counter() - began, len(rows), awaited=awaited)
 
     @contextmanager
     def _settling(self, settle: Callable[[], None]) -> Iterator[None]:

@@ -57,6 +57,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             finally:
                 fcntl.lockf(handle, fcntl.LOCK_UN)
 
+    def awaited(self) -> bool:
+        """Tell whether another writer waits for the transaction that is open here: whoever does holds the ticket."""
+        if self.is_in_memory_db():
+            return False
+        if not _threads.acquire(blocking=False):
+            return True  # a thread of this process
+        try:
+            handle = self._ticket_file(Path(self.settings_dict["NAME"]))
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(handle, fcntl.LOCK_UN)
+        except (BlockingIOError, PermissionError):
+            return True
+        finally:
+            _threads.release()
+        return False
+
     @staticmethod
     def _ticket_file(database: Path) -> int:
         """Open the ticket file once per process: closing any descriptor of it would drop the lock of all of them."""
