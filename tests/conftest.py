@@ -1,6 +1,5 @@
 """Profiles of Hypothesis, and the minutes that each group of tests took."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,13 +8,16 @@ import pytest
 from django.utils import translation
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-from tests.soaking import LONG, SOAK
+from tests.soaking import LONG, PROFILE, SOAK, examples
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
+    "fast", parent=settings.get_profile("default"), max_examples=examples(100)
+)
+settings.register_profile(
     "soak", parent=settings.get_profile("default"), max_examples=5_000, print_blob=True
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.load_profile(PROFILE)
 
 _KINDS = ("browser", "process", "soak")
 

@@ -1,9 +1,10 @@
-"""How long property tests run: a few seconds each with every test run, minutes in `make soak`."""
+"""How long property tests run: seconds each in `make test`, a quarter of that in `make test-fast`, minutes in `make soak`."""
 
 import os
 
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-_FACTOR = 20
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+SOAK = PROFILE == "soak"
+_FACTORS = {"fast": 0.25, "default": 1, "soak": 20}
 # Rules that everything else rests on: their properties run long in `make soak`.
 LONG = (
     "tests/identity/graph/test_partition.py",
@@ -16,4 +17,4 @@ LONG = (
 
 def examples(usual: int) -> int:
     """Return how many examples a test that usually tries this many tries now."""
-    return usual * _FACTOR if SOAK else usual
+    return int(usual * _FACTORS[PROFILE])

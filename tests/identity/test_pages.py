@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from identity import pages
 from identity.errors import DomainError
 from identity.privacy.models import AuditEntry
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def _walk(order, limit):
     limit=st.integers(1, 7),
     order=st.sampled_from(ORDERS),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_pages_hold_every_row_once_in_order(times, limit, order):
     AuditEntry.objects.all().delete()
     AuditEntry.objects.bulk_create(

@@ -15,6 +15,7 @@ from journeys.types import Answer, Exit, Place, Send, SetCap, SetSlot, Situation
 from journeys.validation import validate
 from tests.journeys import documents
 from tests.journeys.documents import journey, leave, send, wait, wait_for
+from tests.soaking import examples
 
 EVENTS = ["Order Completed", "page", "Email Opened"]
 CAPPED: list[dict[str, Any]] = [
@@ -153,7 +154,7 @@ def test_advancing_twice_is_advancing_once(
 
 
 @given(definitions(), situations(), ANSWERS)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_nobody_runs_away(definition: Definition, situation: Situation, ports: list[str]) -> None:
     """A loop without a wait is refused by validation; were it run all the same, it would end and say why."""
     *out, place = run(definition, situation, ports)

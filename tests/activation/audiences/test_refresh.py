@@ -15,6 +15,7 @@ from activation.audiences.types import MembershipChange
 from identity.clock import DAY, HOUR
 from identity.profiles.types import Cause
 from tests.activation.audiences.world import World
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -316,7 +317,7 @@ STEPS = st.one_of(
 class AsIfFromScratch(TestCase):
     """Touchpoints on time and late, batches of any size, merges, splits, waiting, publishing, archiving, members by hand."""
 
-    @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=100)
+    @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=examples(100))
     @given(st.lists(STEPS, max_size=20))
     def test_membership_is_what_the_rules_say(self, steps: list[Any]) -> None:
         world = World(people=4)

@@ -13,6 +13,7 @@ from activation.audiences.reading import BadRule
 from activation.audiences.rules import And, Did, Not, Or, Rule, to_json
 from identity.clock import DAY, from_datetime
 from tests.activation.people import NOON, facts
+from tests.soaking import examples
 
 EUR_100 = {"counter": "revenue", "currency": "EUR", "op": "ge", "value": 10_000}
 
@@ -345,7 +346,7 @@ def test_the_json_form_comes_back(form):
     assert to_json(again) == to_json(rule)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(RULES, TRAITS, TIMES)
 def test_the_compiled_function_agrees_with_a_plain_evaluation(form, traits, times):
     matches = {
@@ -354,7 +355,7 @@ def test_the_compiled_function_agrees_with_a_plain_evaluation(form, traits, time
     assert holds(form, traits, matches=matches) is plainly(form, traits, matches, NOON)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(RULES, TRAITS, TIMES)
 def test_the_next_change_is_the_first_instant_at_which_the_clock_changes_the_result(
     form, traits, times

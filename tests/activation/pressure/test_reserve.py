@@ -26,6 +26,7 @@ from identity.clock import DAY, HOUR, MINUTE, SECOND
 from identity.profiles.models import Identifier
 from tests.activation.people import NOON, context, person
 from tests.activation.pressure.rows import ask, publish, rolling, weights
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -269,7 +270,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_asks():
 class NeverAboveALimit(TestCase):
     """Random asks of three identifiers, merged and split on the way, against a count by hand of every window."""
 
-    @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
+    @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=examples(60))
     @given(
         st.integers(0, 3),
         st.sampled_from([1, 2, 24]),

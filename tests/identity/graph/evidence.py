@@ -15,8 +15,8 @@ from identity.graph.policy import Kind, Namespace, Policy
 from identity.graph.types import Link, Node
 from identity.touchpoints.types import Identifier, Mode, Touchpoint, touchpoint_id
 
-CASES: list[dict[str, Any]] = yaml.safe_load(
-    (Path(__file__).parents[2] / "cases" / "identity.yaml").read_text()
+CASES: list[dict[str, Any]] = yaml.load(
+    (Path(__file__).parents[2] / "cases" / "identity.yaml").read_text(), yaml.CSafeLoader
 )["cases"]
 
 

@@ -16,6 +16,7 @@ from identity.profiles import accounts, portrait
 from identity.profiles.models import ContactCount, Order, OrderTotal, Seen, Trait, Visit
 from identity.touchpoints.types import Direction, Identifier, Touchpoint
 from tests.identity.profiles.people import T0, fold_all, profile, touchpoint
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -290,7 +291,7 @@ class AnySequence(TestCase):
         choices=st.lists(st.integers(0, 2_000), min_size=2, max_size=25),
         data=st.data(),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60), deadline=None)
     def test_sequence_and_batches_do_not_show(
         self, choices: list[int], data: st.DataObject
     ) -> None:

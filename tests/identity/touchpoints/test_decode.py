@@ -12,6 +12,7 @@ from identity.touchpoints.decode import Poison, decode, identity_of
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Direction, Identifier, InboxRow, Mode, Touchpoint
 from tests.identity.touchpoints.events import NOW, decoder, row
+from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
 One = Callable[..., Touchpoint]
@@ -413,7 +414,7 @@ _json = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 @given(traits=st.dictionaries(st.text(), _json), properties=st.dictionaries(st.text(), _json))
 def test_whatever_an_event_says_it_can_be_read(
     source: Source, traits: dict[str, object], properties: dict[str, object]

@@ -11,6 +11,7 @@ from identity.clock import DAY, MINUTE
 from journeys.enrolments.models import Enrolment
 from tests.journeys import documents, world
 from tests.journeys.world import START, arrival, batch, person
+from tests.soaking import examples
 
 NOW = START + 30 * MINUTE
 KEYS = ("user_id:alice", "anonymous_id:a1")
@@ -52,7 +53,7 @@ def run(order: list[int], cuts: set[int], happened: list[tuple[str, int, str, st
 
 class Order(TestCase):
     @given(st.data(), happenings)
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     def test_any_order_and_any_cut_give_the_same(
         self, data: st.DataObject, happened: list[tuple[str, int, str, str]]
     ) -> None:
