@@ -88,9 +88,9 @@ test test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 test: install frontend  ## every test but the soak runs (≤ 20 minutes on 2 cores), minutes per group at the end
 	$(PYTHON) -m pytest -n 2 -m "not soak"
 
-# The tables come from the models, without a walk through the migrations, and property tests try a quarter of their examples.
+# Property tests try a quarter of their examples here.
 test-fast: install  ## the tests that start no process and no browser and are not slow (≤ 60 s)
-	HYPOTHESIS_PROFILE=fast $(PYTHON) -m pytest -n 2 -q --no-migrations -m "not soak and not process and not browser and not slow"
+	HYPOTHESIS_PROFILE=fast $(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser and not slow"
 
 soak: install frontend  ## the long property and kill runs
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m soak
