@@ -210,10 +210,10 @@ def test_a_server_that_drips_after_the_hand_over_leaves_it_unknown():
 
 
 def fail_at_a_dripping_server(drip_at, security):
-    """Return the error of a mail and how long it took, a second being the patience with each step."""
+    """Return the error of a mail and how long it took, 0.4 seconds being the patience with each step."""
     with dripping_smtp(drip_at) as port:
         channel = EmailChannel(
-            "email", host="127.0.0.1", port=port, sender=SENDER, timeout=1, security=security
+            "email", host="127.0.0.1", port=port, sender=SENDER, timeout=0.4, security=security
         )
         started = time.monotonic()
         with pytest.raises(ChannelError) as failed:
@@ -225,7 +225,7 @@ def fail_at_a_dripping_server(drip_at, security):
 
 def test_a_farewell_that_drips_is_cut():
     with dripping_smtp("QUIT") as port:
-        channel = EmailChannel("email", host="127.0.0.1", port=port, sender=SENDER, timeout=1)
+        channel = EmailChannel("email", host="127.0.0.1", port=port, sender=SENDER, timeout=0.4)
         channel.send(message(), NOW)
         started = time.monotonic()
         channel.close()

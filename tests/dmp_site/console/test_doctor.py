@@ -51,7 +51,7 @@ class Answers(BaseHTTPRequestHandler):
 def collector(settings):
     handler = type("Handler", (Answers,), {})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         settings.COLLECTOR_BIND = f"127.0.0.1:{server.server_port}"
         settings.COLLECTOR_URL = f"http://{settings.COLLECTOR_BIND}"
