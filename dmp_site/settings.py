@@ -83,16 +83,47 @@ else:
     DATABASE_ROUTERS = ["dmp_site.router.QueueRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-INBOX: dict[str, Any] = {
-    "BACKEND": "identity.touchpoints.inbox.sqlite.SqliteInbox",
-    "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
-}
+INBOX: dict[str, Any] = (
+    {"BACKEND": "identity.touchpoints.inbox.postgres.PostgresInbox", "OPTIONS": {}}
+    if _DATABASE_URL
+    else {
+        "BACKEND": "identity.touchpoints.inbox.sqlite.SqliteInbox",
+        "OPTIONS": {"path": DATA_DIR / "inbox.sqlite3"},
+    }
+)
 # Rows that may wait for the lane before senders are told to come again (429).
 INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000, least=1, most=10**12)
 # Seconds without a heartbeat after which the supervisor kills a lane.
 LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30, least=5, most=3_600)
 
-GRAPH_STORE: dict[str, Any] = {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
+
+def _neo4j(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme.split("+")[0] not in {"bolt", "neo4j"}:
+        raise ImproperlyConfigured(
+            "FILROUGE_GRAPH_URL must read bolt://user:password@host:port, or the same with bolt+s, neo4j or neo4j+s"
+        )
+    if not _DATABASE_URL:
+        raise ImproperlyConfigured(
+            "FILROUGE_GRAPH_URL needs FILROUGE_DATABASE_URL: Neo4j keeps the graph beside PostgreSQL, not beside SQLite"
+        )
+    return {
+        "BACKEND": "identity.graph.neo4j_store.Neo4jStore",
+        "OPTIONS": {
+            "url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "database": env.text("GRAPH_DATABASE", "neo4j"),
+        },
+    }
+
+
+_GRAPH_URL = env.secret("GRAPH_URL")
+GRAPH_STORE: dict[str, Any] = (
+    _neo4j(_GRAPH_URL)
+    if _GRAPH_URL
+    else {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
+)
 
 CHANNEL_NAMES = (
     "activation.channels.registry.names"  # for the floor below, which knows no channels

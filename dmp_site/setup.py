@@ -84,8 +84,11 @@ def _refuse_foreign(keys: Keys) -> None:
 
 
 def _join_stores(keys: Keys, now: Instant) -> None:
-    made = inbox.make() if _recorded() is None else inbox.reader().uuid()
-    installation.register(inbox=made, graph=graph.store().uuid(), keys=keys, now=now)
+    if _recorded() is None:
+        made, store = inbox.make(), graph.store().make()
+    else:
+        made, store = inbox.reader().uuid(), graph.store().uuid()
+    installation.register(inbox=made, graph=store, keys=keys, now=now)
 
 
 def _first_login(now: Instant) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.utils import translation
 from hypothesis import HealthCheck, is_hypothesis_test, settings
+from pytest_django import DjangoDbBlocker
 
 from tests.soaking import LONG, PROFILE, SOAK, examples
+from tests.stores import clear_graph, make_inbox_tables
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
@@ -20,6 +22,7 @@ settings.register_profile(
 settings.load_profile(PROFILE)
 
 _KINDS = ("browser", "process", "soak")
+_NOT_EVERYWHERE = ("browser", "process", "slow")  # unless they say that they are `stores`
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,6 +34,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and is_hypothesis_test(getattr(item, "obj", None))
         ):
             item.add_marker(pytest.mark.soak)
+        if _asks_a_database(item) and not any(map(item.get_closest_marker, _NOT_EVERYWHERE)):
+            item.add_marker(pytest.mark.stores)
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    asked = {"db", "transactional_db"} & set(fixtures)
+    return bool(asked) or item.get_closest_marker("django_db") is not None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Give the test database the tables of the inbox, where it keeps them: no migration makes them."""
+    with django_db_blocker.unblock():
+        make_inbox_tables()
+
+
+@pytest.fixture(autouse=True)
+def _empty_graph(request: pytest.FixtureRequest) -> None:
+    """Empty Neo4j, where it keeps the graph, before each test that may use a store: no transaction of a test takes that back."""
+    if _asks_a_database(request.node):
+        clear_graph()
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,53 @@
-"""Loaded before Django's settings (see addopts): every test process has a data directory of its own."""
+"""Loaded before Django's settings (see addopts): every test process has a data directory of its own, and the stores that STORES names.
+
+STORES is `sqlite` (the default), `postgresql` (PostgreSQL alone) or `neo4j` (PostgreSQL and Neo4j). The servers are started once per
+run, by the first process; where one cannot be had, the run says so in one line and ends: well on a developer's machine, badly with CI set.
+"""
 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
+from tests.servers.neo4j import Neo4j
+from tests.servers.postgres import Postgres
+from tests.servers.program import Missing
+
+STORES = os.environ.get("STORES", "sqlite")
+_POSTGRES, _NEO4J = (
+    "TESTS_POSTGRESQL_URL",
+    "TESTS_NEO4J_URL",
+)  # handed down to the workers of pytest-xdist
+
+
+def _start_servers() -> None:
+    """Start what STORES names, unless the process that started this one has."""
+    if STORES not in {"sqlite", "postgresql", "neo4j"}:
+        sys.exit(f"STORES is {STORES!r}: sqlite, postgresql or neo4j")
+    if STORES == "sqlite" or _POSTGRES in os.environ:
+        return
+    postgres = Postgres()
+    postgres.start()
+    os.environ[_POSTGRES] = postgres.url()
+    if STORES == "neo4j":
+        graph = Neo4j()
+        graph.start()
+        os.environ[_NEO4J] = graph.url()
+
+
+try:
+    _start_servers()
+except Missing as missing:
+    sys.stdout.write(f"Left out: the tests on STORES={STORES}, for want of {missing}\n")
+    sys.exit(1 if os.environ.get("CI") else 0)
+
 _directory = tempfile.mkdtemp(prefix="filrouge-test-")
-os.environ["FILROUGE_DATA_DIR"] = _directory
-for _name in [
-    name for name in os.environ if name.startswith("FILROUGE_") and name != "FILROUGE_DATA_DIR"
-]:
-    del os.environ[_name]
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("FILROUGE_")]:
+    del os.environ[_name]
+os.environ["FILROUGE_DATA_DIR"] = _directory
+if STORES != "sqlite":
+    os.environ["FILROUGE_DATABASE_URL"] = os.environ[_POSTGRES]
+if STORES == "neo4j":
+    os.environ["FILROUGE_GRAPH_URL"] = os.environ[_NEO4J]

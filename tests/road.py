@@ -18,9 +18,9 @@ from identity.models import Identifier
 from identity.privacy.keys import keys_at
 from identity.touchpoints import lane, payload, sources
 from identity.touchpoints.inbox.port import NewRow
-from identity.touchpoints.inbox.sqlite import SqliteInbox
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Mode
+from tests.stores import empty_inbox
 
 START: Instant = 1_790_000_000_000  # 2026-09-21
 
@@ -34,11 +34,11 @@ class Road:
     _ids: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.back_end = SqliteInbox(self.directory / "inbox.sqlite3")
-        self.back_end.make()
+        self.back_end = empty_inbox(self.directory)
         self.writer = self.back_end.writer(lambda: self.now)
         self.reader = self.back_end.reader()
         self.store = graph.store()
+        self.store.make()
         self._sealer = payload.Sealer(keys_at(settings.KEYS_FILE).inbox)
         self.source = self.make_source("site", "site")
         self.loop = self.new_lane()

@@ -72,11 +72,13 @@ def take(
     if not fetch(f"SELECT 1 FROM activation_delivery AS d WHERE {due} LIMIT 1", parameters):
         return []
     lock = " FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    # MATERIALIZED: PostgreSQL may run a subquery again for each row, and each time lock others.
     taken = fetch(
-        "UPDATE activation_delivery SET lease_until = %s, lease_token = %s"
-        f" WHERE id IN (SELECT d.id FROM activation_delivery AS d WHERE {due}"
-        f" ORDER BY d.due_at, d.id LIMIT %s{lock}) AND status = 'queued' RETURNING id",
-        [now + lease, token, *parameters, limit],
+        f"WITH due AS MATERIALIZED (SELECT d.id FROM activation_delivery AS d WHERE {due}"
+        f" ORDER BY d.due_at, d.id LIMIT %s{lock})"
+        " UPDATE activation_delivery SET lease_until = %s, lease_token = %s"
+        " WHERE id IN (SELECT id FROM due) AND status = 'queued' RETURNING id",
+        [*parameters, limit, now + lease, token],
     )
     return read([row[0] for row in taken])
 

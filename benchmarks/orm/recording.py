@@ -8,7 +8,7 @@ from identity.graph.evidence import Evidence, carried, first_numbers, links
 from identity.graph.models import GraphCarries, GraphIdentifier, GraphLink, GraphTouchpoint
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.policy import DEFAULT
-from identity.graph.sql_recording import LinkKey, new_neighbours
+from identity.graph.recording import LinkKey, new_neighbours
 from identity.graph.types import Link, Neighbourhood, Node, Recorded
 from identity.touchpoints.types import Identifier, Touchpoint
 

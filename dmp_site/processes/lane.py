@@ -266,9 +266,13 @@ def _halves(claim: Claim) -> list[Claim]:
     ]
 
 
-def stand_by(lock: LaneLock, stop: threading.Event) -> bool:
-    """Wait for the lock; return False when told to stop first."""
+def stand_by(
+    lock: LaneLock, stop: threading.Event, hangs: Callable[[float], bool] = lambda _moment: False
+) -> bool:
+    """Wait for the lock; return False when told to stop first. A lane that `hangs` (told the monotonic clock) is cut off."""
     while not lock.acquire():
+        if hangs(time.monotonic()) and lock.evict():
+            log.warning("The lane hangs; its connections are ended")
         if stop.wait(0.5):
             return False
     return True

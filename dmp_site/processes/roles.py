@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Mapping
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from activation.deliveries import crew
 from dmp_site import jobs, public
 from dmp_site.processes import lane as lane_process
 from dmp_site.processes.console import serve_console
-from dmp_site.processes.lock import FileLock
+from dmp_site.processes.lock import AdvisoryLock, FileLock, LaneLock, application_of
 from identity import graph
 from identity.clock import now
 from identity.privacy.keys import require_keys
@@ -32,11 +32,12 @@ def run_lane(stop: threading.Event) -> None:
     keys = require_keys(settings.KEYS_FILE)
     store, reader = graph.store(), inbox.reader()
     installation.verify(inbox=reader.uuid(), graph=store.uuid(), keys=keys)
-    lock = FileLock(settings.DATA_DIR / "lane.lock")
+    name = lane.name_of(socket.gethostname(), os.getpid())
+    lock = _lock(name)
     if not lane_process.stand_by(lock, stop):
         return
     reader.check()
-    epoch = lane.take_over(lane.name_of(socket.gethostname(), os.getpid()), now())
+    epoch = lane.take_over(name, now())
     store.raise_epoch(epoch)
     log.info("This is the lane now, epoch %d", epoch)
     lane_process.LaneLoop(
@@ -46,6 +47,15 @@ def run_lane(stop: threading.Event) -> None:
         attempts=lane_process.attempts_at(settings.DATA_DIR),
         epoch=epoch,
     ).run(stop)
+
+
+def _lock(name: str) -> LaneLock:
+    """Return the lock that lanes stand by for, unheld: on PostgreSQL one that lanes of other hosts see too."""
+    if connection.vendor != "postgresql":
+        return FileLock(settings.DATA_DIR / "lane.lock")
+    connection.close()  # opened again under the lane's name, for who may have to end it
+    connection.settings_dict["OPTIONS"]["application_name"] = application_of(name)
+    return AdvisoryLock(name)
 
 
 def run_send(stop: threading.Event) -> None:

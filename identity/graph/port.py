@@ -1,7 +1,7 @@
 """The port of the graph store: touchpoints, identifiers and links.
 
 Back ends pass one contract suite (tests/identity/graph). No SQL, Cypher or driver type crosses. Errors: `StoreAway` when the
-store does not answer (the lane waits), `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
+store does not answer (the lane waits), `GraphMissing` when it was never made, `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
 `LaneSuperseded` when a newer lane has raised the epoch.
 """
 
@@ -26,12 +26,20 @@ class LaneSuperseded(Exception):
     """Another lane has taken over; this process must end."""
 
 
+class GraphMissing(Exception):
+    """The graph store was never made, or was emptied; the text says what to run."""
+
+
 class GraphStore(ABC):
     """Touchpoints and links, wherever they live."""
 
     @abstractmethod
+    def make(self) -> UUID:
+        """Make what the store needs (constraints, its uuid) unless it is there; return the uuid. Safe to run again."""
+
+    @abstractmethod
     def uuid(self) -> UUID:
-        """Return the uuid that the store was given when it was made."""
+        """Return the uuid that the store was given when it was made. Raises GraphMissing."""
 
     @abstractmethod
     def raise_epoch(self, epoch: int) -> None:

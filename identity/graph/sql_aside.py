@@ -9,7 +9,8 @@ from identity.clock import Instant
 from identity.graph import bodies
 from identity.graph.evidence import carried, first_numbers, links
 from identity.graph.policy import Policy
-from identity.graph.sql_recording import Known, LinkKey, link_rows, link_values, neighbours
+from identity.graph.recording import Known, LinkKey
+from identity.graph.sql_recording import link_rows, link_values, neighbours
 from identity.graph.types import Node
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -101,7 +102,7 @@ def _add_up_links(
     )
     left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
     fresh = link_rows()
-    known = {identifier: Known(row, None) for identifier, row in rows.items()}
+    known = {identifier: Known(row) for identifier, row in rows.items()}
     execute(
         "INSERT INTO identity_graphlink"
         " (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)"

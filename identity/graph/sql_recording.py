@@ -7,23 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from identity.graph import bodies
-from identity.graph.evidence import Evidence, carried, first_numbers, links
-from identity.graph.policy import Kind, Policy
+from identity.graph.evidence import Evidence, carried, links
+from identity.graph.policy import Policy
+from identity.graph.recording import Known, LinkKey, advance, changed
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
-
-LinkKey = tuple[Identifier, Identifier, int]
-
-
-@dataclass(slots=True)
-class Known:
-    """A row of GraphIdentifier; `id` 0 until it is inserted."""
-
-    id: int
-    first_number: int | None
-    degree: int = 0
-    quarantined: bool = False
-    turned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +32,13 @@ def record(
     brought = links(fresh)
     wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
     before = _links_before(wanted, known)
-    _write_identifiers(fresh, brought, before, known, policy)
+    write(advance(fresh, brought, before, known, policy), known, policy)
     _write_touchpoints(fresh, known)
     _write_links(brought, known, policy)
     numbers = {touchpoint.number for touchpoint in touchpoints}
-    seeds = {known[each].id for each in contested if each in known}
-    seeds |= _changed(numbers, known, before, brought, policy)
+    moved, turned = changed(numbers, known, before, brought, policy)
+    seeds = {known[each].row for each in (*contested, *moved) if each in known}
+    seeds |= neighbours([known[each].row for each in turned])
     return Batch({each.id: stored.get(each.id, each.number) for each in touchpoints}, seeds - {0})
 
 
@@ -88,12 +77,12 @@ def _links_before(
     pairs = {(a, b) for a, b, _ in wanted if a in known and b in known}
     if not pairs:
         return {}
-    names = {known[each].id: each for pair in pairs for each in pair}
+    names = {known[each].row: each for pair in pairs for each in pair}
     given = Rows("given", a="bigint", b="bigint")
     rows = fetch(
         f"SELECT link.a, link.b, link.source, link.first_number FROM {given}"
         " JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b",
-        given.of([(known[a].id, known[b].id) for a, b in pairs]),
+        given.of([(known[a].row, known[b].row) for a, b in pairs]),
     )
     return {(names[a], names[b], source): number for a, b, source, number in rows}
 
@@ -101,53 +90,13 @@ def _links_before(
 # --- Writing what is new ------------------------------------------------------------------------------------------------
 
 
-def _write_identifiers(
-    fresh: Sequence[Touchpoint],
-    brought: Mapping[LinkKey, Evidence],
-    before: Mapping[LinkKey, int],
-    known: dict[Identifier, Known],
-    policy: Policy,
-) -> None:
-    """Insert new identifiers, lower first numbers, raise degrees, turn hubs; `known` is brought up to date."""
-    changed = set()
-    for identifier, number in first_numbers(fresh).items():
-        row = known.setdefault(identifier, Known(0, None))
-        if row.first_number is None or number < row.first_number:
-            row.first_number = number
-            changed.add(identifier)
-    for end, others in new_neighbours(brought, before, policy).items():
-        row = known[end]
-        row.degree += len(others)
-        changed.add(end)
-        limit = policy[end.namespace].hub
-        if limit is not None and not row.quarantined and row.degree > limit:
-            row.quarantined = True
-            row.turned = max(others.values())
-    write(changed, known, policy)
-
-
-def new_neighbours(
-    brought: Mapping[LinkKey, Evidence], before: Iterable[LinkKey], policy: Policy
-) -> dict[Identifier, dict[Identifier, int]]:
-    """Return, for each end of a pair that no source had linked, the new person identifiers around it, with their numbers."""
-    old = {(a, b) for a, b, _ in before}
-    found: dict[Identifier, dict[Identifier, int]] = {}
-    for (a, b, _), evidence in brought.items():
-        if (a, b) in old:
-            continue
-        for end, other in ((a, b), (b, a)):
-            if policy[other.namespace].kind is Kind.PERSON:
-                found.setdefault(end, {})[other] = evidence.first_number
-    return found
-
-
 def write(
-    changed: Collection[Identifier], known: Mapping[Identifier, Known], policy: Policy
+    moved: Collection[Identifier], known: Mapping[Identifier, Known], policy: Policy
 ) -> None:
     """Insert or update these rows; new ones get their ids in `known`."""
-    if not changed:
+    if not moved:
         return
-    names = {identifier.key: identifier for identifier in changed}
+    names = {identifier.key: identifier for identifier in moved}
     given = Rows(
         "given",
         key="text",
@@ -183,7 +132,7 @@ def write(
         ),
     )
     for key, row in rows:
-        known[names[key]].id = row
+        known[names[key]].row = row
 
 
 def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
@@ -211,7 +160,7 @@ def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, K
                     each.source,
                     each.at,
                     each.received_at,
-                    known[each.owner].id if each.owner else None,
+                    known[each.owner].row if each.owner else None,
                     bodies.encode(each),
                 )
                 for each in fresh
@@ -223,7 +172,11 @@ def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, K
         "INSERT INTO identity_graphcarries (identifier, touchpoint)"
         f" SELECT identifier, touchpoint FROM {carries}",
         carries.of(
-            [(known[identifier].id, each.number) for each in fresh for identifier in carried(each)]
+            [
+                (known[identifier].row, each.number)
+                for each in fresh
+                for identifier in carried(each)
+            ]
         ),
     )
 
@@ -275,8 +228,8 @@ def link_values(
 ) -> list[tuple[int | bool, ...]]:
     return [
         (
-            known[a].id,
-            known[b].id,
+            known[a].row,
+            known[b].row,
             source,
             evidence.first_seen,
             evidence.last_seen,
@@ -290,28 +243,6 @@ def link_values(
 
 
 # --- What may have changed ----------------------------------------------------------------------------------------------
-
-
-def _changed(
-    numbers: Collection[int],
-    known: Mapping[Identifier, Known],
-    before: Mapping[LinkKey, int],
-    brought: Mapping[LinkKey, Evidence],
-    policy: Policy,
-) -> set[int]:
-    """Return the rows that are new, got a new link or turned under one of these numbers.
-
-    It is read from what is stored, not from what this call inserted, so that a retry finds the same.
-    """
-    found = {row.id for row in known.values() if row.first_number in numbers}
-    first = dict(before)
-    for key, evidence in brought.items():
-        first[key] = min(evidence.first_number, first.get(key, evidence.first_number))
-    for (a, b, _), number in first.items():
-        if number in numbers and not (policy.is_household(a) or policy.is_household(b)):
-            found |= {known[a].id, known[b].id}
-    turned = {row.id for row in known.values() if row.turned in numbers}
-    return found | turned | neighbours(turned)
 
 
 def neighbours(rows: Collection[int]) -> set[int]:

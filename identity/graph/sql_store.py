@@ -18,7 +18,7 @@ from identity.clock import Instant
 from identity.graph import sql_aside, sql_recording
 from identity.graph.models import GraphMark
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.port import GraphStore, LaneSuperseded, StoreAway, StoreRefuses
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
 from identity.graph.sql_reading import reach
 from identity.graph.types import Neighbourhood, Node, Recorded
 from identity.sql import Rows, execute, fetch
@@ -33,13 +33,20 @@ class SqlStore(GraphStore):
     def __init__(self, *, policy: Policy = DEFAULT) -> None:
         self._policy = policy
 
-    def uuid(self) -> UUID:
+    def make(self) -> UUID:
         with _answers():
             mark, _ = GraphMark.objects.get_or_create(pk=MARK, defaults={"uuid": uuids.uuid4()})
         return mark.uuid
 
+    def uuid(self) -> UUID:
+        with _answers():
+            mark = GraphMark.objects.filter(pk=MARK).first()
+        if mark is None:
+            raise GraphMissing("the graph store was never made: run `manage.py setup`")
+        return mark.uuid
+
     def raise_epoch(self, epoch: int) -> None:
-        self.uuid()
+        self.make()
         with _answers(), transaction.atomic():
             raised = execute(
                 "UPDATE identity_graphmark SET epoch = %s WHERE id = %s AND epoch <= %s",

@@ -150,7 +150,7 @@ def test_no_word_of_a_template_is_outside_gettext(path: Path) -> None:
     assert re.findall(r"[A-Za-z]{2,}", words) == []
 
 
-@pytest.mark.django_db(databases=["default", "queue"])
+@pytest.mark.django_db(databases="__all__")
 def test_a_french_reader_is_spoken_to_in_french(sign_in: SignIn) -> None:
     client = sign_in("marketer")
 

@@ -14,7 +14,7 @@ from dmp_site import setup
 from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline, roles, running
 from identity.errors import DomainError
-from identity.graph.port import LaneSuperseded
+from identity.graph.port import GraphMissing, LaneSuperseded, StoreAway
 from identity.privacy.keys import KeysMissing, require_keys
 from identity.touchpoints import installation
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken
@@ -25,10 +25,12 @@ _REFUSALS = (
     DomainError,
     Foreign,
     ForeignInbox,
+    GraphMissing,
     InboxAway,
     InboxTaken,
     KeysMissing,
     LaneSuperseded,
+    StoreAway,
 )
 
 

@@ -12,7 +12,7 @@ from identity.profiles.models import Identifier
 from tests.activation.people import context, person
 from tests.identity.signing import SignIn
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def shown(sign_in: SignIn, profile: int) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from activation.pressure.models import ChannelWeight, MessageClass, QuietHours
 from identity.privacy.models import AuditEntry
 from tests.identity.signing import SignIn
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 HOURS = {"name": "Night", "start": "22:00", "end": "07:00", "channels": "[]", "enabled": "on"}
 

@@ -19,7 +19,7 @@ from dmp_site import apikeys
 from identity.touchpoints import inbox
 from tests.dmp_site.api.furnished import furnish
 
-pytestmark = [pytest.mark.django_db(databases=["default", "queue"]), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 EXAMPLES = 5  # of each operation
 MOSTLY = 0.7  # of the names in addresses are those of something that there is

@@ -10,7 +10,7 @@ from dmp_site.models import ApiKey, Job
 from identity.clock import now
 from identity.privacy.models import AuditEntry
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture

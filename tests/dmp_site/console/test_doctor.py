@@ -30,7 +30,7 @@ from identity.touchpoints.models import Lane, SetAside
 from identity.touchpoints.types import Mode
 from tests.installation import free_port
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 class Answers(BaseHTTPRequestHandler):

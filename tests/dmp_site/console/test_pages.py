@@ -10,7 +10,7 @@ from django.urls import reverse
 from dmp_site import roles
 from dmp_site.console import checks, navigation
 
-pytestmark = [pytest.mark.django_db(databases=["default", "queue"]), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 PRODUCT = {"identity", "activation", "journeys", "dmp_site", "auth"}
 

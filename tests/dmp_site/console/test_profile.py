@@ -16,7 +16,7 @@ from tests.content import journey, path, template
 from tests.identity.signing import SignIn
 from tests.road import Road
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 ADDRESS = "alice@shop.example"
 SECTIONS = [

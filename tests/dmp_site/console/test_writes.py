@@ -32,7 +32,7 @@ from tests.identity.signing import SignIn
 from tests.journeys import documents, world
 from tests.road import Road
 
-pytestmark = [pytest.mark.django_db(databases=["default", "queue"]), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 NOW = 1_790_000_000_000
 WHO: dict[str, Any] = {"actor": "tests", "now": NOW}

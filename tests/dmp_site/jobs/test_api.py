@@ -9,7 +9,7 @@ from dmp_site.models import Job
 from identity.clock import now
 from identity.privacy.models import AuditEntry
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def client(*scopes):

@@ -7,7 +7,7 @@ from dmp_site.jobs import cluster
 from dmp_site.models import Job, JobsHeartbeat
 from identity import clock
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def test_no_heartbeat_before_the_first():

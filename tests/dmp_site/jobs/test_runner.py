@@ -11,7 +11,7 @@ from identity.clock import DAY, now
 from identity.errors import DomainError, NotFound
 from identity.touchpoints.models import Batch
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture

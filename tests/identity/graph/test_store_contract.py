@@ -6,7 +6,6 @@ from uuid import UUID
 
 import networkx
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from identity.touchpoints.types import Direction, Identifier, Mode, Touchpoint, 
 from tests.identity.graph.conftest import EPOCH
 from tests.identity.graph.evidence import SMALL, Event, events, graph, touchpoint, touchpoints
 from tests.soaking import examples
+from tests.stores import undone
 
 ALICE, BOB = Identifier("user_id", "alice"), Identifier("user_id", "bob")
 MAIL, OTHER_MAIL = Identifier("email", "m"), Identifier("email", "n")
@@ -371,10 +371,9 @@ def expected_graph(stream):
 @given(stream=events(most=30))
 def test_neighbourhoods_are_connected_components(graph_store, stream):
     """Compared with networkx, on the evidence itself; a hub conducts nothing, a household is nobody's neighbour."""
-    with transaction.atomic():
+    with undone():
         record(graph_store, *touchpoints(stream, SMALL))
         found = [each for block in graph_store.walk(size=4) for each in block]
-        transaction.set_rollback(True)
     hubs = {node.identifier for each in found for node in each.nodes if node.quarantined}
     evidence = networkx.Graph()
     for one in touchpoints(stream, SMALL):
@@ -392,7 +391,7 @@ def test_neighbourhoods_are_connected_components(graph_store, stream):
 def test_the_graph_is_the_sum_of_the_evidence_however_it_arrived(graph_store, data, stream):
     order = data.draw(st.permutations(touchpoints(stream, SMALL)))
     cuts = data.draw(st.integers(1, 6))
-    with transaction.atomic():
+    with undone():
         for start in range(0, len(order), cuts):
             record(graph_store, *order[start : start + cuts])
         hubs_alone = {
@@ -406,4 +405,3 @@ def test_the_graph_is_the_sum_of_the_evidence_however_it_arrived(graph_store, da
             for each in expected_graph(stream)
             if not all(node.quarantined for node in each[0])
         }
-        transaction.set_rollback(True)

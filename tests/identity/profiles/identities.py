@@ -6,11 +6,11 @@ from identity.clock import Instant
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.partition import founder, partition
 from identity.graph.policy import Policy
-from identity.graph.sql_store import SqlStore
 from identity.profiles import models, resolve
 from identity.profiles.types import Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Mode, Touchpoint
 from tests.identity.graph.evidence import SMALL, Event, graph, touchpoint
+from tests.stores import empty_graph
 
 EPOCH = 1
 
@@ -24,7 +24,7 @@ class Stages:
 
     def __init__(self, policy: Policy = SMALL) -> None:
         self.policy = policy
-        self.store = SqlStore(policy=policy)
+        self.store = empty_graph(policy)
         self.store.raise_epoch(EPOCH)
 
     def run(self, *batch: Touchpoint | Event, now: Instant = 5_000) -> Resolved:

@@ -17,7 +17,7 @@ from tests.identity.profiles.people import T0, touchpoint
 from tests.identity.profiles.road import mail, take
 from tests.identity.signing import SignIn
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 ADDRESS = "alice@shop.example"
 FIND = "/admin/identity/profile/find/"

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from identity.profiles.models import ContactCount, Order, OrderTotal, Seen, Trai
 from identity.touchpoints.types import Direction, Identifier, Touchpoint
 from tests.identity.profiles.people import T0, fold_all, profile, touchpoint
 from tests.soaking import examples
+from tests.stores import undone
 
 pytestmark = pytest.mark.django_db
 
@@ -297,10 +298,9 @@ class AnySequence(TestCase):
     ) -> None:
         profile(*KEYS)
         touchpoints = [mixed(number, choice) for number, choice in enumerate(choices)]
-        with transaction.atomic():
+        with undone():
             fold_all(*touchpoints)
             expected = snapshot()
-            transaction.set_rollback(True)
         rest = data.draw(st.permutations(touchpoints))
         while rest:
             size = data.draw(st.integers(1, len(rest)))

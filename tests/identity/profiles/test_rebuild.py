@@ -1,7 +1,6 @@
 """Comparing the whole graph with who is stored to be who."""
 
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
 from identity.privacy.models import AuditEntry
@@ -10,6 +9,7 @@ from identity.touchpoints.models import LaneCommand
 from tests.identity.graph.evidence import SMALL, events
 from tests.identity.profiles.identities import Stages, assignment, cut, seen
 from tests.soaking import examples
+from tests.stores import undone
 
 pytestmark = pytest.mark.django_db
 
@@ -72,11 +72,10 @@ def test_lost_and_stray_identifiers_are_counted(stages):
 )
 @given(stream=events())
 def test_rebuilding_agrees_with_the_lane_on_any_stream(stream):
-    with transaction.atomic():
+    with undone():
         stages = Stages()
         for batch in cut(stream, 3):
             stages.run(*batch)
         report = walk(stages)
         assert report.agrees
         assert report.graph.count == len(assignment())
-        transaction.set_rollback(True)

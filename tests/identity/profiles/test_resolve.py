@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -35,6 +35,7 @@ from tests.identity.profiles.identities import (
     uids,
 )
 from tests.soaking import examples
+from tests.stores import undone
 
 pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
@@ -243,13 +244,12 @@ def test_another_installation_gives_other_ids(settings, tmp_path):
 def test_neither_order_nor_batches_change_who_is_who_nor_the_ids(data, stream):
     order = data.draw(st.permutations(stream))
     size = data.draw(st.integers(1, 6))
-    with transaction.atomic():
+    with undone():
         stages = Stages()
         for batch in cut(order, size):
             stages.run(*batch)
         assert assignment() == expected(stream)
         assert_every_id_answers(stream)
-        transaction.set_rollback(True)
 
 
 def assert_every_id_answers(stream):
@@ -268,17 +268,15 @@ def assert_every_id_answers(stream):
 @given(data=st.data(), stream=events(most=8))
 def test_a_retry_of_a_batch_finds_the_same_difference(data, stream):
     size = data.draw(st.integers(1, 4))
-    with transaction.atomic():
+    with undone():
         stages = Stages()
         for batch in cut(stream, size):
-            with transaction.atomic():
+            with undone():
                 first = uids(stages.run(*batch))
-                transaction.set_rollback(True)
             made = [touchpoint(each, SMALL) for each in batch]
             stages.store.record(made, epoch=1, contested=resolve.contested(made))
             assert uids(stages.run(*batch)) == first
         assert assignment() == expected(stream)
-        transaction.set_rollback(True)
 
 
 @each_example
@@ -288,7 +286,7 @@ def test_a_merge_that_is_taken_back_restores_profiles_and_ids(data, stream, more
         touchpoint(event, SMALL, number=100 + event.number, source=9, id=f"later-{event.number}")
         for event in more
     ]
-    with transaction.atomic():
+    with undone():
         stages = Stages()
         stages.run(*stream)
         before = assignment()
@@ -302,19 +300,16 @@ def test_a_merge_that_is_taken_back_restores_profiles_and_ids(data, stream, more
         stages.run(*later)
         both = [*stream, *(replace(event, number=100 + event.number, source=9) for event in more)]
         assert assignment() == expected(both)
-        transaction.set_rollback(True)
 
 
 def contested(stream) -> int:
-    with transaction.atomic():
+    with undone():
         for model in (models.ProfileMove, models.Identifier, models.Profile):
             model.objects.all().delete()
         for table in ("graphtouchpoint", "graphcarries", "graphlink", "graphidentifier"):
             connection.cursor().execute(f"DELETE FROM identity_{table}")
         Stages().run(*stream)
-        found = models.Identifier.objects.filter(contested=True).count()
-        transaction.set_rollback(True)
-    return found
+        return models.Identifier.objects.filter(contested=True).count()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
@@ -322,7 +317,7 @@ def test_a_published_case_through_both_stages(case):
     policy = policy_of(case)
     happened = events_of(case, policy)
     for size in (1, 2, len(happened)):
-        with transaction.atomic():
+        with undone():
             stages = Stages(policy)
             for batch in cut(renumbered(happened), size):
                 stages.run(*batch)
@@ -332,7 +327,6 @@ def test_a_published_case_through_both_stages(case):
             assert {frozenset(each) for each in clusters.values()} == {
                 frozenset(each) for each in case["expect"]["clusters"]
             }
-            transaction.set_rollback(True)
 
 
 def test_the_default_policy_is_used_by_default():

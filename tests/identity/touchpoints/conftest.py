@@ -1,18 +1,17 @@
-"""Every back end of the inbox, for the contract suite."""
+"""The inbox that the contract suite runs on."""
 
 from pathlib import Path
 
 import pytest
 
 from identity.touchpoints.inbox.port import Inbox
-from identity.touchpoints.inbox.sqlite import SqliteInbox
 from identity.touchpoints.models import Lane
+from tests.stores import empty_inbox
 
 
-@pytest.fixture(params=["sqlite"])
-def inbox(request: pytest.FixtureRequest, tmp_path: Path, db: None) -> Inbox:
-    """Make an inbox, and a lane that has processed nothing."""
-    made: Inbox = {"sqlite": lambda: SqliteInbox(tmp_path / "inbox.sqlite3")}[request.param]()
-    made.make()
+@pytest.fixture
+def inbox(tmp_path: Path, transactional_db: None) -> Inbox:
+    """Make an inbox of the kind that STORES names, and a lane that has processed nothing."""
+    made = empty_inbox(tmp_path)
     Lane.objects.get_or_create(pk=1)
     return made

@@ -14,7 +14,7 @@ from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.signing import SignIn
 from tests.identity.touchpoints.events import row
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 NOW = 1_700_000_000_000
 LIST = "/admin/identity/source/"

@@ -1,0 +1,105 @@
+"""Taking touchpoints' evidence out of the graph on Neo4j, or back in: what they touched is added up again from the rest.
+
+Rare (a touchpoint that fails alone), so it may read every touchpoint that carries one of the pairs in question. A touchpoint that is
+set aside has the label Aside and neither `owner` nor Unowned, so that no reader has to leave it out.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from identity.graph import bodies
+from identity.graph.evidence import carried, first_numbers, links
+from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_recording import neighbours, write_identifiers, write_links
+from identity.graph.policy import Policy
+from identity.graph.recording import Known, LinkKey
+from identity.graph.types import Node
+from identity.touchpoints.types import Identifier, Touchpoint
+
+COLUMNS = "[t.number, t.id, t.source, t.at, t.received, t.body]"
+_MARKED = f"UNWIND $ids AS id MATCH (t:Touchpoint {{id: id}}) RETURN collect({COLUMNS})"
+_OUT = (
+    "UNWIND $ids AS id MATCH (t:Touchpoint {id: id}) SET t:Aside, t.owner = null REMOVE t:Unowned"
+)
+_IN = """
+UNWIND $rows AS row MATCH (t:Touchpoint {id: row[0]}) SET t.owner = row[1] REMOVE t:Aside
+FOREACH (_ IN CASE WHEN row[1] IS NULL THEN [1] ELSE [] END | SET t:Unowned)
+"""
+_VOUCHING = f"""
+UNWIND $pairs AS pair
+MATCH (:Identifier {{key: pair[0]}})<-[:CARRIES]-(t:Touchpoint)-[:CARRIES]->(:Identifier {{key: pair[1]}})
+WHERE t.source = pair[2] AND NOT t:Aside
+WITH DISTINCT t
+RETURN collect({COLUMNS})
+"""
+_UNLINK = """
+UNWIND $pairs AS pair
+MATCH (:Identifier {key: pair[0]})-[r:LINKED|GROUPED {source: pair[2]}]->(:Identifier {key: pair[1]})
+DELETE r
+"""
+_SUMS = """
+UNWIND $keys AS key MATCH (i:Identifier {key: key})
+WITH i,
+    COLLECT { MATCH (i)<-[:CARRIES]-(t:!Aside) RETURN min(t.number) }[0] AS first,
+    COUNT { MATCH (i)-[:LINKED|GROUPED]-(o {kind: 'person'}) RETURN DISTINCT o } AS degree
+RETURN collect([i.key, first, degree, i.quarantined, i.turned])
+"""
+
+
+def touchpoints(rows: Sequence[Sequence[Any]]) -> list[Touchpoint]:
+    """Decode rows of COLUMNS."""
+    return [
+        bodies.decode(
+            number=number, uid=uid, source=source, at=at, received_at=received_at, body=body
+        )
+        for number, uid, source, at, received_at, body in rows
+    ]
+
+
+def set_aside(
+    ask: Ask, ids: Sequence[str], *, aside: bool, policy: Policy
+) -> tuple[set[str], list[Node]]:
+    """Mark the touchpoints and add up again, also if they are marked already: a lane may have died after the first time.
+
+    Return the keys whose neighbourhoods may have changed, and the nodes that no touchpoint vouches for any more.
+    """
+    marked = touchpoints(ask(_MARKED, ids=list(ids))[0])
+    if aside:
+        ask(_OUT, ids=[each.id for each in marked])
+    else:
+        ask(_IN, rows=[[each.id, each.owner.key if each.owner else None] for each in marked])
+    _add_up_links(ask, set(links(marked)), policy)
+    carrying = sorted({identifier for each in marked for identifier in carried(each)})
+    number = max((each.number for each in marked), default=0)
+    known = _add_up_identifiers(ask, carrying, number, policy)
+    gone = [
+        Node(identifier, first)
+        for identifier, first in first_numbers(marked).items()
+        if known[identifier].first_number is None
+    ]
+    return {each.key for each in carrying} | neighbours(ask, carrying), gone
+
+
+def _add_up_links(ask: Ask, wanted: Collection[LinkKey], policy: Policy) -> None:
+    """Write these links afresh from every touchpoint that carries both ends and is not set aside."""
+    pairs = [[a.key, b.key, source] for a, b, source in sorted(wanted)]
+    vouching = touchpoints(ask(_VOUCHING, pairs=pairs)[0])
+    ask(_UNLINK, pairs=pairs)
+    left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
+    write_links(ask, left, policy)
+
+
+def _add_up_identifiers(
+    ask: Ask, identifiers: Sequence[Identifier], number: int, policy: Policy
+) -> dict[Identifier, Known]:
+    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`."""
+    known = {}
+    for key, first, degree, hub, turned in ask(_SUMS, keys=[each.key for each in identifiers])[0]:
+        identifier = Identifier.of(key)
+        limit = policy[identifier.namespace].hub
+        now_hub = limit is not None and degree > limit
+        known[identifier] = Known(
+            1, first, degree, now_hub, number if now_hub != bool(hub) else turned
+        )
+    write_identifiers(ask, list(known), known, policy)
+    return known

@@ -1,0 +1,89 @@
+"""Reading neighbourhoods from Neo4j: a constant number of statements, however many are asked for.
+
+Hubs do not conduct, so a path goes over nodes without the label Hub, and the hubs around are fetched with the links. Many seeds of one
+large neighbourhood must not walk it once each: what hangs together over one hop is grouped first, and one of each group walks.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from identity.graph.neighbourhoods import neighbourhoods
+from identity.graph.neo4j_asking import Ask
+from identity.graph.policy import Policy
+from identity.graph.types import Link, Neighbourhood, Node
+from identity.touchpoints.types import Identifier
+
+_SEEDS = """
+UNWIND $keys AS key MATCH (s:Identifier {key: key})
+RETURN collect([s.key, s:Hub, COLLECT { MATCH (s)-[:LINKED]-(o:!Hub) WHERE NOT s:Hub RETURN DISTINCT o.key LIMIT 100 }])
+"""
+# With DISTINCT on its end the expansion is breadth first and prunes: no path is walked twice.
+_WALK = """
+UNWIND $keys AS key
+CALL (key) {
+  MATCH p = (:Identifier {key: key})-[:LINKED*0..]-(o)
+  WHERE all(n IN nodes(p) WHERE NOT n:Hub)
+  RETURN DISTINCT o
+}
+WITH DISTINCT o
+RETURN collect(o.key)
+"""
+_NODES = """
+UNWIND $keys AS key MATCH (i:Identifier {key: key})
+WHERE i.first_number IS NOT NULL AND i.kind <> 'household'
+RETURN collect([i.key, i.first_number, i:Hub])
+"""
+_LINKS = """
+UNWIND $keys AS key MATCH (a:Identifier {key: key})-[r:LINKED]->(b)
+RETURN collect([a.key, b.key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength])
+"""
+_LINKS_OF_HUBS = """
+UNWIND $keys AS key MATCH (b:Identifier {key: key})<-[r:LINKED]-(a:Hub)
+RETURN collect([a.key, b.key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength])
+"""
+
+
+def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhood]:
+    """Read the neighbourhoods that hold the identifiers of these keys; unknown ones are passed over."""
+    if not seeds:
+        return []
+    [found] = ask(_SEEDS, keys=sorted(seeds))
+    hubs = {key for key, hub, _ in found if hub}
+    inner: set[str] = set()
+    if starts := _one_of_each((key, around) for key, hub, around in found if not hub):
+        inner = set(ask(_WALK, keys=starts)[0])
+    keys = sorted(inner)
+    rows: list[Any] = [*ask(_LINKS, keys=keys)[0], *ask(_LINKS_OF_HUBS, keys=keys)[0]]
+    reached = inner | hubs | {end for row in rows for end in row[:2]}
+    nodes = [
+        Node(Identifier.of(key), number, bool(hub))
+        for key, number, hub in ask(_NODES, keys=sorted(reached))[0]
+    ]
+    known = {node.identifier for node in nodes}
+    links = [
+        Link(a, b, source, first, last, count, bool(same), strength)
+        for a, b, source, first, last, count, same, strength in (
+            (Identifier.of(row[0]), Identifier.of(row[1]), *row[2:]) for row in rows
+        )
+        if a in known and b in known
+    ]
+    return neighbourhoods(nodes, links, policy)
+
+
+def _one_of_each(around: Iterable[tuple[str, Collection[str]]]) -> list[str]:
+    """Return one key of each group that hangs together by what is known of it."""
+    home: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        home.setdefault(key, key)
+        while home[key] != key:
+            home[key] = home[home[key]]
+            key = home[key]
+        return key
+
+    seeds = []
+    for key, others in around:
+        seeds.append(key)
+        for other in others:
+            home[root(other)] = root(key)
+    return sorted({root(key): key for key in seeds}.values())

@@ -1,0 +1,281 @@
+"""The graph store on Neo4j 5 over Bolt, through the official driver. What it holds and costs: docs/neo4j.md.
+
+Every write runs in one transaction that first locks the node (:Lane) and compares its epoch, so a lane that was replaced can write
+nothing, and a batch whose commit had an unknown outcome is safe to send again.
+"""
+
+import atexit
+import contextlib
+import uuid as uuids
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+from identity.clock import Instant
+from identity.graph import neo4j_aside, neo4j_recording, neo4j_schema
+from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_reading import reach
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
+from identity.graph.types import Neighbourhood, Node, Recorded
+from identity.touchpoints.types import Identifier, Touchpoint
+
+try:
+    import neo4j
+    from neo4j.exceptions import (
+        ClientError,
+        DatabaseError,
+        DriverError,
+        Neo4jError,
+        TransientError,
+    )
+except ImportError as missing:
+    raise ImportError(
+        "the graph store on Neo4j needs its driver: pip install 'filrouge[served]'"
+    ) from missing
+
+_T = TypeVar("_T")
+_CONNECT_WITHIN = 5.0  # seconds
+_TRANSACTION = 60.0  # seconds after which the server ends a transaction: a frozen lane's holds the lock on (:Lane)
+_COLUMNS = neo4j_aside.COLUMNS
+
+_MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
+_RAISE = """
+MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
+SET l.locked = true
+WITH l, l.epoch AS before
+SET l.epoch = CASE WHEN before <= $epoch THEN $epoch ELSE before END
+RETURN before
+"""
+_FENCE = "MATCH (l:Lane {id: 1}) SET l.locked = true RETURN l.epoch"
+_TIMELINE = f"""
+UNWIND $keys AS key
+CALL (key) {{
+  MATCH (t:Touchpoint {{owner: key}}) BELOW
+  RETURN t ORDER BY t.at DESC, t.id DESC LIMIT $limit
+}}
+WITH t ORDER BY t.at DESC, t.id DESC LIMIT $limit
+RETURN collect({_COLUMNS})
+"""
+_UNOWNED = f"""
+MATCH (t:Unowned {{source: $source}}) WHERE t.number < $before
+WITH t ORDER BY t.number DESC LIMIT $limit
+RETURN collect({_COLUMNS})
+"""
+_SCAN = f"""
+MATCH (t:Touchpoint) WHERE t.number > $after AND NOT t:Aside
+WITH t ORDER BY t.number LIMIT $limit
+RETURN collect({_COLUMNS})
+"""
+_BLOCK = """
+MATCH (i:Identifier) WHERE i.key > $after AND i.first_number IS NOT NULL AND i.kind <> 'household'
+WITH i ORDER BY i.key LIMIT $limit
+RETURN collect(i.key)
+"""
+
+
+class Neo4jStore(GraphStore):
+    """Touchpoints and links in one database of a Neo4j server."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        user: str = "",
+        password: str = "",
+        database: str = "neo4j",
+        policy: Policy = DEFAULT,
+    ) -> None:
+        self._database, self._policy = database, policy
+        self._schema_seen = False
+        self._driver = _driver(url, user, password)
+
+    def make(self) -> UUID:
+        """Make the constraints and indexes that are missing, wait until they are usable, and mark the graph as ours."""
+        with _answers(), self._driver.session(database=self._database) as session:
+            for statement in neo4j_schema.statements():
+                session.run(statement).consume()
+        return self._write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
+
+    def uuid(self) -> UUID:
+        self._require_schema()
+        found = self._read(lambda ask: ask("MATCH (g:Graph {id: 1}) RETURN g.uuid"))
+        if not found:
+            raise GraphMissing(
+                "the graph in Neo4j was never made, or was emptied: run `manage.py setup_graph`"
+                " for a new installation, else restore the graph from its backup"
+            )
+        return UUID(found[0])
+
+    def raise_epoch(self, epoch: int) -> None:
+        [before] = self._write(lambda ask: ask(_RAISE, epoch=epoch))
+        if before > epoch:
+            raise _superseded(epoch)
+
+    def record(
+        self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
+    ) -> Recorded:
+        def work(ask: Ask) -> Recorded:
+            _compare(ask, epoch)
+            first_numbers, seeds = neo4j_recording.record(
+                ask, touchpoints, contested, self._policy
+            )
+            return Recorded(first_numbers, reach(ask, seeds, self._policy))
+
+        return self._write(work)
+
+    def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
+        keys = {identifier.key for identifier in identifiers}
+        return self._read(lambda ask: reach(ask, keys, self._policy))
+
+    def set_aside(
+        self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
+    ) -> Sequence[Neighbourhood]:
+        def work(ask: Ask) -> list[Neighbourhood]:
+            _compare(ask, epoch)
+            seeds, gone = neo4j_aside.set_aside(
+                ask, touchpoint_ids, aside=aside, policy=self._policy
+            )
+            left = reach(ask, seeds, self._policy)
+            return [*left, *(Neighbourhood((node,), ()) for node in gone)]
+
+        return self._write(work)
+
+    def timeline(
+        self,
+        identifiers: Collection[Identifier],
+        *,
+        before: tuple[Instant, str] | None,
+        limit: int,
+    ) -> Sequence[Touchpoint]:
+        below = "" if before is None else "WHERE t.at <= $at AND (t.at < $at OR t.id < $id)"
+        at, uid = before or (0, "")
+        return self._touchpoints(
+            _TIMELINE.replace("BELOW", below),
+            keys=sorted(each.key for each in identifiers),
+            at=at,
+            id=uid,
+            limit=limit,
+        )
+
+    def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
+        highest = 2**63 - 1 if before is None else before
+        return self._touchpoints(_UNOWNED, source=source, before=highest, limit=limit)
+
+    def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
+        return self._touchpoints(_SCAN, after=after, limit=limit)
+
+    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
+        """Go through the identifiers in the order of their keys; a neighbourhood is yielded with the block of its first."""
+        last = ""
+        while block := self._block(last, size):
+            reached = self._reach(block)
+            yield [
+                each
+                for each in reached
+                if min(node.identifier.key for node in _inner(each)) > last
+            ]
+            last = block[-1]
+
+    def _block(self, last: str, size: int) -> list[str]:
+        found: list[str] = self._read(lambda ask: ask(_BLOCK, after=last, limit=size)[0])
+        return found
+
+    def _reach(self, keys: Collection[str]) -> list[Neighbourhood]:
+        return self._read(lambda ask: reach(ask, keys, self._policy))
+
+    def _touchpoints(self, cypher: str, **parameters: Any) -> list[Touchpoint]:
+        return self._read(lambda ask: neo4j_aside.touchpoints(ask(cypher, **parameters)[0]))
+
+    # --- Transactions ---
+
+    def _write(self, work: Callable[[Ask], _T]) -> _T:
+        self._require_schema()
+        with _answers(), self._driver.session(database=self._database) as session:
+            return session.execute_write(_timed(work))
+
+    def _read(self, work: Callable[[Ask], _T]) -> _T:
+        with _answers(), self._driver.session(database=self._database) as session:
+            return session.execute_read(_timed(work))
+
+    def _require_schema(self) -> None:
+        """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""
+        if self._schema_seen:
+            return
+        there = set(self._read(lambda ask: ask(neo4j_schema.SHOW))[0])
+        if missing := sorted(set(neo4j_schema.CONSTRAINTS) - there):
+            raise GraphMissing(
+                f"Neo4j has no constraint {', '.join(missing)}: run `manage.py setup_graph`"
+            )
+        self._schema_seen = True
+
+
+@cache
+def _driver(url: str, user: str, password: str) -> neo4j.Driver:
+    """Return the process's one driver for a server: it keeps a pool of connections, which end with the process."""
+    opened = neo4j.GraphDatabase.driver(
+        url,
+        auth=(user, password) if user else None,
+        connection_timeout=_CONNECT_WITHIN,
+        max_transaction_retry_time=5.0,
+        notifications_min_severity="OFF",
+    )
+    atexit.register(opened.close)
+    return opened
+
+
+def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
+    """Return the nodes that belong to this neighbourhood alone; a hub touches many."""
+    return [node for node in neighbourhood.nodes if not node.quarantined] or neighbourhood.nodes
+
+
+def _compare(ask: Ask, epoch: int) -> None:
+    """Lock (:Lane) for the rest of the transaction. Raises LaneSuperseded unless `epoch` is the present one."""
+    if ask(_FENCE) != [epoch]:
+        raise _superseded(epoch)
+
+
+def _superseded(epoch: int) -> LaneSuperseded:
+    return LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
+
+
+def _timed(work: Callable[[Ask], _T]) -> Callable[[neo4j.ManagedTransaction], _T]:
+    @neo4j.unit_of_work(timeout=_TRANSACTION)
+    def run(transaction: neo4j.ManagedTransaction) -> _T:
+        def ask(cypher: str, **parameters: Any) -> list[Any]:
+            found = transaction.run(cypher, parameters).values()
+            return found[0] if found else []
+
+        return work(ask)
+
+    return run
+
+
+@contextlib.contextmanager
+def _answers() -> Iterator[None]:
+    """Say in the port's words what went wrong."""
+    try:
+        yield
+    except (TransientError, DriverError) as error:
+        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
+    except (ClientError, DatabaseError) as error:
+        if _blames_data(error):
+            raise StoreRefuses(f"Neo4j refuses a touchpoint: {_said(error)}") from error
+        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
+    except Neo4jError as error:
+        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
+    except (UnicodeError, OverflowError, RecursionError) as error:
+        raise StoreRefuses(f"Neo4j refuses a touchpoint: {error}") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{getattr(error, 'code', '') or type(error).__name__}: {str(error)[:300]}"
+
+
+def _blames_data(error: Neo4jError) -> bool:
+    """Tell whether the server finds fault with what was sent: a value too long for its index, a constraint that it would break."""
+    code = error.code or ""
+    return code.startswith(
+        ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.ConstraintValidation")
+    ) or "too large to index" in str(error)

@@ -1,0 +1,32 @@
+"""PostgreSQL connections of our own, beside Django's: Django closes and silently reopens its connections, and locks would go with them."""
+
+from typing import Any
+
+from django.db import connections
+
+try:
+    from psycopg import Connection as _Connection
+    from psycopg import Error as Error  # noqa: PLC0414 - handed on
+except ImportError:  # an embedded installation has no need of it
+
+    class Error(Exception):  # type: ignore[no-redef]
+        """Never raised: nothing connects."""
+
+
+Connection = Any  # psycopg.Connection, where psycopg is installed
+
+_DJANGOS = (
+    "context",
+    "cursor_factory",
+    "prepare_threshold",
+)  # what only Django's own cursors need
+_CONNECT_WITHIN = 5  # seconds
+
+
+def connect(name: str, *, using: str = "default") -> Connection:
+    """Open a connection to the database of this alias, in autocommit mode; `name` is shown by pg_stat_activity. Raises Error."""
+    parameters = connections[using].get_connection_params()
+    for each in _DJANGOS:
+        parameters.pop(each, None)
+    parameters["connect_timeout"] = _CONNECT_WITHIN
+    return _Connection.connect(**parameters, application_name=name, autocommit=True)
