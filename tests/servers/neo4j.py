@@ -71,10 +71,11 @@ class Neo4j(Program):
         return f"bolt://127.0.0.1:{self.port}"
 
     def answers(self) -> bool:
-        try:
-            self.run("RETURN 1")
-        except (DriverError, Neo4jError):
-            return False
+        with neo4j.GraphDatabase.driver(self.url(), connection_timeout=5) as driver:
+            try:
+                driver.verify_connectivity()
+            except (DriverError, Neo4jError):
+                return False
         return True
 
     def run(self, cypher: str) -> None:
