@@ -28,5 +28,5 @@ def connect(name: str, *, using: str = "default") -> Connection:
     parameters = connections[using].get_connection_params()
     for each in _DJANGOS:
         parameters.pop(each, None)
-    parameters["connect_timeout"] = _CONNECT_WITHIN
-    return _Connection.connect(**parameters, application_name=name, autocommit=True)
+    parameters |= {"connect_timeout": _CONNECT_WITHIN, "application_name": name}
+    return _Connection.connect(**parameters, autocommit=True)
