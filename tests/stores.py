@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import neo4j
 from django.conf import settings
@@ -68,6 +69,13 @@ def empty_inbox(directory: Path) -> Inbox:
             own.execute("TRUNCATE inbox_live, inbox_history")
             own.execute(_EMPTY)
     return made
+
+
+def use_inbox(settings: Any, directory: Path) -> Inbox:
+    """Let the product, within a test, use an empty inbox of its own: settings.INBOX names it."""
+    if STORES == "sqlite":
+        settings.INBOX = settings.INBOX | {"OPTIONS": {"path": directory / "inbox.sqlite3"}}
+    return empty_inbox(directory)
 
 
 def make_inbox_tables() -> None:

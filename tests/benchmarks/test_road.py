@@ -10,7 +10,7 @@ from django.db import transaction
 from benchmarks.road import prepare
 from benchmarks.road.digest import digest
 from benchmarks.road.drive import WHO, drive
-from identity.touchpoints import inbox
+from tests.stores import use_inbox
 
 TOUCHPOINTS, PEOPLE = 600, 60
 
@@ -21,8 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 def driven(tmp_path: Path, settings: Any) -> Callable[[str], dict[str, str]]:
     """Return a function that drives the same full inbox down a road and tells what came out; nothing of it stays."""
     settings.DATA_DIR = tmp_path
-    settings.INBOX = {**settings.INBOX, "OPTIONS": {"path": tmp_path / "inbox.sqlite3"}}
-    inbox.make()
+    use_inbox(settings, tmp_path)
     prepare.main(str(TOUCHPOINTS), str(PEOPLE))
 
     def driven(who: str) -> dict[str, str]:

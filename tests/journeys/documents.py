@@ -43,14 +43,14 @@ def leave(reason: str = "") -> dict[str, Any]:
     return {"type": "exit", "config": {"reason": reason}}
 
 
-def abandoned_cart(**settings: Any) -> dict[str, Any]:
-    """Send a mail an hour after a cart was seen without an order; one run per cart."""
+def abandoned_cart(template: int = 1, **settings: Any) -> dict[str, Any]:
+    """Send a mail an hour after a cart was seen without an order; one run per cart. `template`: the row id of the mail."""
     order = {"event": "Order Completed", "key": "cart_id"}
     return journey(
         {
             "in": entry(key="cart_id"),
             "order": wait_for("PT1H", bought=order),
-            "mail": send(),
+            "mail": send(template=template),
             "thanks": leave("bought"),
             "out": leave(),
         },

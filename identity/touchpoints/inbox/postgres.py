@@ -116,17 +116,26 @@ class PostgresWriter(InboxWriter):
         self._using, self._clock = using, clock
         self._opened: postgres.Connection | None = None
         self._ends = _Ends(0, 0, {})
-        with self._connection("be opened"):
-            pass
+        try:
+            self._open()
+        except postgres.Error as error:
+            raise InboxAway(f"the inbox cannot be opened: {error}") from error
 
     @contextlib.contextmanager
     def _connection(self, purpose: str) -> Iterator[postgres.Connection]:
         """Yield the open connection. After an error it is closed, since nobody knows what it did: InboxAway."""
         try:
-            yield self._opened or self._open()
+            yield self._opened or self._open_again()
         except postgres.Error as error:
-            self.close()
+            self._drop()
             raise InboxAway(f"the inbox cannot {purpose}: {error}") from error
+
+    def _open_again(self) -> postgres.Connection:
+        """Connect after a loss. The server may still hold the lock for the connection that was lost: InboxAway, for a moment."""
+        try:
+            return self._open()
+        except (InboxTaken, ForeignInbox) as error:
+            raise InboxAway(f"the inbox cannot be opened again: {error}") from error
 
     def _open(self) -> postgres.Connection:
         """Connect, become the writer, and read where the last one stopped. Raises InboxTaken or ForeignInbox."""
@@ -174,6 +183,13 @@ class PostgresWriter(InboxWriter):
                 connected.execute("SELECT pg_advisory_unlock(%s, %s)", [_CLASS, _PRUNE])
 
     def close(self) -> None:
+        """Give the lock back before the connection: the server notices the end of a connection later, and would refuse the next writer."""
+        if self._opened is not None:
+            with contextlib.suppress(postgres.Error):
+                self._opened.execute("SELECT pg_advisory_unlock(%s, %s)", [_CLASS, _WRITER])
+            self._drop()
+
+    def _drop(self) -> None:
         if self._opened is not None:
             self._opened.close()
             self._opened = None

@@ -21,10 +21,10 @@ from identity.clock import SECOND
 from identity.errors import DomainError
 from identity.privacy import vault
 from identity.privacy.models import VaultEntry
-from identity.touchpoints import inbox
 from tests.activation.channels.servers import Endpoint, http
 from tests.activation.deliveries.making import alice, delivery, request, template
 from tests.activation.people import context
+from tests.stores import use_inbox
 
 pytestmark = pytest.mark.django_db
 
@@ -179,8 +179,7 @@ def test_who_is_told_to_stop_settles_what_is_in_hand_and_lets_go_of_the_rest(clo
 
 @pytest.mark.django_db(transaction=True)
 def test_a_crew_that_is_told_to_stop_begins_nothing_further(mailbox, settings, tmp_path):
-    settings.INBOX = {**settings.INBOX, "OPTIONS": {"path": tmp_path / "inbox.sqlite3"}}
-    inbox.make()
+    use_inbox(settings, tmp_path)
     queue(3, message_class="transactional")
     stop = threading.Event()
 

@@ -24,11 +24,14 @@ from dmp_site.processes.children import JOBS_LIMIT
 from identity.clock import MINUTE, SECOND, now
 from identity.privacy.keys import make_keys
 from identity.profiles.models import Identifier, Profile
+from identity.sql import execute
 from identity.touchpoints import inbox, installation, lane
 from identity.touchpoints.inbox.port import NewRow
 from identity.touchpoints.models import Lane, SetAside
 from identity.touchpoints.types import Mode
+from tests.environment import STORES
 from tests.installation import free_port
+from tests.stores import use_inbox
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -65,7 +68,7 @@ def site(settings, tmp_path, collector):
     """Make an installation in order: keys, stores, a lane, jobs and a collector that answer."""
     settings.DATA_DIR = tmp_path
     settings.KEYS_FILE = tmp_path / "keys.json"
-    settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "inbox.sqlite3"}}
+    use_inbox(settings, tmp_path)
     keys = make_keys(settings.KEYS_FILE)
     graph = UUID("11111111-1111-4111-8111-111111111111")
     installation.register(inbox=inbox.make(), graph=graph, keys=keys, now=now())
@@ -120,7 +123,14 @@ def unreadable_inbox(settings, tmp_path):
     settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path}}
 
 
+def missing_inbox(_settings, tmp_path):
+    (tmp_path / "inbox.sqlite3").unlink()
+
+
 def foreign_inbox(settings, tmp_path):
+    if STORES != "sqlite":
+        execute("UPDATE inbox_mark SET uuid = %s", [uuid4()])
+        return
     settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "other.sqlite3"}}
     inbox.make()
 
@@ -222,12 +232,14 @@ def test_each_fault_is_named_with_what_mends_it(case, settings, tmp_path, client
 
 
 BROKEN_INBOXES = {
+    "missing": (missing_inbox, "manage.py restore"),
     "damaged": (damaged_inbox, "manage.py restore"),
     "empty": (empty_inbox, "manage.py restore"),
     "unreadable": (unreadable_inbox, "room in"),
 }
 
 
+@pytest.mark.skipif(STORES != "sqlite", reason="an inbox in PostgreSQL is no file")
 @pytest.mark.parametrize("case", BROKEN_INBOXES)
 def test_an_inbox_that_cannot_be_read_ends_no_check(case, settings, tmp_path, client):
     """What waits there cannot be known either."""
@@ -238,6 +250,33 @@ def test_an_inbox_that_cannot_be_read_ends_no_check(case, settings, tmp_path, cl
     assert len(checks.run(now())) == len(checks.CHECKS) + 1
     client.force_login(User.objects.create_superuser("alice"))
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.fixture
+def no_tables(site):
+    """Take the inbox's tables away, as a dump that was restored in part leaves them."""
+    tables = ("inbox_mark", "inbox_live", "inbox_lease")
+    for table in tables:
+        execute(f"ALTER TABLE {table} RENAME TO gone_{table}")
+    yield
+    for table in tables:
+        execute(f"ALTER TABLE gone_{table} RENAME TO {table}")
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="an inbox in a file has its tables from the start")
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_an_inbox_without_its_tables_ends_no_check(no_tables, client):
+    assert doctor()[0] == ["inbox", "backlog"]
+    assert "manage.py restore" in finding("inbox").mend
+    client.force_login(User.objects.create_superuser("alice"))
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="an inbox in a file has its uuid from the start")
+def test_an_inbox_that_was_never_made_is_named():
+    execute("DELETE FROM inbox_mark")
+    assert doctor()[0] == ["inbox"]
+    assert "there is no inbox" in finding("inbox").what
 
 
 def test_every_silence_shows_within_half_a_minute_and_before_the_supervisor_ends_it(settings):

@@ -77,7 +77,7 @@ def test_lane_and_jobs_are_watched() -> None:
     assert watched == ["lane", "jobs"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # the watch closes its connection
 def test_a_lane_that_stands_by_for_one_that_hangs_elsewhere_is_left_alone(heart: Heart) -> None:
     [of_lane] = [child.hung for child in children() if child.name == "lane"]
     assert isinstance(of_lane, Pulse)

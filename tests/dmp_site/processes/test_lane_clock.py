@@ -60,8 +60,7 @@ def nodes() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 500])
 def test_who_bought_is_not_reminded_however_late_the_lane_is(road: Road, limit: int) -> None:
     """The time-out lies between two rows of a full claim; both were received before anybody looked."""
-    template("reminder", "Your cart")
-    publish(road, abandoned_cart())
+    publish(road, abandoned_cart(template("reminder", "Your cart")))
     road.receive(cart("alice"), cart("bob"))
     road.run()
     road.now += HOUR - MINUTE
@@ -81,8 +80,7 @@ def test_who_bought_is_not_reminded_however_late_the_lane_is(road: Road, limit: 
 def test_a_batch_in_halves_keeps_the_clock_behind_what_is_not_processed(
     road: Road, fail_at: Callable[[str, BaseException | None], None]
 ) -> None:
-    template("reminder", "Your cart")
-    publish(road, abandoned_cart())
+    publish(road, abandoned_cart(template("reminder", "Your cart")))
     road.receive(cart("alice"))
     road.run()
     road.now += HOUR - MINUTE
@@ -98,8 +96,7 @@ def test_a_batch_in_halves_keeps_the_clock_behind_what_is_not_processed(
 
 def test_a_command_sees_the_clock_behind_the_inbox_too(road: Road) -> None:
     """A member is put in by hand while a row waits that keeps another window of hers open."""
-    template("reminder", "Your cart")
-    publish(road, abandoned_cart())
+    publish(road, abandoned_cart(template("reminder", "Your cart")))
     road.receive(cart("alice"))
     road.run()
     road.now += HOUR - MINUTE
@@ -115,8 +112,8 @@ def test_a_command_sees_the_clock_behind_the_inbox_too(road: Road) -> None:
 
 
 def test_history_starts_no_journey_and_sends_nothing(road: Road) -> None:
-    template("welcome", "Welcome")
-    document = journey({"in": entry(), "mail": send(), "out": leave()}, "in mail", "mail.sent out")
+    mail = send(template=template("welcome", "Welcome"))
+    document = journey({"in": entry(), "mail": mail, "out": leave()}, "in mail", "mail.sent out")
     publish(road, document)
     inside = audience(road, "Carts", {"did": "Cart Viewed", "within_days": 30})
     road.run()
@@ -168,9 +165,9 @@ def test_a_wake_up_that_the_database_refuses_is_found_and_the_others_go_on(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine answers; what fails comes later, in the statements of the whole slice."""
-    template("reminder", "Your cart")
+    mail = send(template=template("reminder", "Your cart"))
     document = journey(
-        {"in": entry(), "pause": wait(), "mail": send(), "out": leave()},
+        {"in": entry(), "pause": wait(), "mail": mail, "out": leave()},
         "in pause",
         "pause mail",
         "mail.sent out",

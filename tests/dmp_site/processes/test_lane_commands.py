@@ -78,11 +78,11 @@ def test_a_command_is_done_and_marked_as_done_in_one_transaction(
 
 
 def test_batches_remember_the_versions_that_they_used(road: Road, fail_at: FailAt) -> None:
-    template("reminder", "Your cart")
+    mail = template("reminder", "Your cart")
     rule = {"did": "Cart Viewed", "within_days": 1}
     inside = audiences.create("Carts", rule=rule, actor="tests", now=road.now)
     policy = pressure.create("Weekly", CAP, actor="tests", now=road.now)
-    drawn = journeys.create("Cart", abandoned_cart(), "tests", road.now)
+    drawn = journeys.create("Cart", abandoned_cart(mail), "tests", road.now)
     expected: dict[str, object] = {"policies": {}, "audiences": {}, "journeys": {}}
 
     def used() -> list[tuple[str, object]]:

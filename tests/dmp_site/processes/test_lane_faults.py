@@ -1,5 +1,6 @@
 """What the lane survives: stores that are away, rows that are refused, rows that kill the process."""
 
+import contextlib
 from collections.abc import Collection
 from typing import Any
 
@@ -8,15 +9,18 @@ from django.db import OperationalError
 
 from dmp_site.console import checks
 from dmp_site.processes.lane import OUTAGES
+from identity import postgres
 from identity.clock import MINUTE
 from identity.graph.port import StoreAway, StoreRefuses
 from identity.graph.types import Recorded
 from identity.models import Lane, SetAside
+from identity.sql import fetch
 from identity.touchpoints import aside
 from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.types import Mode, Touchpoint
 from tests.dmp_site.processes.conftest import FailAt
 from tests.dmp_site.processes.faults import Killed, deaths, people, viewed, work
+from tests.environment import STORES
 from tests.road import Road
 
 DEADLY = {"event": "Deadly", "userId": "eve"}
@@ -100,6 +104,7 @@ def test_a_try_that_cannot_be_given_back_at_once_is_given_back_later(
     assert not SetAside.objects.filter(tries__gt=0).exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_lane_says_which_store_is_away_and_when_it_is_back(road: Road, store: Store) -> None:
     store.error = StoreAway("the store does not answer")
     road.receive(viewed("alice"))
@@ -117,6 +122,7 @@ def test_the_lane_says_which_store_is_away_and_when_it_is_back(road: Road, store
     assert people() == {"user_id:alice"}
 
 
+@pytest.mark.skipif(STORES != "sqlite", reason="an inbox in PostgreSQL is no file")
 def test_an_inbox_that_cannot_be_read_is_waited_for(road: Road) -> None:
     road.receive(viewed("alice"))
     road.writer.close()
@@ -134,6 +140,24 @@ def test_an_inbox_that_cannot_be_read_is_waited_for(road: Road) -> None:
     work(road.loop, 3)
     assert Lane.objects.get().trouble == ""
     assert people() == {"user_id:alice"}
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="SQLite has no server that ends connections")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_ends_is_opened_again(road: Road) -> None:
+    road.receive(viewed("alice"))
+    end_connection()
+    outage(road)
+    work(road.loop, 3)
+    assert Lane.objects.get().trouble == ""
+    assert people() == {"user_id:alice"}
+
+
+def end_connection() -> None:
+    """Let the server end the connection that Django has in this thread."""
+    ((pid,),) = fetch("SELECT pg_backend_pid()")
+    with contextlib.closing(postgres.connect("tests")) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 # --- A row that is refused ---

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from identity.clock import Instant
 from identity.touchpoints.inbox.port import NewRow
-from identity.touchpoints.inbox.sqlite import SqliteInbox
 from identity.touchpoints.models import Lane
 from identity.touchpoints.types import Mode
 from tests.soaking import examples
+from tests.stores import empty_inbox
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # a writer has a connection of its own
 MODES = st.sampled_from(list(Mode))
 STEPS = st.one_of(
     st.tuples(st.just("append"), st.lists(MODES, min_size=1, max_size=6)),
@@ -34,7 +34,7 @@ STEPS = st.one_of(
 class World:
     """An inbox and what has to come out of it."""
 
-    path: Path
+    directory: Path
     ticks: Any = field(default_factory=lambda: itertools.count(1_700_000_000_000))
     waiting: dict[Mode, list[bytes]] = field(default_factory=lambda: {mode: [] for mode in Mode})
     settled: dict[Mode, int] = field(default_factory=lambda: dict.fromkeys(Mode, 0))
@@ -42,13 +42,13 @@ class World:
     number: int = 0
 
     def __post_init__(self) -> None:
-        SqliteInbox(self.path).make()
+        self.inbox = empty_inbox(self.directory)
         Lane.objects.update_or_create(pk=1, defaults={"live_position": 0, "history_position": 0})
         self.open()
 
     def open(self) -> None:
-        inbox = SqliteInbox(self.path)
-        self.writer, self.reader = inbox.writer(lambda: next(self.ticks)), inbox.reader()
+        self.writer = self.inbox.writer(lambda: next(self.ticks))
+        self.reader = self.inbox.reader()
 
     def append(self, modes: list[Mode]) -> None:
         rows = [NewRow(1, mode, f"{self.number + n}".encode()) for n, mode in enumerate(modes)]
@@ -96,10 +96,12 @@ class World:
 @given(st.lists(STEPS, max_size=25))
 def test_each_row_comes_once_in_order_and_live_first(steps: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as directory:
-        world = World(Path(directory) / "inbox.sqlite3")
-        for name, argument in steps:
-            getattr(world, name)(argument)
-        while any(world.waiting.values()):
-            world.claim(dict.fromkeys(Mode, 3))
-        assert (world.reader.backlog().live, world.reader.backlog().history) == (0, 0)
-        world.writer.close()
+        world = World(Path(directory))
+        try:
+            for name, argument in steps:
+                getattr(world, name)(argument)
+            while any(world.waiting.values()):
+                world.claim(dict.fromkeys(Mode, 3))
+            assert (world.reader.backlog().live, world.reader.backlog().history) == (0, 0)
+        finally:
+            world.writer.close()
