@@ -39,7 +39,7 @@ class Product:
             epoch=epoch,
             clock=lambda: self._moment,
             _care={mode: care() for mode in Mode},
-            _clockwork=Clockwork(process.FORESEEN, care(most=DUE, pace=DUE, few=DUE)),
+            _clockwork=Clockwork(process.foreseen, care(most=DUE, pace=DUE, few=DUE)),
         )
         self._moment = moment(0)
 

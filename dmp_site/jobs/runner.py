@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
@@ -16,6 +16,7 @@ from dmp_site.models import Job
 from identity import clock
 from identity.clock import SECOND, Instant
 from identity.errors import DomainError, NotFound
+from identity.outage import is_outage
 from identity.privacy import audit
 
 log = logging.getLogger(__name__)
@@ -85,9 +86,9 @@ def run(job: int) -> None:
     except LeaseLost:
         log.warning("Job %d was taken over", job)
         return
-    except (OperationalError, InterfaceError):
-        raise  # the database is away: the lease lapses and the job goes on from its checkpoint
     except Exception as error:
+        if is_outage(error):
+            raise  # the lease lapses and the job goes on from its checkpoint
         _release(lease, state=Job.State.FAILED, error=f"{type(error).__name__}: {error}"[:500])
         raise
     if not over:

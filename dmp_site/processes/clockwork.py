@@ -61,9 +61,9 @@ BUILDING = Part("building audiences", pipeline.build, _nobody)
 
 @dataclass
 class Clockwork:
-    """The clock's work of one lane. `foreseen`: errors that are nobody's fault and end the round."""
+    """The clock's work of one lane. `foreseen` tells errors that are nobody's fault and end the round."""
 
-    foreseen: tuple[type[Exception], ...]
+    foreseen: Callable[[Exception], bool]
     _care: Care = field(default_factory=lambda: Care(most=DUE, pace=DUE, few=DUE))
     _resting: dict[str, Instant] = field(default_factory=dict)
 
@@ -72,9 +72,9 @@ class Clockwork:
         built = self._carefully(BUILDING, context)
         try:
             return self._together(context) or built
-        except self.foreseen:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is: find out what raises
+        except Exception as error:
+            if self.foreseen(error):
+                raise
             log.warning("The clock's work failed (%s); looking for what does it", error)
             return self._in_turn(lambda part: self._carefully(part, context)) or built
 
@@ -115,9 +115,9 @@ class Clockwork:
         while True:
             try:
                 return self._alone(part, context, limit)
-            except self.foreseen:
-                raise
-            except Exception as error:  # noqa: BLE001 - the reason is stored
+            except Exception as error:
+                if self.foreseen(error):
+                    raise
                 if limit == 1:
                     self._blame(part, context, error)
                     return True

@@ -23,13 +23,13 @@ COMMANDS = 100  # executed between two claims
 
 @dataclass
 class Errands:
-    """`execute` does a command and marks it as done in one transaction. `foreseen`: errors that are no command's fault."""
+    """`execute` does a command and marks it as done in one transaction. `foreseen` tells errors that are no command's fault."""
 
     execute: Callable[[LaneCommand, BatchContext], None]
     attempts: Attempts
     epoch: int
     clock: Callable[[], Instant]
-    foreseen: tuple[type[Exception], ...]
+    foreseen: Callable[[Exception], bool]
     _owed: int = 0  # the command whose try was written and did not count
 
     def run(self, context: BatchContext) -> bool:
@@ -57,12 +57,12 @@ class Errands:
             self.execute(command, context)
         except DomainError as refusal:
             self._refuse(command, refusal.message)
-        except self.foreseen:
-            self.attempts.end()
-            self._owed = command.pk if command.tries else 0
-            self._pay_back()
-            raise
         except Exception as failure:
+            if self.foreseen(failure):
+                self.attempts.end()
+                self._owed = command.pk if command.tries else 0
+                self._pay_back()
+                raise
             log.exception("Command %d (%s) broke", command.pk, command.kind)
             self._refuse(command, f"{type(failure).__name__}: {failure}", broke=True)
         self.attempts.end()

@@ -8,11 +8,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from dmp_site import pipeline
 from dmp_site.processes import turns
@@ -23,17 +23,16 @@ from dmp_site.processes.errands import Errands
 from dmp_site.processes.lock import LaneLock
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
+from identity.outage import is_outage
 from identity.profiles import resolve
 from identity.touchpoints import aside, commands, decode, lane
-from identity.touchpoints.inbox.port import Claim, InboxAway, InboxReader
+from identity.touchpoints.inbox.port import Claim, InboxReader
 from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
 
 log = logging.getLogger(__name__)
 
 IDLE = 0.02  # seconds between looks at an empty inbox
-OUTAGES = (StoreAway, InboxAway, OperationalError, InterfaceError, OSError)
-FORESEEN = (LaneSuperseded, *OUTAGES)  # errors that are no row's and no command's fault
 _LONGEST_WAIT = 10.0
 
 
@@ -48,7 +47,7 @@ class LaneLoop:
     epoch: int
     clock: Callable[[], Instant] = now
     _care: Mapping[Mode, Care] = field(default_factory=lambda: {mode: Care() for mode in Mode})
-    _clockwork: Clockwork = field(default_factory=lambda: Clockwork(FORESEEN))
+    _clockwork: Clockwork = field(default_factory=lambda: Clockwork(foreseen))
     _owed: int = 0  # the row whose try was written and did not count
     _beaten_at: Instant = 0
     _waits: float = 0.0
@@ -56,7 +55,7 @@ class LaneLoop:
 
     def __post_init__(self) -> None:
         """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
-        self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock, FORESEEN)
+        self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock, foreseen)
         left = self.attempts.left()
         if isinstance(left, int):
             log.warning("The lane before died in command %d", left)
@@ -74,7 +73,9 @@ class LaneLoop:
                 pause = 0.0 if self.step() else IDLE
                 self._waits = 0.0
                 self._say("")
-            except OUTAGES as error:
+            except Exception as error:
+                if not away(error):
+                    raise
                 pause = self._outage(error)
             stop.wait(pause)
 
@@ -104,9 +105,9 @@ class LaneLoop:
             return
         try:
             self._attempt(claim, lambda: self.inbox.settle(claim))
-        except FORESEEN:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is: find the row that does it
+        except Exception as error:
+            if foreseen(error):
+                raise
             log.warning("A batch of %d failed (%s); looking for the row", len(claim.rows), error)
             care.suspect(claim.rows[-1].number)
             for part in _halves(claim):
@@ -124,11 +125,11 @@ class LaneLoop:
         while aside.trying(row, self.clock(), epoch=self.epoch):
             try:
                 self._attempt(claim, settled)
-            except FORESEEN:
-                self._owed = row.number
-                self._pay_back()
-                raise
-            except Exception as failure:  # noqa: BLE001 - the reason is stored with the row
+            except Exception as failure:
+                if foreseen(failure):
+                    self._owed = row.number
+                    self._pay_back()
+                    raise
                 error = f"{type(failure).__name__}: {failure}"
             else:
                 return
@@ -175,9 +176,9 @@ class LaneLoop:
         log.error("Touchpoint %d is set aside: %s", claim.rows[0].number, error)
         try:
             self._put_aside(claim, error, settle, regroup=True)
-        except FORESEEN:
-            raise
         except Exception as failure:
+            if foreseen(failure):
+                raise
             log.exception("Its people cannot be grouped without it")
             more = f"{error}; rebuild_graph is needed ({type(failure).__name__}: {failure})"
             self._put_aside(claim, more, settle, regroup=False)
@@ -243,14 +244,27 @@ class LaneLoop:
         self._waits = min(_LONGEST_WAIT, max(0.5, self._waits * 2))
         log.warning("A store is away (%s); waiting %.1f s", error, self._waits)
         connections["default"].close()
-        with suppress(*OUTAGES):  # it may be the very store that would keep it
+        try:
             self._say(f"{type(error).__name__}: {error}")
+        except Exception as worse:
+            if not away(worse):  # it may be the very store that would keep it
+                raise
         return self._waits
 
     def _say(self, trouble: str) -> None:
         if trouble != self._said:
             lane.say(trouble, self.clock(), epoch=self.epoch)
             self._said = trouble
+
+
+def away(error: Exception) -> bool:
+    """Tell whether a store does not answer: the lane waits for it. InboxAway is an OSError."""
+    return isinstance(error, StoreAway | OSError) or is_outage(error)
+
+
+def foreseen(error: Exception) -> bool:
+    """Tell whether an error is no row's and no command's fault."""
+    return isinstance(error, LaneSuperseded) or away(error)
 
 
 def _halves(claim: Claim) -> list[Claim]:

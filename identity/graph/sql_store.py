@@ -5,14 +5,7 @@ import uuid as uuids
 from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
-from django.db import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    transaction,
-)
+from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
 from identity.clock import Instant
 from identity.graph import sql_aside, sql_recording
@@ -21,6 +14,7 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
 from identity.graph.sql_reading import reach
 from identity.graph.types import Neighbourhood, Node, Recorded
+from identity.outage import is_outage
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -174,7 +168,15 @@ def _answers() -> Iterator[None]:
     """Say in the port's words what went wrong."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreAway(f"the graph store does not answer: {error}") from error
-    except (DataError, IntegrityError, UnicodeError, OverflowError, RecursionError) as error:
-        raise StoreRefuses(f"the graph store refuses a touchpoint: {error}") from error
+    except Error as error:
+        if is_outage(error):
+            raise StoreAway(f"the graph store does not answer: {error}") from error
+        if isinstance(error, DataError | IntegrityError | OperationalError):
+            raise _refusal(error) from error
+        raise
+    except (UnicodeError, OverflowError, RecursionError) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> StoreRefuses:
+    return StoreRefuses(f"the graph store refuses a touchpoint: {error}")

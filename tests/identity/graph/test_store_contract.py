@@ -1,5 +1,6 @@
 """What every graph store does. One suite, run on each through the fixture `graph_store`."""
 
+import secrets
 from dataclasses import replace
 from itertools import combinations, pairwise
 from uuid import UUID
@@ -356,6 +357,30 @@ def test_data_that_cannot_be_stored_is_refused_and_changes_nothing(graph_store):
     with pytest.raises(StoreRefuses):
         record(graph_store, seen(1, BOB), bad)
     assert graph_store.neighbourhoods([ALICE, BOB]) == []
+
+
+BAD = {  # an identifier with a NUL is refused before it comes here
+    "an identifier longer than an index row": lambda: seen(
+        2, PHONE, Identifier("user_id", secrets.token_hex(8_000))
+    ),
+    "a property with a NUL": lambda: seen(2, PHONE, properties={"name": "a\0b"}),
+    "an event with a NUL": lambda: replace(seen(2, PHONE), event="a\0b"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_one_store_cannot_keep_is_refused_by_it_alone(graph_store, case):
+    """Stores differ in what they keep; none takes it for an outage, and what came with it can be stored without it."""
+    bad = BAD[case]()
+    try:
+        record(graph_store, seen(1, BOB), bad)
+    except StoreRefuses:
+        assert graph_store.neighbourhoods([BOB, PHONE]) == []
+        record(graph_store, seen(1, BOB))
+    else:
+        [kept] = graph_store.timeline([bad.owner], before=None, limit=10)
+        assert (kept.event, kept.properties) == (bad.event, bad.properties)
+    assert members(graph_store.neighbourhoods([BOB])) == {frozenset({BOB})}
 
 
 # --- Any stream ---------------------------------------------------------------------------------------------------------

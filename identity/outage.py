@@ -1,0 +1,28 @@
+"""Whether an error of the Django database says that it is away, or finds fault with what was sent.
+
+Django's classes do not tell: PostgreSQL's "index row too long" and "server shut down" both come as OperationalError. The SQLSTATE does
+(PostgreSQL's documentation, appendix A). Who waits for a fault in the data waits for ever.
+"""
+
+from django.db import Error, InterfaceError, OperationalError
+
+_ABOUT_DATA = {"22", "23", "54"}  # data exception, integrity constraint, program limit exceeded
+# A standby that was not promoted yet, and transactions that sat idle or ran too long: Django calls these internal errors.
+_AWAY = {"25006", "25P03", "25P04"}
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's five-character code of an error that Django or psycopg raised, "" when there is none."""
+    return str(
+        getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
+    )
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether a database's error will pass: a lost connection, a full disk, a deadlock, a server that shuts down."""
+    if not isinstance(error, Error):
+        return False
+    state = sqlstate(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return state[:2] not in _ABOUT_DATA
+    return state in _AWAY
