@@ -48,12 +48,14 @@ def clear_graph() -> None:
 @contextlib.contextmanager
 def undone() -> Iterator[None]:
     """Take back in the end what happened within, in every store; the lane's epoch stays."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-    if STORES == "neo4j":
-        with neo4j.GraphDatabase.driver(settings.GRAPH_STORE["OPTIONS"]["url"]) as driver:
-            driver.execute_query("MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n")
+    try:
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+    finally:
+        if STORES == "neo4j":
+            with neo4j.GraphDatabase.driver(settings.GRAPH_STORE["OPTIONS"]["url"]) as driver:
+                driver.execute_query("MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n")
 
 
 def empty_inbox(directory: Path) -> Inbox:

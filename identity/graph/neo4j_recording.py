@@ -28,7 +28,7 @@ UNWIND $pairs AS pair
 MATCH (a:Identifier {key: pair[0]})-[r:LINKED|GROUPED]->(b:Identifier {key: pair[1]})
 RETURN collect([pair[0], pair[1], r.source, r.first_number])
 """
-_IDENTIFIERS = """
+IDENTIFIERS = """
 UNWIND $rows AS row
 MERGE (i:Identifier {key: row[0]})
 SET i.namespace = row[1], i.kind = row[2], i.first_number = row[3], i.degree = row[4], i.quarantined = row[5], i.turned = row[6]
@@ -120,17 +120,17 @@ def write_identifiers(
         for each in sorted(moved)
     ]
     if rows:
-        ask(_IDENTIFIERS, rows=rows)
+        ask(IDENTIFIERS, rows=rows)
 
 
 def _write_touchpoints(ask: Ask, fresh: Sequence[Touchpoint]) -> None:
     if not fresh:
         return
-    ask(_TOUCHPOINTS, rows=[_row(each) for each in fresh])
+    ask(_TOUCHPOINTS, rows=[properties(each, bodies.encode(each)) for each in fresh])
     ask(_CARRIES, rows=[[each.id, [one.key for one in carried(each)]] for each in fresh])
 
 
-def _row(touchpoint: Touchpoint) -> dict[str, Any]:
+def properties(touchpoint: Touchpoint, body: str) -> dict[str, Any]:
     """Return the properties of a node. `body` holds the whole touchpoint; the others are there to be found and read by."""
     return {
         "id": touchpoint.id,
@@ -142,7 +142,7 @@ def _row(touchpoint: Touchpoint) -> dict[str, Any]:
         "type": touchpoint.type,
         "event": touchpoint.event,
         "channel": touchpoint.channel,
-        "body": bodies.encode(touchpoint),
+        "body": body,
     }
 
 

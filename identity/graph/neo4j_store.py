@@ -14,7 +14,9 @@ from uuid import UUID
 
 from identity.clock import Instant
 from identity.graph import neo4j_aside, neo4j_recording, neo4j_schema
+from identity.graph.contents import Contents
 from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_contents import Neo4jContents
 from identity.graph.neo4j_reading import reach
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
@@ -92,15 +94,18 @@ class Neo4jStore(GraphStore):
         self._driver = _driver(url, user, password)
 
     def make(self) -> UUID:
-        """Make the constraints and indexes that are missing, wait until they are usable, and mark the graph as ours."""
+        self.prepare()
+        return self.write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
+
+    def prepare(self) -> None:
+        """Make the constraints and indexes that are missing; wait until they are usable."""
         with _answers(), self._driver.session(database=self._database) as session:
             for statement in neo4j_schema.statements():
                 session.run(statement).consume()
-        return self._write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
 
     def uuid(self) -> UUID:
         self._require_schema()
-        found = self._read(lambda ask: ask("MATCH (g:Graph {id: 1}) RETURN g.uuid"))
+        found = self.read(lambda ask: ask("MATCH (g:Graph {id: 1}) RETURN g.uuid"))
         if not found:
             raise GraphMissing(
                 "the graph in Neo4j was never made, or was emptied: run `manage.py setup_graph`"
@@ -109,7 +114,7 @@ class Neo4jStore(GraphStore):
         return UUID(found[0])
 
     def raise_epoch(self, epoch: int) -> None:
-        [before] = self._write(lambda ask: ask(_RAISE, epoch=epoch))
+        [before] = self.write(lambda ask: ask(_RAISE, epoch=epoch))
         if before > epoch:
             raise _superseded(epoch)
 
@@ -123,11 +128,11 @@ class Neo4jStore(GraphStore):
             )
             return Recorded(first_numbers, reach(ask, seeds, self._policy))
 
-        return self._write(work)
+        return self.write(work)
 
     def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
         keys = {identifier.key for identifier in identifiers}
-        return self._read(lambda ask: reach(ask, keys, self._policy))
+        return self.read(lambda ask: reach(ask, keys, self._policy))
 
     def set_aside(
         self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
@@ -140,7 +145,7 @@ class Neo4jStore(GraphStore):
             left = reach(ask, seeds, self._policy)
             return [*left, *(Neighbourhood((node,), ()) for node in gone)]
 
-        return self._write(work)
+        return self.write(work)
 
     def timeline(
         self,
@@ -178,24 +183,27 @@ class Neo4jStore(GraphStore):
             ]
             last = block[-1]
 
+    def contents(self) -> Contents:
+        return Neo4jContents(self)
+
     def _block(self, last: str, size: int) -> list[str]:
-        found: list[str] = self._read(lambda ask: ask(_BLOCK, after=last, limit=size)[0])
+        found: list[str] = self.read(lambda ask: ask(_BLOCK, after=last, limit=size)[0])
         return found
 
     def _reach(self, keys: Collection[str]) -> list[Neighbourhood]:
-        return self._read(lambda ask: reach(ask, keys, self._policy))
+        return self.read(lambda ask: reach(ask, keys, self._policy))
 
     def _touchpoints(self, cypher: str, **parameters: Any) -> list[Touchpoint]:
-        return self._read(lambda ask: neo4j_aside.touchpoints(ask(cypher, **parameters)[0]))
+        return self.read(lambda ask: neo4j_aside.touchpoints(ask(cypher, **parameters)[0]))
 
     # --- Transactions ---
 
-    def _write(self, work: Callable[[Ask], _T]) -> _T:
+    def write(self, work: Callable[[Ask], _T]) -> _T:
         self._require_schema()
         with _answers(), self._driver.session(database=self._database) as session:
             return session.execute_write(_timed(work))
 
-    def _read(self, work: Callable[[Ask], _T]) -> _T:
+    def read(self, work: Callable[[Ask], _T]) -> _T:
         with _answers(), self._driver.session(database=self._database) as session:
             return session.execute_read(_timed(work))
 
@@ -203,7 +211,7 @@ class Neo4jStore(GraphStore):
         """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""
         if self._schema_seen:
             return
-        there = set(self._read(lambda ask: ask(neo4j_schema.SHOW))[0])
+        there = set(self.read(lambda ask: ask(neo4j_schema.SHOW))[0])
         if missing := sorted(set(neo4j_schema.CONSTRAINTS) - there):
             raise GraphMissing(
                 f"Neo4j has no constraint {', '.join(missing)}: run `manage.py setup_graph`"

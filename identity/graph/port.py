@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
 from identity.clock import Instant
+from identity.graph.contents import Contents
 from identity.graph.types import Neighbourhood, Recorded
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -98,3 +99,7 @@ class GraphStore(ABC):
 
         A hub is in each neighbourhood that it touches, and may come by itself too.
         """
+
+    @abstractmethod
+    def contents(self) -> Contents:
+        """Return everything that is stored, row by row: to be copied elsewhere, or added up."""

@@ -1,24 +1,23 @@
 """The graph store as tables of Django's own database."""
 
-import contextlib
 import uuid as uuids
 from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
-from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from identity.clock import Instant
 from identity.graph import sql_aside, sql_recording
+from identity.graph.contents import Contents
 from identity.graph.models import GraphMark
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
+from identity.graph.sql_answers import MARK, answers
+from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_reading import reach
 from identity.graph.types import Neighbourhood, Node, Recorded
-from identity.outage import is_outage
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
-
-MARK = 1  # the one row of GraphMark
 
 
 class SqlStore(GraphStore):
@@ -28,12 +27,12 @@ class SqlStore(GraphStore):
         self._policy = policy
 
     def make(self) -> UUID:
-        with _answers():
+        with answers():
             mark, _ = GraphMark.objects.get_or_create(pk=MARK, defaults={"uuid": uuids.uuid4()})
         return mark.uuid
 
     def uuid(self) -> UUID:
-        with _answers():
+        with answers():
             mark = GraphMark.objects.filter(pk=MARK).first()
         if mark is None:
             raise GraphMissing("the graph store was never made: run `manage.py setup`")
@@ -41,7 +40,7 @@ class SqlStore(GraphStore):
 
     def raise_epoch(self, epoch: int) -> None:
         self.make()
-        with _answers(), transaction.atomic():
+        with answers(), transaction.atomic():
             raised = execute(
                 "UPDATE identity_graphmark SET epoch = %s WHERE id = %s AND epoch <= %s",
                 [epoch, MARK, epoch],
@@ -52,7 +51,7 @@ class SqlStore(GraphStore):
     def record(
         self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
     ) -> Recorded:
-        with _answers(), transaction.atomic():
+        with answers(), transaction.atomic():
             _compare(epoch)
             batch = sql_recording.record(touchpoints, contested, self._policy)
             reached = reach(batch.seeds, self._policy)
@@ -60,7 +59,7 @@ class SqlStore(GraphStore):
 
     def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:
         given = Rows("given", key="text")
-        with _answers():
+        with answers():
             rows = fetch(
                 f"SELECT node.id FROM {given}"
                 " JOIN identity_graphidentifier node ON node.key = given.key",
@@ -71,7 +70,7 @@ class SqlStore(GraphStore):
     def set_aside(
         self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
     ) -> Sequence[Neighbourhood]:
-        with _answers(), transaction.atomic():
+        with answers(), transaction.atomic():
             _compare(epoch)
             seeds, gone = sql_aside.set_aside(touchpoint_ids, aside=aside, policy=self._policy)
             left = reach(seeds, self._policy).neighbourhoods
@@ -86,7 +85,7 @@ class SqlStore(GraphStore):
     ) -> Sequence[Touchpoint]:
         given = Rows("given", key="text")
         below = "" if before is None else "WHERE t.at <= %s AND (t.at < %s OR t.uid < %s)"
-        with _answers():
+        with answers():
             rows = fetch(
                 f"""
                 SELECT t.number, t.uid, t.source, t.at, t.received_at, t.body
@@ -108,7 +107,7 @@ class SqlStore(GraphStore):
 
     def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
         below = "" if before is None else " AND number < %s"
-        with _answers():
+        with answers():
             rows = fetch(
                 "SELECT number, uid, source, at, received_at, body FROM identity_graphtouchpoint"
                 f" WHERE source = %s AND owner IS NULL AND NOT aside{below}"
@@ -118,7 +117,7 @@ class SqlStore(GraphStore):
         return sql_aside.touchpoints(rows)
 
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
-        with _answers():
+        with answers():
             rows = fetch(
                 "SELECT number, uid, source, at, received_at, body FROM identity_graphtouchpoint"
                 " WHERE number > %s AND NOT aside ORDER BY number LIMIT %s",
@@ -130,7 +129,7 @@ class SqlStore(GraphStore):
         """Go through the rows in their order; a neighbourhood is yielded with the block of its first row."""
         last = 0
         while block := self._block(last, size):
-            with _answers():
+            with answers():
                 reached = reach(block, self._policy)
             yield [
                 each
@@ -139,9 +138,12 @@ class SqlStore(GraphStore):
             ]
             last = block[-1]
 
+    def contents(self) -> Contents:
+        return SqlContents()
+
     @staticmethod
     def _block(last: int, size: int) -> list[int]:
-        with _answers():
+        with answers():
             rows = fetch(
                 "SELECT id FROM identity_graphidentifier WHERE id > %s"
                 " AND first_number IS NOT NULL AND kind <> 'household' ORDER BY id LIMIT %s",
@@ -161,22 +163,3 @@ def _compare(epoch: int) -> None:
     rows = fetch(f"SELECT epoch FROM identity_graphmark WHERE id = %s{lock}", [MARK])
     if not rows or rows[0][0] != epoch:
         raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
-
-
-@contextlib.contextmanager
-def _answers() -> Iterator[None]:
-    """Say in the port's words what went wrong."""
-    try:
-        yield
-    except Error as error:
-        if is_outage(error):
-            raise StoreAway(f"the graph store does not answer: {error}") from error
-        if isinstance(error, DataError | IntegrityError | OperationalError):
-            raise _refusal(error) from error
-        raise
-    except (UnicodeError, OverflowError, RecursionError) as error:
-        raise _refusal(error) from error
-
-
-def _refusal(error: Exception) -> StoreRefuses:
-    return StoreRefuses(f"the graph store refuses a touchpoint: {error}")

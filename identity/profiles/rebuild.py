@@ -1,12 +1,12 @@
 """Comparing the whole graph with who is stored to be who. Memory is bounded by a block of the walk."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from identity.clock import Instant
+from identity.graph.contents import Digest
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
@@ -18,23 +18,6 @@ from identity.touchpoints import commands
 from identity.touchpoints.types import Identifier
 
 SLICE = 500  # identifiers in one command to the lane
-_MODULUS = 2**256
-
-
-@dataclass(slots=True)
-class Digest:
-    """A sum over (identifier, profile id) pairs: the same for the same pairs in any order."""
-
-    total: int = 0
-    count: int = 0
-
-    def add(self, key: str, uid: str) -> None:
-        digest = hashlib.sha256(f"{key}\0{uid}".encode()).digest()
-        self.total = (self.total + int.from_bytes(digest)) % _MODULUS
-        self.count += 1
-
-    def __str__(self) -> str:
-        return f"{self.total:064x}"
 
 
 @dataclass(slots=True)
@@ -80,8 +63,7 @@ def rebuild(
             report.handed += _hand_over(differing, actor, now)
         hubs |= {node.identifier for each in block for node in each.nodes if node.quarantined}
         progress(report)
-    for key, uid in _stored():
-        report.stored.add(key, uid)
+    report.stored = stored()
     report.stray += report.stored.count
     return report
 
@@ -120,8 +102,13 @@ def _hand_over(identifiers: Sequence[Identifier], actor: str, now: Instant) -> i
     return len(slices)
 
 
-def _stored() -> Iterator[tuple[str, str]]:
-    return models.Identifier.objects.values_list("key", "profile__uid").iterator(chunk_size=5_000)
+def stored() -> Digest:
+    """Add up who is stored to be who: every identifier with the id of its profile."""
+    digest = Digest()
+    rows = models.Identifier.objects.values_list("key", "profile__uid")
+    for key, uid in rows.iterator(chunk_size=5_000):
+        digest.add(key, uid)
+    return digest
 
 
 def asked_for(payload: Mapping[str, object]) -> list[Identifier]:

@@ -43,6 +43,17 @@ def test_the_lane_repairs_what_differs(road: Road) -> None:
     assert ProfileMove.objects.get().kind == "split"
 
 
+def test_the_digest_of_all_that_is_held_is_printed(road: Road) -> None:
+    road.receive({"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"})
+    road.run()
+    alone = said("--digest")
+    assert alone.startswith("digest")
+    assert "(2 identifiers, 1 touchpoints, 1 links)" in alone
+    assert said("--check").splitlines()[3] == alone.strip()
+    Profile.objects.update(uid="another")
+    assert said("--digest") != alone
+
+
 def test_an_empty_installation_agrees(road: Road) -> None:
     assert "0 identifiers" in said("--check")
 

@@ -1,0 +1,173 @@
+"""Everything that the graph store on Neo4j holds, page by page. Pages follow the keys and numbers, which have indexes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from identity.graph.contents import (
+    Contents,
+    Mark,
+    Page,
+    Part,
+    Row,
+    StoredIdentifier,
+    StoredLink,
+    StoredTouchpoint,
+)
+from identity.graph.evidence import carried
+from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_recording import IDENTIFIERS, link_key, properties
+from identity.touchpoints.types import Identifier
+
+_T = TypeVar("_T")
+_SLICE = 10_000  # nodes deleted in one transaction
+
+_IDENTIFIER_PAGE = """
+MATCH (i:Identifier) WHERE i.key > $after
+WITH i ORDER BY i.key LIMIT $size
+RETURN collect([i.key, i.kind, i.first_number, i.degree, coalesce(i.quarantined, false), i.turned])
+"""
+_TOUCHPOINT_PAGE = """
+MATCH (t:Touchpoint) WHERE t.number > $after
+WITH t ORDER BY t.number LIMIT $size
+RETURN collect([t.number, t.id, t.source, t.at, t.received, t:Aside, t.body])
+"""
+# The store finds a link by its own key only; LINKED come first, then those of households.
+_KINDS = ("LINKED", "GROUPED")
+_LINK_PAGE = """
+MATCH ()-[r:TYPE]->() WHERE r.key > $after
+WITH r ORDER BY r.key LIMIT $size
+RETURN collect([r.key, startNode(r).key, endNode(r).key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength,
+    r.first_number])
+"""
+_TOUCHPOINTS = """
+UNWIND $rows AS row
+MERGE (t:Touchpoint {id: row.properties.id})
+SET t = row.properties
+FOREACH (_ IN CASE WHEN row.aside THEN [1] ELSE [] END | SET t:Aside)
+FOREACH (_ IN CASE WHEN row.unowned THEN [1] ELSE [] END | SET t:Unowned)
+WITH t, row
+UNWIND row.carries AS key
+MATCH (i:Identifier {key: key})
+MERGE (t)-[:CARRIES]->(i)
+"""
+_LINKS = """
+UNWIND $rows AS row
+MATCH (a:Identifier {key: row.a})
+MATCH (b:Identifier {key: row.b})
+MERGE (a)-[r:TYPE {key: row.properties.key}]->(b)
+SET r = row.properties
+"""
+_MARK = """
+OPTIONAL MATCH (g:Graph {id: 1}) OPTIONAL MATCH (l:Lane {id: 1})
+RETURN g.uuid, coalesce(l.epoch, 0)
+"""
+_ADOPT = "MERGE (g:Graph {id: 1}) SET g.uuid = $uuid MERGE (l:Lane {id: 1}) SET l.epoch = $epoch"
+_UNMARK = "MATCH (g:Graph) DETACH DELETE g"
+_DELETE = "MATCH (n) WITH n LIMIT $size DETACH DELETE n RETURN count(n)"
+
+
+class Transactions(Protocol):
+    """What the store lends: its schema, and transactions that say in the port's words what went wrong."""
+
+    def prepare(self) -> None: ...
+
+    def read(self, work: Callable[[Ask], _T]) -> _T: ...
+
+    def write(self, work: Callable[[Ask], _T]) -> _T: ...
+
+
+class Neo4jContents(Contents):
+    """One database of a Neo4j server."""
+
+    def __init__(self, store: Transactions) -> None:
+        self._store = store
+
+    def page(self, part: Part, *, after: str, size: int) -> Page:
+        if part is Part.LINKS:
+            return self._links(after, size)
+        if part is Part.TOUCHPOINTS:
+            found = self._ask(_TOUCHPOINT_PAGE, after=int(after or 0), size=size)
+            touchpoints = [StoredTouchpoint._make(row) for row in found]
+            return Page(touchpoints, str(touchpoints[-1].number) if touchpoints else after)
+        found = self._ask(_IDENTIFIER_PAGE, after=after, size=size)
+        identifiers = [StoredIdentifier._make(row) for row in found]
+        return Page(identifiers, identifiers[-1].key if identifiers else after)
+
+    def _links(self, after: str, size: int) -> Page:
+        """Return a page of links; `after` is "LINKED key" or "GROUPED key"."""
+        first, _, key = (after or _KINDS[0]).partition(" ")
+        for kind in _KINDS[_KINDS.index(first) :]:
+            found = self._ask(_LINK_PAGE.replace("TYPE", kind), after=key, size=size)
+            if found:
+                rows = [StoredLink._make([*row[1:9], kind == "LINKED", row[9]]) for row in found]
+                return Page(rows, f"{kind} {found[-1][0]}")
+            key = ""
+        return Page((), after)
+
+    def _ask(self, cypher: str, **parameters: Any) -> list[Any]:
+        found: list[Any] = self._store.read(lambda ask: ask(cypher, **parameters)[0])
+        return found
+
+    def prepare(self) -> None:
+        self._store.prepare()
+
+    def load(self, part: Part, rows: Sequence[Row]) -> None:
+        def work(ask: Ask) -> None:
+            if part is Part.IDENTIFIERS:
+                ask(
+                    IDENTIFIERS,
+                    rows=[_node(row) for row in rows if isinstance(row, StoredIdentifier)],
+                )
+            elif part is Part.TOUCHPOINTS:
+                ask(
+                    _TOUCHPOINTS,
+                    rows=[_touchpoint(row) for row in rows if isinstance(row, StoredTouchpoint)],
+                )
+            else:
+                _load_links(ask, [row for row in rows if isinstance(row, StoredLink)])
+
+        self._store.write(work)
+
+    def mark(self) -> Mark | None:
+        uuid, epoch = self._store.read(lambda ask: ask(_MARK))
+        return None if uuid is None else Mark(UUID(uuid), epoch)
+
+    def adopt(self, mark: Mark) -> None:
+        self._store.write(lambda ask: ask(_ADOPT, uuid=str(mark.uuid), epoch=mark.epoch))
+
+    def clear(self) -> None:
+        self._store.write(lambda ask: ask(_UNMARK))
+        while self._store.write(lambda ask: ask(_DELETE, size=_SLICE)) != [0]:
+            pass
+
+
+def _node(row: StoredIdentifier) -> list[Any]:
+    return [row.key, Identifier.of(row.key).namespace, *row[1:]]
+
+
+def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:
+    """Return what a node is made of; one that is set aside is found neither by its owner nor by having none."""
+    touchpoint = row.decoded()
+    values = properties(touchpoint, row.body)
+    unowned = values["owner"] is None and not row.aside
+    if row.aside:
+        values["owner"] = None
+    return {
+        "properties": values,
+        "aside": row.aside,
+        "unowned": unowned,
+        "carries": [each.key for each in carried(touchpoint)],
+    }
+
+
+def _load_links(ask: Ask, rows: Sequence[StoredLink]) -> None:
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        values = row._asdict()
+        a, b = Identifier.of(values.pop("a")), Identifier.of(values.pop("b"))
+        kind = "LINKED" if values.pop("conducts") else "GROUPED"
+        values |= {"count": values.pop("counted"), "key": link_key(a, b, row.source)}
+        kinds.setdefault(kind, []).append({"a": a.key, "b": b.key, "properties": values})
+    for kind, found in kinds.items():
+        ask(_LINKS.replace("TYPE", kind), rows=found)

@@ -1,0 +1,189 @@
+"""Everything that the graph store on SQL holds, page by page. Pages follow the row ids."""
+
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+from identity.graph.contents import (
+    Contents,
+    Mark,
+    Page,
+    Part,
+    Row,
+    StoredIdentifier,
+    StoredLink,
+    StoredTouchpoint,
+)
+from identity.graph.evidence import carried
+from identity.graph.models import GraphMark
+from identity.graph.sql_answers import MARK, answers
+from identity.sql import Rows, execute, fetch
+
+_TABLES = (
+    "identity_graphcarries",
+    "identity_graphlink",
+    "identity_graphtouchpoint",
+    "identity_graphidentifier",
+)
+_PAGES = {
+    Part.IDENTIFIERS: (
+        "SELECT id, key, kind, first_number, degree, quarantined, turned"
+        " FROM identity_graphidentifier WHERE id > %s ORDER BY id LIMIT %s"
+    ),
+    Part.TOUCHPOINTS: (
+        "SELECT number, number, uid, source, at, received_at, aside, body"
+        " FROM identity_graphtouchpoint WHERE number > %s ORDER BY number LIMIT %s"
+    ),
+    Part.LINKS: (
+        "SELECT link.id, a.key, b.key, link.source, link.first_seen, link.last_seen, link.count,"
+        " link.same, link.strength, link.conducts, link.first_number"
+        " FROM (SELECT * FROM identity_graphlink WHERE id > %s ORDER BY id LIMIT %s) link"
+        " JOIN identity_graphidentifier a ON a.id = link.a"
+        " JOIN identity_graphidentifier b ON b.id = link.b ORDER BY link.id"
+    ),
+}
+
+
+class SqlContents(Contents):
+    """The graph tables of Django's own database."""
+
+    def page(self, part: Part, *, after: str, size: int) -> Page:
+        with answers():
+            rows = fetch(_PAGES[part], [int(after or 0), size])
+        if not rows:
+            return Page((), after)
+        return Page([_row(part, row[1:]) for row in rows], str(rows[-1][0]))
+
+    def prepare(self) -> None:
+        """Migrations have made the tables."""
+
+    def load(self, part: Part, rows: Sequence[Row]) -> None:
+        with answers(), transaction.atomic():
+            _load_identifiers([row for row in rows if isinstance(row, StoredIdentifier)])
+            _load_touchpoints([row for row in rows if isinstance(row, StoredTouchpoint)])
+            _load_links([row for row in rows if isinstance(row, StoredLink)])
+
+    def mark(self) -> Mark | None:
+        with answers():
+            row = GraphMark.objects.filter(pk=MARK).first()
+        return None if row is None else Mark(row.uuid, row.epoch)
+
+    def adopt(self, mark: Mark) -> None:
+        with answers():
+            GraphMark.objects.update_or_create(pk=MARK, defaults=mark._asdict())
+
+    def clear(self) -> None:
+        with answers(), transaction.atomic():
+            GraphMark.objects.all().delete()
+            if connection.vendor == "postgresql":
+                execute(f"TRUNCATE {', '.join(_TABLES)}")
+                return
+            for table in _TABLES:
+                execute(f"DELETE FROM {table}")
+
+
+def _row(part: Part, row: Sequence[object]) -> Row:
+    """Return the row as the port has it: SQLite says 0 and 1 for no and yes."""
+    values: list[object] = list(row)
+    if part is Part.IDENTIFIERS:
+        values[4] = bool(values[4])
+        return StoredIdentifier._make(values)
+    if part is Part.TOUCHPOINTS:
+        values[5] = bool(values[5])
+        return StoredTouchpoint._make(values)
+    values[6], values[8] = bool(values[6]), bool(values[8])
+    return StoredLink._make(values)
+
+
+def _load_identifiers(rows: Sequence[StoredIdentifier]) -> None:
+    if not rows:
+        return
+    given = Rows(
+        "given",
+        key="text",
+        kind="text",
+        first_number="bigint",
+        degree="bigint",
+        quarantined="boolean",
+        turned="bigint",
+    )
+    columns = "key, kind, first_number, degree, quarantined, turned"
+    execute(
+        f"INSERT INTO identity_graphidentifier ({columns})"
+        f" SELECT {columns} FROM {given} WHERE true ON CONFLICT (key) DO NOTHING",
+        given.of(rows),
+    )
+
+
+def _load_touchpoints(rows: Sequence[StoredTouchpoint]) -> None:
+    if not rows:
+        return
+    given = Rows(
+        "given",
+        number="bigint",
+        uid="text",
+        source="bigint",
+        at="bigint",
+        received_at="bigint",
+        aside="boolean",
+        body="text",
+        owner="text",
+    )
+    decoded = [row.decoded() for row in rows]
+    execute(
+        "INSERT INTO identity_graphtouchpoint"
+        " (number, uid, source, at, received_at, aside, body, owner)"
+        " SELECT number, uid, source, at, received_at, aside, body, node.id"
+        f" FROM {given} LEFT JOIN identity_graphidentifier node ON node.key = given.owner"
+        " WHERE true ON CONFLICT (number) DO NOTHING",
+        given.of(
+            [
+                (*row, one.owner.key if one.owner else None)
+                for row, one in zip(rows, decoded, strict=True)
+            ]
+        ),
+    )
+    carries = Rows("given", key="text", touchpoint="bigint")
+    execute(
+        "INSERT INTO identity_graphcarries (identifier, touchpoint)"
+        f" SELECT node.id, given.touchpoint FROM {carries}"
+        " JOIN identity_graphidentifier node ON node.key = given.key"
+        " WHERE true ON CONFLICT (identifier, touchpoint) DO NOTHING",
+        carries.of([(each.key, one.number) for one in decoded for each in carried(one)]),
+    )
+
+
+def _load_links(rows: Sequence[StoredLink]) -> None:
+    if not rows:
+        return
+    given = Rows(
+        "given",
+        a="text",
+        b="text",
+        source="bigint",
+        first_seen="bigint",
+        last_seen="bigint",
+        count="bigint",
+        same="boolean",
+        strength="double precision",
+        conducts="boolean",
+        first_number="bigint",
+    )
+    names = [
+        "source",
+        "first_seen",
+        "last_seen",
+        "count",
+        "same",
+        "strength",
+        "conducts",
+        "first_number",
+    ]
+    execute(
+        f"INSERT INTO identity_graphlink (a, b, {', '.join(names)})"
+        f" SELECT one.id, two.id, {', '.join(f'given.{name}' for name in names)}"
+        f" FROM {given} JOIN identity_graphidentifier one ON one.key = given.a"
+        " JOIN identity_graphidentifier two ON two.key = given.b"
+        " WHERE true ON CONFLICT (a, b, source) DO NOTHING",
+        given.of(rows),
+    )
