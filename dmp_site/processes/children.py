@@ -35,10 +35,10 @@ class Pulse:
     What the heartbeat says is never compared with a clock: one that is set must not kill what works.
     """
 
-    read: Callable[[], Instant | None]
+    read: Callable[[], object]  # whatever changes with each beat
     limit: float
     beats: Callable[[int], bool] = lambda _pid: True  # whether the heartbeat is that process's
-    _last: Instant | None = None
+    _last: object = None
     _changed: float = 0.0
     _looked: float = 0.0
 

@@ -67,7 +67,7 @@ class LaneLoop:
             self._care[mode].suspect(number)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop. Raises LaneSuperseded when another lane has taken over."""
+        """Work until told to stop, or until the lock is lost. Raises LaneSuperseded when another lane has taken over."""
         while not stop.is_set() and self.lock.held():
             try:
                 pause = 0.0 if self.step() else IDLE
@@ -78,6 +78,8 @@ class LaneLoop:
                     raise
                 pause = self._outage(error)
             stop.wait(pause)
+        if not stop.is_set():
+            log.warning("The lane's lock is lost: this lane ends")
 
     def step(self) -> bool:
         """Do one round: heartbeat, one claim, commands, what the clock made due. Return whether anything was done.
@@ -278,18 +280,6 @@ def _halves(claim: Claim) -> list[Claim]:
         replace(claim, rows=first, horizon=min(horizon, claim.horizon)),
         replace(claim, rows=claim.rows[middle:]),
     ]
-
-
-def stand_by(
-    lock: LaneLock, stop: threading.Event, hangs: Callable[[float], bool] = lambda _moment: False
-) -> bool:
-    """Wait for the lock; return False when told to stop first. A lane that `hangs` (told the monotonic clock) is cut off."""
-    while not lock.acquire():
-        if hangs(time.monotonic()) and lock.evict():
-            log.warning("The lane hangs; its connections are ended")
-        if stop.wait(0.5):
-            return False
-    return True
 
 
 def attempts_at(directory: Path) -> Attempts:

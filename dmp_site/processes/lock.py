@@ -1,17 +1,23 @@
 """Only one lane at a time: the lock that the others stand by for."""
 
+import contextlib
 import fcntl
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 from identity import postgres
+from identity.graph.port import StoreAway
 
 _KEY = (1_179_208_018, 4)  # "FILR"; 1 to 3 are the inbox's
+_LONGEST_NAME = 63  # bytes that PostgreSQL keeps of an application's name
+_PREFIX = "filrouge lane "
+_HELD = "locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND granted"
 
 
 class LaneLock(ABC):
-    """Held for the life of the process; never given back and taken again."""
+    """Held for the life of the process; never given back and taken again. Raises StoreAway when what keeps it does not answer."""
 
     @abstractmethod
     def acquire(self) -> bool:
@@ -22,8 +28,16 @@ class LaneLock(ABC):
         """Tell whether it is still held; a lane whose lock is lost ends."""
 
     @abstractmethod
-    def evict(self) -> bool:
-        """Cut off a lane that holds the lock and hangs where nobody here can kill it; return whether one was."""
+    def holder(self) -> int | None:
+        """Return a number that stands for the one that holds the lock; None when nobody does, or it cannot be seen."""
+
+    @abstractmethod
+    def evict(self, holder: int | None) -> bool:
+        """Cut off this holder, who hangs where nobody here can kill it, unless another one has the lock; return whether it was."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it, as the end of the process would."""
 
 
 class FileLock(LaneLock):
@@ -47,21 +61,34 @@ class FileLock(LaneLock):
     def held(self) -> bool:
         return self._held
 
-    def evict(self) -> bool:
+    def holder(self) -> int | None:
+        return None
+
+    def evict(self, holder: int | None) -> bool:
         """Leave it to the supervisor: the lane is a process of this machine."""
         return False
 
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self._held = -1, False
+
 
 class AdvisoryLock(LaneLock):
-    """An advisory lock of PostgreSQL on a connection of its own, never reopened: a lane whose connection is lost ends."""
+    """An advisory lock of PostgreSQL on a connection of its own, never reopened: a lane whose connection is lost ends.
+
+    The number of a holder is the process id of its connection in the server.
+    """
 
     def __init__(self, name: str) -> None:
         """`name` is shown by pg_stat_activity: the host and process of this lane."""
-        self._connection = postgres.connect(application_of(name))
+        with _answers():
+            self._connection = postgres.connect(application_of(name))
 
     def acquire(self) -> bool:
-        taken = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", _KEY)
-        return bool(taken.fetchone()[0])
+        with _answers():
+            taken = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", _KEY)
+            return bool(taken.fetchone()[0])
 
     def held(self) -> bool:
         try:
@@ -70,20 +97,44 @@ class AdvisoryLock(LaneLock):
             return False
         return True
 
-    def evict(self) -> bool:
+    def holder(self) -> int | None:
+        with _answers():
+            found = self._connection.execute(
+                "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                f" WHERE {_HELD} AND datname = current_database()",
+                _KEY,
+            ).fetchone()
+        return int(found[0]) if found else None
+
+    def evict(self, holder: int | None) -> bool:
         """End all connections of the lane that holds the lock: what it still sends is refused, and its transaction undone."""
-        ended = self._connection.execute(
-            "SELECT pg_terminate_backend(other.pid) FROM pg_locks AS held"
-            " JOIN pg_stat_activity AS holder ON holder.pid = held.pid"
-            " JOIN pg_stat_activity AS other"
-            "   ON other.application_name = holder.application_name AND other.datname = holder.datname"
-            " WHERE held.locktype = 'advisory' AND held.classid = %s AND held.objid = %s AND held.granted"
-            " AND holder.datname = current_database() AND held.pid <> pg_backend_pid()",
-            _KEY,
-        )
-        return bool(ended.fetchall())
+        with _answers():
+            ended = self._connection.execute(
+                "SELECT pg_terminate_backend(other.pid) FROM pg_locks AS held"
+                " JOIN pg_stat_activity AS holder ON holder.pid = held.pid"
+                " JOIN pg_stat_activity AS other"
+                "   ON other.application_name = holder.application_name AND other.datname = holder.datname"
+                f" WHERE {_HELD} AND holder.datname = current_database()"
+                " AND held.pid = %s AND other.pid <> pg_backend_pid()",
+                [*_KEY, holder],
+            )
+            return bool(ended.fetchall())
+
+    def close(self) -> None:
+        """Give it back before the connection: the server notices the end of a connection a little later."""
+        with contextlib.suppress(postgres.Error):
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def _answers() -> Iterator[None]:
+    try:
+        yield
+    except postgres.Error as error:
+        raise StoreAway(f"the database that keeps the lane's lock is away: {error}") from error
 
 
 def application_of(name: str) -> str:
-    """Return how PostgreSQL calls the connections of a lane."""
-    return f"filrouge lane {name}"[:63]
+    """Return how PostgreSQL calls the connections of a lane. Of a long name the end is kept: it is the process."""
+    return f"{_PREFIX}{name[-(_LONGEST_NAME - len(_PREFIX)) :]}"

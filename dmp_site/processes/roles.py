@@ -1,5 +1,6 @@
 """What each role of `manage.py worker` does until it is told to stop."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -11,9 +12,10 @@ from django.db import close_old_connections, connection
 
 from activation.deliveries import crew
 from dmp_site import jobs, public
-from dmp_site.processes import lane as lane_process
 from dmp_site.processes.console import serve_console
+from dmp_site.processes.lane import LaneLoop, attempts_at
 from dmp_site.processes.lock import AdvisoryLock, FileLock, LaneLock, application_of
+from dmp_site.processes.standby import Watch, stand_by
 from identity import graph
 from identity.clock import now
 from identity.privacy.keys import require_keys
@@ -33,20 +35,20 @@ def run_lane(stop: threading.Event) -> None:
     store, reader = graph.store(), inbox.reader()
     installation.verify(inbox=reader.uuid(), graph=store.uuid(), keys=keys)
     name = lane.name_of(socket.gethostname(), os.getpid())
-    lock = _lock(name)
-    if not lane_process.stand_by(lock, stop):
-        return
-    reader.check()
-    epoch = lane.take_over(name, now())
-    store.raise_epoch(epoch)
-    log.info("This is the lane now, epoch %d", epoch)
-    lane_process.LaneLoop(
-        graph=store,
-        inbox=reader,
-        lock=lock,
-        attempts=lane_process.attempts_at(settings.DATA_DIR),
-        epoch=epoch,
-    ).run(stop)
+    with contextlib.closing(_lock(name)) as lock:
+        if not stand_by(lock, stop, Watch(lock, settings.LANE_TIMEOUT)):
+            return
+        reader.check()
+        epoch = lane.take_over(name, now())
+        store.raise_epoch(epoch)
+        log.info("This is the lane now, epoch %d", epoch)
+        LaneLoop(
+            graph=store,
+            inbox=reader,
+            lock=lock,
+            attempts=attempts_at(settings.DATA_DIR),
+            epoch=epoch,
+        ).run(stop)
 
 
 def _lock(name: str) -> LaneLock:
