@@ -2,7 +2,7 @@
 
 `reach` does nothing unless FILROUGE_STAGE_FILE names a file: then the name of the point is kept in a file beside it that is
 named by the process id (shared memory, so that it is still there after a kill). The file `<it>.pause` may name a point: the
-first process that reaches that point takes the file away and stops there for good.
+first process that reaches that point takes the file away and stops there, until somebody wakes it (SIGCONT).
 """
 
 import contextlib
@@ -35,8 +35,7 @@ def reach(point: str) -> None:
         pause = Path(f"{_path}.pause")
         if pause.read_text() == point:
             pause.unlink()
-            while True:
-                signal.pause()
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def last(path: Path) -> str:

@@ -10,22 +10,21 @@ import shutil
 import sys
 import tempfile
 
+from tests.places import KINDS
+from tests.places import NEO4J as _NEO4J
+from tests.places import POSTGRES as _POSTGRES
 from tests.servers.neo4j import Neo4j
 from tests.servers.postgres import Postgres
 from tests.servers.program import Missing
 
 STORES = os.environ.get("STORES", "sqlite")
-_POSTGRES, _NEO4J = (
-    "TESTS_POSTGRESQL_URL",
-    "TESTS_NEO4J_URL",
-)  # handed down to the workers of pytest-xdist
 
 
 def _start_servers() -> None:
     """Start what STORES names, unless the process that started this one has."""
-    if STORES not in {"sqlite", "postgresql", "neo4j"}:
-        sys.exit(f"STORES is {STORES!r}: sqlite, postgresql or neo4j")
-    if STORES == "sqlite" or _POSTGRES in os.environ:
+    if STORES not in KINDS:
+        sys.exit(f"STORES is {STORES!r}: {', '.join(KINDS)}")
+    if STORES == "sqlite" or _POSTGRES in os.environ:  # handed down to the workers of pytest-xdist
         return
     postgres = Postgres()
     postgres.start()

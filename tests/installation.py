@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.places import Files, Place, place
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +29,9 @@ def free_port() -> int:
 class Installation:
     """Knows the ports and the environment; starts and stops processes; speaks to them as a client would."""
 
-    def __init__(self, directory: Path, **settings: str) -> None:
+    def __init__(self, directory: Path, place: Place | None = None, /, **settings: str) -> None:
         self.directory = directory
+        self.place = place or Files(directory)
         self.console = f"127.0.0.1:{free_port()}"
         self.collector = f"127.0.0.1:{free_port()}"
         inherited = {
@@ -44,7 +46,10 @@ class Installation:
             "FILROUGE_CONSOLE_BIND": self.console,
             "FILROUGE_COLLECTOR_BIND": self.collector,
             "FILROUGE_COLLECTOR_INNER_BIND": f"127.0.0.1:{free_port()}",
-            **{f"FILROUGE_{name}": value for name, value in settings.items()},
+            **{
+                f"FILROUGE_{name}": value
+                for name, value in {**self.place.settings, **settings}.items()
+            },
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.within: list[str] = []  # a command that runs its arguments elsewhere (nsenter)
@@ -131,12 +136,28 @@ class Installation:
                     found.setdefault(words[words.index("--role") + 1], pid)
         return found
 
-    def ask(self, file: str, sql: str) -> Any:
-        """Return one value out of one of the installation's databases, None without a row."""
-        path = f"file:{self.directory / file}?mode=ro"
-        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
-            row = database.execute(sql).fetchone()
-        return row[0] if row else None
+    def ask(self, sql: str) -> Any:
+        """Return one value out of the installation's database, None without a row."""
+        return self.place.ask(sql)
+
+    def position(self) -> int:
+        """Return the number up to which the lane has processed live touchpoints."""
+        return self.ask("SELECT live_position FROM identity_lane") or 0
+
+    def waiting(self) -> int:
+        """Return how many live touchpoints wait for the lane."""
+        return self.place.newest() - self.position()
+
+    def lane(self) -> int:
+        """Return the process id of the lane that works, 0 before there is one."""
+        return int((self.ask("SELECT holder FROM identity_lane") or "").rpartition(" ")[2] or 0)
+
+    def pause_at(self, point: str) -> Path:
+        """Let the first process that reaches this point stop there (identity.stages); it takes the file away that is returned."""
+        file = Path(f"{self.environment['FILROUGE_STAGE_FILE']}.pause")
+        draft = file.with_suffix(".draft")
+        draft.write_text(point)
+        return draft.rename(file)
 
     def write_key(self, name: str = "site", kind: str = "site") -> str:
         """Make a source and return a write key for it."""
@@ -183,9 +204,17 @@ class Installation:
 
 @contextlib.contextmanager
 def installation(directory: Path, **settings: str) -> Iterator[Installation]:
-    """Yield an installation; end all of its processes afterwards."""
-    made = Installation(directory, **settings)
+    """Yield an installation on the stores that STORES names; end all of its processes afterwards."""
+    with installation_at(place(directory), directory, **settings) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def installation_at(place: Place, directory: Path, **settings: str) -> Iterator[Installation]:
+    """Yield an installation on these stores; end all of its processes afterwards, and remove the stores."""
+    made = Installation(directory, place, **settings)
     try:
         yield made
     finally:
         made.end()
+        place.remove()

@@ -13,7 +13,7 @@ from tests.content import path
 from tests.installation import Installation, installation
 from tests.sink import Sink
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 WINDOW = 40  # seconds
 CHANNELS = ("email", "hook", "letter")

@@ -12,7 +12,7 @@ import pytest
 from tests.installation import Installation, installation
 from tests.sink import Sink
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 HUMAN = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 MACHINE = "Mozilla/5.0"  # what mail privacy proxies send when they fetch every image

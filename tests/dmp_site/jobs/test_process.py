@@ -42,8 +42,8 @@ def _worker(supervisor):
 
 def _kill_the_idle_worker(site, supervisor):
     """Kill it while it waits for a task, just after one: it holds the lock of the cluster's queue, and takes it along."""
-    beaten = site.ask("filrouge.sqlite3", BEATEN)
-    site.wait_for(lambda: site.ask("filrouge.sqlite3", BEATEN) != beaten, "the next heartbeat")
+    beaten = site.ask(BEATEN)
+    site.wait_for(lambda: site.ask(BEATEN) != beaten, "the next heartbeat")
     time.sleep(1)  # until it waits again; the next task comes seconds later
     os.kill(_worker(supervisor.pid), signal.SIGKILL)
 
@@ -56,7 +56,7 @@ def test_a_cluster_that_hangs_is_seen_restarted_and_its_job_goes_on(tmp_path):
     with installation(tmp_path) as site:
         site.manage("setup")
         supervisor = site.start("shell", "--verbosity", "0", "-c", SUPERVISED)
-        site.wait_for(lambda: site.ask("filrouge.sqlite3", BEATEN), "the first heartbeat")
+        site.wait_for(lambda: site.ask(BEATEN), "the first heartbeat")
         jobs = site.workers()["jobs"]
         os.kill(supervisor.pid, signal.SIGSTOP)  # nobody mends while we look
         _kill_the_idle_worker(site, supervisor)

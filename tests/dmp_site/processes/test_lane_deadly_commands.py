@@ -18,7 +18,6 @@ from tests.road import Road
 
 Deadly = Callable[[BaseException | None], None]
 
-DATABASE = "filrouge.sqlite3"
 ASK = """
 from identity.clock import now
 from identity.touchpoints import commands
@@ -114,20 +113,23 @@ def home(tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
+def die_in_a_command(home: Installation) -> None:
+    pause = home.pause_at("command")
+    lane = home.start("worker", "--role", "lane")
+    home.wait_for(lambda: not pause.exists(), "the lane to stop inside the command")
+    lane.kill()
+    lane.wait()
+
+
 @pytest.mark.process
+@pytest.mark.stores
 def test_a_lane_killed_in_the_same_command_each_time_refuses_it_and_goes_on(
     home: Installation,
 ) -> None:
     home.manage("setup")
-    pause = home.directory / "stage.pause"
     home.shell(ASK)
     for _ in range(commands.TRIES):
-        pause.with_suffix(".draft").write_text("command")
-        pause.with_suffix(".draft").rename(pause)
-        lane = home.start("worker", "--role", "lane")
-        home.wait_for(lambda: not pause.exists(), "the lane to stop inside the command")
-        lane.kill()
-        lane.wait()
+        die_in_a_command(home)
     home.start("worker", "--role", "lane")
-    home.wait_for(lambda: home.ask(DATABASE, BEHIND), "the command behind it")
-    assert "died" in home.ask(DATABASE, "SELECT error FROM identity_lanecommand WHERE broke")
+    home.wait_for(lambda: home.ask(BEHIND), "the command behind it")
+    assert "died" in home.ask("SELECT error FROM identity_lanecommand WHERE broke")

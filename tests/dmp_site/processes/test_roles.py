@@ -84,6 +84,7 @@ def test_every_role_names_what_is_missing_or_damaged(site: Installation) -> None
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.stores
 def test_a_second_collector_and_a_taken_port_are_refused(site: Installation) -> None:
     site.manage("setup")
     with socket.create_server(("127.0.0.1", int(site.collector.rpartition(":")[2]))):

@@ -1,9 +1,8 @@
 """A save in the console while the lane works without pause: the one figure that is promised in seconds."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,22 +22,12 @@ def saturated(home: Installation) -> Iterator[None]:
     """Send more than the lane can take, so that something always waits for it."""
     load = Load(home.collector, home.write_key("shop"), Shop(5_000).touchpoints(10**7), 50_000)
     load.start()
-    home.wait_for(lambda: waiting(home) > 2_000, "a backlog")
+    home.wait_for(lambda: home.waiting() > 2_000, "a backlog")
     try:
         yield
-        assert waiting(home) > 500, "the lane was not saturated"
+        assert home.waiting() > 500, "the lane was not saturated"
     finally:
         load.give_up()
-
-
-def waiting(home: Installation) -> int:
-    def ask(file: str, sql: str) -> int:
-        path = home.directory / file
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
-            return int(database.execute(sql).fetchone()[0] or 0)
-
-    newest = ask("inbox.sqlite3", "SELECT max(number) FROM live")
-    return newest - ask("filrouge.sqlite3", "SELECT max(live_position) FROM identity_lane")
 
 
 def test_a_save_in_the_console_waits_less_than_two_seconds(tmp_path: Path) -> None:

@@ -1,32 +1,29 @@
 """Lanes as real processes: one that is stopped inside its transaction, one that is killed while another stands by."""
 
 import os
-import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.installation import Installation, installation
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 PEOPLE = 300
 BOOKS = """
 from django.db.models import Sum
-from identity.models import GraphTouchpoint, Lane
+from identity.models import Lane
 from identity.profiles.models import ContactCount
 contacts = ContactCount.objects.aggregate(Sum("count"))["count__sum"] or 0
-print(GraphTouchpoint.objects.count(), contacts, Lane.objects.get().epoch)
+print(contacts, Lane.objects.get().epoch)
 """
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Installation]:
-    with installation(tmp_path, LANE_TIMEOUT="12", STAGE_FILE=str(tmp_path / "stage")) as made:
+    with installation(tmp_path, LANE_TIMEOUT="20", STAGE_FILE=str(tmp_path / "stage")) as made:
         yield made
 
 
@@ -42,28 +39,13 @@ def events(word: str, count: int = PEOPLE) -> list[dict[str, object]]:
     ]
 
 
-def lane_row(home: Installation) -> tuple[int, str, int]:
-    """Return epoch, holder and position."""
-    path = home.directory / "filrouge.sqlite3"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
-        sql = "SELECT epoch, holder, live_position FROM identity_lane"
-        found = database.execute(sql).fetchone()
-    return found or (0, "", 0)
+def epoch(home: Installation) -> int:
+    return home.ask("SELECT epoch FROM identity_lane") or 0
 
 
-def holder(home: Installation) -> int:
-    """Return the process id of the lane that works, 0 before there is one."""
-    return int(lane_row(home)[1].rpartition(" ")[2] or 0)
-
-
-def processed(home: Installation, count: int) -> bool:
-    return lane_row(home)[2] >= count
-
-
-def pause_at(home: Installation, point: str) -> Path:
-    file = home.directory / "stage.pause"
-    file.with_suffix(".draft").write_text(point)
-    return file.with_suffix(".draft").rename(file)
+def books(home: Installation) -> list[int]:
+    """Return how many touchpoints are stored, how many contacts were counted, and the epoch."""
+    return [home.place.touchpoints(), *map(int, home.shell(BOOKS).split())]
 
 
 def test_a_lane_stopped_inside_its_transaction_is_replaced_and_nothing_is_lost_or_twice(
@@ -72,19 +54,17 @@ def test_a_lane_stopped_inside_its_transaction_is_replaced_and_nothing_is_lost_o
     home.up()
     key = home.write_key()
     home.post(key, *events("early"))
-    home.wait_for(lambda: processed(home, PEOPLE), "the first touchpoints")
-    epoch, _, _ = lane_row(home)
-    stopped = holder(home)
-    pause = pause_at(home, "4 refresh")
+    home.wait_for(lambda: home.position() >= PEOPLE, "the first touchpoints")
+    first, stopped = epoch(home), home.lane()
+    pause = home.pause_at("4 refresh")
     home.post(key, *events("late"))
     home.wait_for(lambda: not pause.exists(), "the lane to stop inside its transaction")
-    os.kill(stopped, signal.SIGSTOP)
 
     home.post(key, *events("later"))
-    home.wait_for(lambda: lane_row(home)[0] > epoch, "another lane", seconds=60)
-    assert holder(home) != stopped
-    home.wait_for(lambda: processed(home, 3 * PEOPLE), "the rest")
-    assert home.shell(BOOKS).split()[:2] == [str(3 * PEOPLE)] * 2
+    home.wait_for(lambda: epoch(home) > first, "another lane", seconds=60)
+    assert home.lane() != stopped
+    home.wait_for(lambda: home.position() >= 3 * PEOPLE, "the rest")
+    assert books(home)[:2] == [3 * PEOPLE] * 2
     with pytest.raises(ProcessLookupError):
         os.kill(stopped, 0)
 
@@ -95,20 +75,20 @@ def test_a_lane_that_stands_by_takes_over_from_one_that_is_killed(home: Installa
     home.start("worker", "--role", "collector")
     home.wait_for(lambda: home.answers(home.collector), "the collector")
     first = home.start("worker", "--role", "lane")
-    home.wait_for(lambda: holder(home) == first.pid, "the first lane")
+    home.wait_for(lambda: home.lane() == first.pid, "the first lane")
     second = home.start("worker", "--role", "lane")
     home.post(key, *events("early"))
-    home.wait_for(lambda: processed(home, PEOPLE), "the first touchpoints")
+    home.wait_for(lambda: home.position() >= PEOPLE, "the first touchpoints")
     time.sleep(1)
     assert second.poll() is None
-    assert holder(home) == first.pid
+    assert home.lane() == first.pid
 
-    pause = pause_at(home, "3 fold")
+    pause = home.pause_at("3 fold")
     home.post(key, *events("late"))
     home.wait_for(lambda: not pause.exists(), "the first lane to be inside its transaction")
     home.post(key, *events("later"))
     first.kill()
     first.wait()
-    home.wait_for(lambda: holder(home) == second.pid, "the second lane", seconds=30)
-    home.wait_for(lambda: processed(home, 3 * PEOPLE), "the rest")
-    assert home.shell(BOOKS).split() == [str(3 * PEOPLE), str(3 * PEOPLE), "2"]
+    home.wait_for(lambda: home.lane() == second.pid, "the second lane", seconds=30)
+    home.wait_for(lambda: home.position() >= 3 * PEOPLE, "the rest")
+    assert books(home) == [3 * PEOPLE, 3 * PEOPLE, 2]

@@ -1,0 +1,113 @@
+"""Where an installation of the tests keeps its data: in files of its own, or in real servers."""
+
+import contextlib
+import os
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import neo4j
+import psycopg
+
+KINDS = ("sqlite", "postgresql", "neo4j")
+POSTGRES, NEO4J = "TESTS_POSTGRESQL_URL", "TESTS_NEO4J_URL"  # the run's servers
+_EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
+
+
+class Place(ABC):
+    """The stores of one installation, asked past the product. `settings`: what the installation must be told."""
+
+    settings: Mapping[str, str]
+
+    @abstractmethod
+    def ask(self, sql: str) -> Any:
+        """Return one value out of the Django database, None without a row."""
+
+    @abstractmethod
+    def newest(self) -> int:
+        """Return the number of the last live touchpoint that the inbox took, 0 before the first."""
+
+    def touchpoints(self) -> int:
+        """Return how many touchpoints the graph holds."""
+        return int(self.ask("SELECT count(*) FROM identity_graphtouchpoint"))
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Delete what does not go with the installation's directory."""
+
+
+class Files(Place):
+    """SQLite files in the installation's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = {}
+        self._directory = directory
+
+    def ask(self, sql: str) -> Any:
+        return self._ask("filrouge.sqlite3", sql)
+
+    def newest(self) -> int:
+        return self._ask("inbox.sqlite3", "SELECT max(number) FROM live") or 0
+
+    def remove(self) -> None:
+        pass
+
+    def _ask(self, file: str, sql: str) -> Any:
+        path = f"file:{self._directory / file}?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
+            row = database.execute(sql).fetchone()
+        return row[0] if row else None
+
+
+class Served(Place):
+    """A database of its own in a PostgreSQL cluster; with `graph`, all of that Neo4j server."""
+
+    def __init__(self, cluster: str, graph: str = "") -> None:
+        self._cluster, self._graph = cluster, graph
+        self._name = f"installation_{uuid4().hex}"
+        self._run(f"CREATE DATABASE {self._name}")
+        self._url = f"{cluster.rpartition('/')[0]}/{self._name}"
+        self.settings = {"DATABASE_URL": self._url}
+        if graph:
+            self.settings["GRAPH_URL"] = graph
+            self.cypher(_EMPTY)
+
+    def ask(self, sql: str) -> Any:
+        with psycopg.connect(self._url, connect_timeout=5) as connection:
+            row = connection.execute(sql.encode()).fetchone()
+        return row[0] if row else None
+
+    def newest(self) -> int:
+        return self.ask("SELECT last_number FROM inbox_mark") or 0
+
+    def touchpoints(self) -> int:
+        if not self._graph:
+            return super().touchpoints()
+        assert super().touchpoints() == 0, "the graph is in Neo4j, so these tables stay empty"
+        return int(self.cypher("MATCH (t:Touchpoint) RETURN count(t)")[0])
+
+    def cypher(self, statement: str) -> list[Any]:
+        """Run a statement in a transaction that it may cut in pieces; return the values of the first row."""
+        with neo4j.GraphDatabase.driver(self._graph) as driver, driver.session() as session:
+            rows = session.run(statement).values()
+        return rows[0] if rows else []
+
+    def remove(self) -> None:
+        self._run(f"DROP DATABASE {self._name} WITH (FORCE)")
+        if self._graph:
+            self.cypher(_EMPTY)
+
+    def _run(self, sql: str) -> None:
+        with psycopg.connect(self._cluster, autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+
+def place(directory: Path) -> Place:
+    """Return stores of the kind that STORES names, in the run's servers (tests/environment.py)."""
+    kind = os.environ.get("STORES", "sqlite")
+    if kind == "sqlite":
+        return Files(directory)
+    return Served(os.environ[POSTGRES], os.environ[NEO4J] if kind == "neo4j" else "")
