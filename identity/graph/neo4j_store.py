@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
+from identity import stages
 from identity.clock import Instant
 from identity.graph import neo4j_aside, neo4j_recording, neo4j_schema
 from identity.graph.contents import Contents
@@ -126,7 +127,9 @@ class Neo4jStore(GraphStore):
             first_numbers, seeds = neo4j_recording.record(
                 ask, touchpoints, contested, self._policy
             )
-            return Recorded(first_numbers, reach(ask, seeds, self._policy))
+            recorded = Recorded(first_numbers, reach(ask, seeds, self._policy))
+            stages.reach("1 record: written")
+            return recorded
 
         return self.write(work)
 

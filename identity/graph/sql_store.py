@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from identity import stages
 from identity.clock import Instant
 from identity.graph import sql_aside, sql_recording
 from identity.graph.contents import Contents
@@ -55,6 +56,7 @@ class SqlStore(GraphStore):
             _compare(epoch)
             batch = sql_recording.record(touchpoints, contested, self._policy)
             reached = reach(batch.seeds, self._policy)
+            stages.reach("1 record: written")
         return Recorded(batch.first_numbers, reached.neighbourhoods)
 
     def neighbourhoods(self, identifiers: Collection[Identifier]) -> Sequence[Neighbourhood]:

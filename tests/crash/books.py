@@ -14,8 +14,8 @@ from activation.deliveries.models import Delivery
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure.models import LedgerRow
 from activation.pressure.types import Status
-from identity.graph.models import GraphTouchpoint
-from identity.models import Source
+from identity import graph
+from identity.models import SetAside, Source
 from identity.profiles.models import ContactCount
 from identity.touchpoints.types import touchpoint_id
 from tests.content import journey, path, policy, template
@@ -66,7 +66,7 @@ def _mail(name: str, subject: str) -> dict[str, Any]:
 def show(source: str, message_ids_file: str) -> None:
     """Print as JSON: how many touchpoints of the source are stored and counted, which messageIds are missing, what was sent."""
     row = Source.objects.get(name=source)
-    stored = set(GraphTouchpoint.objects.filter(source=row.pk).values_list("uid", flat=True))
+    stored = _stored(row.pk)
     acknowledged = json.loads(Path(message_ids_file).read_text(encoding="utf-8"))
     missing = [one for one in acknowledged if touchpoint_id(row.uuid, one) not in stored]
     contacts = ContactCount.objects.filter(direction="inbound").exclude(channel="email")
@@ -77,11 +77,22 @@ def show(source: str, message_ids_file: str) -> None:
             "missing": missing[:10],
             "committed": _message_ids(DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
             "unknown": _message_ids(DeliveryStatus.UNKNOWN),
+            "set_aside": SetAside.objects.count(),
             "over_the_limit": _over_the_limit(),
             "left_reserved": _left_reserved(),
         },
         sys.stdout,
     )
+
+
+def _stored(source: int) -> set[str]:
+    """Return the ids of a source's touchpoints in the graph store."""
+    found: set[str] = set()
+    after = 0
+    while page := graph.store().scan(after=after, limit=2_000):
+        found.update(each.id for each in page if each.source == source)
+        after = page[-1].number
+    return found
 
 
 def _over_the_limit() -> int:
