@@ -16,8 +16,9 @@ LOOPS = {
     "identity/touchpoints/inbox/__init__.py",
 }
 BELOW = {"dmp_site/pipeline.py", "dmp_site/processes/clockwork.py", "dmp_site/processes/care.py"}
+COMPARES = "dmp_site/console/clocks.py"  # doctor compares this machine's clock with the server's
 DATABASE_CLOCKS = re.compile(
-    r"\bauto_now(_add)?\b|\bCURRENT_(TIMESTAMP|TIME|DATE)\b|\bN(ow|OW)\(\)|'now'|\bunixepoch\b"
+    r"\bauto_now(_add)?\b|\b(clock|statement|transaction)_timestamp\(|\bCURRENT_(TIMESTAMP|TIME|DATE)\b|\bN(ow|OW)\(\)|'now'|\bunixepoch\b"
 )
 
 
@@ -52,6 +53,6 @@ def test_no_field_and_no_statement_reads_the_databases_clock() -> None:
         f"{name}: {line.strip()}"
         for name, code in modules()
         for line in code.splitlines()
-        if DATABASE_CLOCKS.search(line) and not line.lstrip().startswith("#")
+        if name != COMPARES and DATABASE_CLOCKS.search(line) and not line.lstrip().startswith("#")
     ]
     assert lines == []

@@ -1,7 +1,7 @@
 """What other clocks there are to compare this machine's with.
 
 One machine that runs everything and whose clock is ahead has none: that is the work of NTP. A clock that is behind meets stamps
-of the future; one that is apart from the collector's or the file server's meets theirs.
+of the future; one that is apart from the collector's, the file server's or PostgreSQL's meets theirs.
 """
 
 import contextlib
@@ -12,9 +12,11 @@ from pathlib import Path
 
 import httpx
 from django.conf import settings
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
+from identity.sql import fetch
 from identity.touchpoints import inbox, lane
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 
@@ -26,6 +28,7 @@ def others(now: Instant) -> Iterator[tuple[str, Instant]]:
     _epoch, beaten_at = lane.heartbeat()
     yield _("the lane's last heartbeat"), max(now, beaten_at or 0)
     yield _("the inbox's last row"), max(now, _last_received())
+    yield "PostgreSQL", _database_time() or now
     yield _("the file system"), _file_time() or now
     yield _("the collector"), _collector_date() or now
 
@@ -35,6 +38,14 @@ def _last_received() -> Instant:
         return inbox.reader().latest() or 0
     except (ForeignInbox, InboxAway):  # the check of the inbox says so
         return 0
+
+
+def _database_time() -> Instant | None:
+    """Return what time PostgreSQL thinks it is, None where there is none: SQLite has this machine's clock."""
+    if connection.vendor != "postgresql":
+        return None
+    ((said,),) = fetch("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+    return int(said)
 
 
 def _file_time() -> Instant | None:

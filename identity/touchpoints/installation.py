@@ -39,7 +39,7 @@ def verify(*, inbox: UUID, graph: UUID, keys: Keys) -> None:
     """Raise Foreign when a store or key is not the recorded one, naming it and what to do."""
     verify_keys(keys)
     verify_inbox(inbox)
-    _compare("graph store", graph, _row().graph)
+    verify_graph(graph)
 
 
 def verify_keys(keys: Keys) -> None:
@@ -52,6 +52,11 @@ def verify_keys(keys: Keys) -> None:
 def verify_inbox(inbox: UUID) -> None:
     """Raise Foreign when the inbox is not this database's."""
     _compare("inbox", inbox, _row().inbox)
+
+
+def verify_graph(graph: UUID) -> None:
+    """Raise Foreign when the graph store is not this database's."""
+    _compare("graph store", graph, _row().graph)
 
 
 def _row() -> Installation:

@@ -18,7 +18,7 @@ from dmp_site.console.checks.processes import (
     sender,
     the_lane,
 )
-from dmp_site.console.checks.stores import database, disk, inbox_identity, keys
+from dmp_site.console.checks.stores import database, disk, graph_identity, inbox_identity, keys
 from dmp_site.console.checks.surroundings import clock, public_address
 from identity.clock import Instant
 
@@ -30,6 +30,7 @@ __all__ = [
     "Finding",
     "Level",
     "broken",
+    "mend",
     "public_address",
     "run",
     "the_lane",
@@ -43,6 +44,7 @@ Check = Callable[[Instant], Finding]
 CHECKS: Mapping[str, Check] = {
     "keys": keys,
     "inbox": inbox_identity,
+    "graph": graph_identity,
     "lane": the_lane,
     "backlog": backlog,
     "sender": sender,

@@ -12,6 +12,7 @@ TITLES: Mapping[str, Promise] = {
     "database": gettext_lazy("database"),
     "keys": gettext_lazy("keys"),
     "inbox": gettext_lazy("inbox"),
+    "graph": gettext_lazy("graph"),
     "lane": gettext_lazy("lane"),
     "backlog": gettext_lazy("backlog"),
     "sender": gettext_lazy("sender"),

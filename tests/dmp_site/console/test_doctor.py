@@ -6,32 +6,35 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from activation.deliveries.models import Delivery, Template
 from activation.deliveries.types import DeliveryStatus
 from dmp_site import apikeys
-from dmp_site.console import checks
+from dmp_site.console import checks, clocks
 from dmp_site.jobs.cluster import ROW as JOBS_ROW
 from dmp_site.models import JobsHeartbeat
 from dmp_site.processes.children import JOBS_LIMIT
-from identity.clock import MINUTE, SECOND, now
+from identity import graph
+from identity.clock import DAY, MINUTE, SECOND, now
+from identity.graph.models import GraphMark
 from identity.privacy.keys import make_keys
 from identity.profiles.models import Identifier, Profile
 from identity.sql import execute
 from identity.touchpoints import inbox, installation, lane
-from identity.touchpoints.inbox.port import NewRow
-from identity.touchpoints.models import Lane, SetAside
+from identity.touchpoints.inbox.port import InboxAway, NewRow
+from identity.touchpoints.models import Installation, Lane, SetAside
 from identity.touchpoints.types import Mode
 from tests.environment import STORES
 from tests.installation import free_port
-from tests.stores import use_inbox
+from tests.stores import clear_graph, use_inbox
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -70,8 +73,8 @@ def site(settings, tmp_path, collector):
     settings.KEYS_FILE = tmp_path / "keys.json"
     use_inbox(settings, tmp_path)
     keys = make_keys(settings.KEYS_FILE)
-    graph = UUID("11111111-1111-4111-8111-111111111111")
-    installation.register(inbox=inbox.make(), graph=graph, keys=keys, now=now())
+    made = graph.store().make()
+    installation.register(inbox=inbox.make(), graph=made, keys=keys, now=now())
     lane.take_over("tests", now())
     JobsHeartbeat.objects.create(pk=JOBS_ROW, beaten_at=now())
 
@@ -133,6 +136,15 @@ def foreign_inbox(settings, tmp_path):
         return
     settings.INBOX = settings.INBOX | {"OPTIONS": {"path": tmp_path / "other.sqlite3"}}
     inbox.make()
+
+
+def foreign_graph(_settings, _tmp_path):
+    Installation.objects.update(graph=uuid4())
+
+
+def missing_graph(_settings, _tmp_path):
+    GraphMark.objects.all().delete()
+    clear_graph()
 
 
 def emptied_inbox(_settings, _tmp_path):
@@ -199,13 +211,16 @@ def clock_set_back(_settings, _tmp_path):
     writer.close()
 
 
+RESTORE = "manage.py restore" if STORES == "sqlite" else "pg_restore"
 FAULTS = {
     "older tables": (older_tables, "database", "manage.py setup"),
     "wrong key": (wrong_key, "keys", "from its backup"),
     "no key": (no_key, "keys", "from its backup"),
     "damaged key": (damaged_key, "keys", "from its backup"),
-    "foreign inbox": (foreign_inbox, "inbox", "manage.py restore"),
-    "emptied inbox": (emptied_inbox, "inbox", "manage.py restore"),
+    "foreign inbox": (foreign_inbox, "inbox", RESTORE),
+    "emptied inbox": (emptied_inbox, "inbox", RESTORE),
+    "foreign graph": (foreign_graph, "graph", "restore the graph"),
+    "missing graph": (missing_graph, "graph", "manage.py setup_graph"),
     "full inbox": (full_inbox, "backlog", "worker --role lane"),
     "full disk": (full_disk, "disk", "make room"),
     "no cluster": (no_cluster, "jobs", "manage.py up"),
@@ -267,7 +282,7 @@ def no_tables(site):
 @pytest.mark.django_db(transaction=True, databases="__all__")
 def test_an_inbox_without_its_tables_ends_no_check(no_tables, client):
     assert doctor()[0] == ["inbox", "backlog"]
-    assert "manage.py restore" in finding("inbox").mend
+    assert "pg_restore" in finding("inbox").mend
     client.force_login(User.objects.create_superuser("alice"))
     assert client.get("/admin/").status_code == 200
 
@@ -291,6 +306,45 @@ def test_every_silence_shows_within_half_a_minute_and_before_the_supervisor_ends
     Lane.objects.update(heartbeat_at=now() - checks.LANE_SILENT + 5 * SECOND)
     JobsHeartbeat.objects.update(beaten_at=now() - checks.CLUSTER_SILENT + 5 * SECOND)
     assert doctor()[0] == []
+
+
+def test_a_graph_store_that_is_away_is_a_fault(settings):
+    """It is in the list with the others: they go on without it."""
+    settings.GRAPH_STORE = {
+        "BACKEND": "identity.graph.neo4j_store.Neo4jStore",
+        "OPTIONS": {"url": f"bolt://127.0.0.1:{free_port()}"},
+    }
+    graph.store.cache_clear()
+    try:
+        faults = {found.name: found.mend for found in checks.run(now()) if found.level == "fault"}
+        assert faults.keys() == {"graph"}
+        assert "start that store" in faults["graph"]
+    finally:
+        graph.store.cache_clear()
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="SQLite has this machine's clock")
+def test_the_server_of_the_database_is_asked_for_its_clock():
+    """Whatever this machine takes the time to be."""
+    assert abs(dict(clocks.others(now() + DAY))["PostgreSQL"] - now()) < MINUTE
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="needs PostgreSQL")
+@pytest.mark.parametrize(
+    ("code", "mended"),
+    [
+        ("42P01", "manage.py setup"),
+        ("53100", "room"),
+        ("53300", "free connections"),
+        ("57P03", "start the database"),
+    ],
+)
+def test_what_postgresql_says_leads_to_what_mends_it(code, mended):
+    away = InboxAway("the inbox cannot be read")
+    away.__cause__ = OperationalError()
+    away.__cause__.__cause__ = psycopg.errors.lookup(code)()
+    assert mended in checks.mend(away.__cause__)
+    assert mended in checks.mend(away)
 
 
 @pytest.mark.parametrize("minutes", [10, -10])
