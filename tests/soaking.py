@@ -5,6 +5,8 @@ import os
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 SOAK = PROFILE == "soak"
 _FACTORS = {"fast": 0.25, "default": 1, "soak": 20}
+# A quarter on Neo4j, where an example is some fifty round trips.
+_ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
 # Rules that everything else rests on: their properties run long in `make soak`.
 LONG = (
     "tests/identity/graph/test_partition.py",
@@ -17,4 +19,4 @@ LONG = (
 
 def examples(usual: int) -> int:
     """Return how many examples a test that usually tries this many tries now."""
-    return int(usual * _FACTORS[PROFILE])
+    return max(1, int(usual * _FACTORS[PROFILE] * _ROUND_TRIPS))

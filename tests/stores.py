@@ -1,7 +1,9 @@
 """Empty stores of the kind that STORES names (see tests/environment.py), for tests in process."""
 
+import atexit
 import contextlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from identity import postgres
+from identity.graph.models import GraphCarries, GraphIdentifier, GraphLink, GraphTouchpoint
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
 from identity.graph.sql_store import SqlStore
@@ -31,31 +34,82 @@ def empty_graph(policy: Policy = DEFAULT) -> GraphStore:
         return store
     from identity.graph.neo4j_store import Neo4jStore  # noqa: PLC0415 - needs a driver that not everybody has
 
-    options = settings.GRAPH_STORE["OPTIONS"]
     clear_graph()
-    store = Neo4jStore(**options, policy=policy)
+    store = Neo4jStore(**settings.GRAPH_STORE["OPTIONS"], policy=policy)
     store.make()
     return store
 
 
 def clear_graph() -> None:
-    """Delete everything in Neo4j, where that keeps the graph."""
+    """Delete everything in Neo4j, where that keeps the graph; constraints and indexes stay."""
     if STORES == "neo4j":
-        with neo4j.GraphDatabase.driver(settings.GRAPH_STORE["OPTIONS"]["url"]) as driver:
-            driver.execute_query("MATCH (n) DETACH DELETE n")
+        cypher("MATCH (n) DETACH DELETE n")
+
+
+def forget() -> None:
+    """Delete all touchpoints, identifiers and links, wherever they are kept; inside `undone` they come back."""
+    if STORES == "neo4j":
+        cypher(_WIPE)
+    for model in (GraphCarries, GraphLink, GraphTouchpoint, GraphIdentifier):
+        model.objects.all().delete()
+
+
+def cypher(statement: str, **parameters: Any) -> list[neo4j.Record]:
+    """Run one statement on Neo4j."""
+    url = settings.GRAPH_STORE["OPTIONS"]["url"]
+    return _driver(url).execute_query(statement, parameters).records
+
+
+def plan(statement: str, **parameters: Any) -> dict[str, Any]:
+    """Return how Neo4j would carry out a statement."""
+    url = settings.GRAPH_STORE["OPTIONS"]["url"]
+    found = _driver(url).execute_query(f"EXPLAIN {statement}", parameters).summary.plan
+    assert found is not None
+    return found
+
+
+@cache
+def _driver(url: str) -> neo4j.Driver:
+    opened = neo4j.GraphDatabase.driver(url, notifications_min_severity="OFF")
+    atexit.register(opened.close)
+    return opened
 
 
 @contextlib.contextmanager
 def undone() -> Iterator[None]:
     """Take back in the end what happened within, in every store; the lane's epoch stays."""
+    before = _kept() if STORES == "neo4j" else []
     try:
         with transaction.atomic():
             yield
             transaction.set_rollback(True)
     finally:
         if STORES == "neo4j":
-            with neo4j.GraphDatabase.driver(settings.GRAPH_STORE["OPTIONS"]["url"]) as driver:
-                driver.execute_query("MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n")
+            cypher(_WIPE)
+            if before:
+                cypher(_BACK, nodes=before)
+
+
+_WIPE = "MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n"
+# Each node with its labels, properties and outgoing relationships; elementId names it until it is made again.
+_KEPT = """
+MATCH (n:Touchpoint|Identifier|Profile)
+RETURN elementId(n), labels(n), properties(n),
+    COLLECT { MATCH (n)-[r]->(o) RETURN [type(r), properties(r), elementId(o)] }
+"""
+_BACK = """
+UNWIND $nodes AS node
+CREATE (n:$(node[1])) SET n = node[2]
+WITH collect([node[0], n]) AS made
+UNWIND $nodes AS node
+UNWIND node[3] AS link
+WITH link, [each IN made WHERE each[0] = node[0] | each[1]][0] AS a, [each IN made WHERE each[0] = link[2] | each[1]][0] AS b
+CREATE (a)-[r:$(link[0])]->(b) SET r = link[1]
+"""
+
+
+def _kept() -> list[list[Any]]:
+    return [record.values() for record in cypher(_KEPT)]
 
 
 def empty_inbox(directory: Path) -> Inbox:

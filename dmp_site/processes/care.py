@@ -17,6 +17,10 @@ class Care:
     few: int = BATCH
     until: int = 0
 
+    @classmethod
+    def of(cls, most: int) -> "Care":
+        return cls(most, most, most)
+
     @property
     def limit(self) -> int:
         return min(self.pace, self.few)
@@ -37,6 +41,10 @@ class Care:
         """Rows up to this one are through: behind the last suspect there is no need for caution."""
         if last >= self.until:
             self.few = self.most
+
+    def away(self) -> None:
+        """Halve what a store did not take in time: it may be there, and only too slow for so many."""
+        self.pace = max(FEWEST, self.pace // 2)
 
     def took(self, seconds: float, rows: int, *, awaited: bool) -> None:
         """Halve what took too long for who waited, grow slowly again. A batch that was small anyway says nothing about a larger one."""

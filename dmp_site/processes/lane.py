@@ -7,7 +7,7 @@ store that is away is waited for. See docs/concepts.md.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,7 +46,7 @@ class LaneLoop:
     attempts: Attempts
     epoch: int
     clock: Callable[[], Instant] = now
-    _care: Mapping[Mode, Care] = field(default_factory=lambda: {mode: Care() for mode in Mode})
+    _care: dict[Mode, Care] = field(default_factory=dict)
     _clockwork: Clockwork = field(default_factory=lambda: Clockwork(foreseen))
     _owed: int = 0  # the row whose try was written and did not count
     _beaten_at: Instant = 0
@@ -55,6 +55,8 @@ class LaneLoop:
 
     def __post_init__(self) -> None:
         """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
+        for mode in Mode:
+            self._care.setdefault(mode, Care.of(self.graph.batch))
         self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock, foreseen)
         left = self.attempts.left()
         if isinstance(left, int):
@@ -246,7 +248,10 @@ class LaneLoop:
         self._waits = min(_LONGEST_WAIT, max(0.5, self._waits * 2))
         log.warning("A store is away (%s); waiting %.1f s", error, self._waits)
         connections["default"].close()
+        for care in self._care.values():
+            care.away()
         try:
+            self._beat()
             self._say(f"{type(error).__name__}: {error}")
         except Exception as worse:
             if not away(worse):  # it may be the very store that would keep it

@@ -1,10 +1,13 @@
 """Constraints and indexes of the graph store on Neo4j. Without them every statement would scan the whole graph."""
 
+from collections.abc import Collection
+
 CONSTRAINTS = {
     "identifier_key": "FOR (i:Identifier) REQUIRE i.key IS UNIQUE",
     "touchpoint_id": "FOR (t:Touchpoint) REQUIRE t.id IS UNIQUE",
     "touchpoint_number": "FOR (t:Touchpoint) REQUIRE t.number IS UNIQUE",
     "profile_id": "FOR (p:Profile) REQUIRE p.id IS UNIQUE",
+    "graph_id": "FOR (g:Graph) REQUIRE g.id IS UNIQUE",
     "lane_id": "FOR (l:Lane) REQUIRE l.id IS UNIQUE",
     "linked_key": "FOR ()-[r:LINKED]-() REQUIRE r.key IS UNIQUE",
     "grouped_key": "FOR ()-[r:GROUPED]-() REQUIRE r.key IS UNIQUE",
@@ -14,12 +17,15 @@ INDEXES = {
     "touchpoint_unowned": "FOR (t:Unowned) ON (t.source, t.number)",
 }
 SHOW = "SHOW CONSTRAINTS YIELD name RETURN collect(name)"
+# A constraint's own index has the constraint's name.
+USABLE = "SHOW INDEXES YIELD name, state WHERE state = 'ONLINE' RETURN collect(name)"
 
 
-def statements() -> list[str]:
-    """Return what makes them, unless they are there; the last one waits until they are usable."""
-    return [
-        *(f"CREATE CONSTRAINT {name} IF NOT EXISTS {rest}" for name, rest in CONSTRAINTS.items()),
-        *(f"CREATE INDEX {name} IF NOT EXISTS {rest}" for name, rest in INDEXES.items()),
-        "CALL db.awaitIndexes(300)",
+def statements(usable: Collection[str]) -> list[str]:
+    """Return what makes those that are not usable yet; the last one waits until they are."""
+    missing = [
+        *(("CONSTRAINT", name, rest) for name, rest in CONSTRAINTS.items() if name not in usable),
+        *(("INDEX", name, rest) for name, rest in INDEXES.items() if name not in usable),
     ]
+    made = [f"CREATE {kind} {name} IF NOT EXISTS {rest}" for kind, name, rest in missing]
+    return [*made, "CALL db.awaitIndexes(300)"] if made else []

@@ -4,11 +4,8 @@ Every write runs in one transaction that first locks the node (:Lane) and compar
 nothing, and a batch whose commit had an unknown outcome is safe to send again.
 """
 
-import atexit
-import contextlib
 import uuid as uuids
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,28 +16,14 @@ from identity.graph.contents import Contents
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_contents import Neo4jContents
 from identity.graph.neo4j_reading import reach
+from identity.graph.neo4j_server import Server
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, StoreAway, StoreRefuses
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
 from identity.graph.types import Neighbourhood, Node, Recorded
 from identity.touchpoints.types import Identifier, Touchpoint
 
-try:
-    import neo4j
-    from neo4j.exceptions import (
-        ClientError,
-        DatabaseError,
-        DriverError,
-        Neo4jError,
-        TransientError,
-    )
-except ImportError as missing:
-    raise ImportError(
-        "the graph store on Neo4j needs its driver: pip install 'filrouge[served]'"
-    ) from missing
-
 _T = TypeVar("_T")
-_CONNECT_WITHIN = 5.0  # seconds
-_TRANSACTION = 60.0  # seconds after which the server ends a transaction: a frozen lane's holds the lock on (:Lane)
+_LATEST = 2**63 - 1  # above every time and number
 _COLUMNS = neo4j_aside.COLUMNS
 
 _MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
@@ -52,10 +35,12 @@ SET l.epoch = CASE WHEN before <= $epoch THEN $epoch ELSE before END
 RETURN before
 """
 _FENCE = "MATCH (l:Lane {id: 1}) SET l.locked = true RETURN l.epoch"
+# An index over several properties is used only where each of them is asked for.
 _TIMELINE = f"""
 UNWIND $keys AS key
 CALL (key) {{
-  MATCH (t:Touchpoint {{owner: key}}) BELOW
+  MATCH (t:Touchpoint)
+  WHERE t.owner = key AND t.at <= $at AND t.id IS NOT NULL AND (t.at < $at OR t.id < $id)
   RETURN t ORDER BY t.at DESC, t.id DESC LIMIT $limit
 }}
 WITH t ORDER BY t.at DESC, t.id DESC LIMIT $limit
@@ -81,6 +66,8 @@ RETURN collect(i.key)
 class Neo4jStore(GraphStore):
     """Touchpoints and links in one database of a Neo4j server."""
 
+    batch = 2_000  # what a transaction costs here is mostly its round trips and its commit
+
     def __init__(
         self,
         *,
@@ -90,9 +77,9 @@ class Neo4jStore(GraphStore):
         database: str = "neo4j",
         policy: Policy = DEFAULT,
     ) -> None:
-        self._database, self._policy = database, policy
+        self._policy = policy
         self._schema_seen = False
-        self._driver = _driver(url, user, password)
+        self._server = Server(url=url, user=user, password=password, database=database)
 
     def make(self) -> UUID:
         self.prepare()
@@ -100,9 +87,8 @@ class Neo4jStore(GraphStore):
 
     def prepare(self) -> None:
         """Make the constraints and indexes that are missing; wait until they are usable."""
-        with _answers(), self._driver.session(database=self._database) as session:
-            for statement in neo4j_schema.statements():
-                session.run(statement).consume()
+        usable = self.read(lambda ask: ask(neo4j_schema.USABLE)[0])
+        self._server.run(neo4j_schema.statements(usable))
 
     def uuid(self) -> UUID:
         self._require_schema()
@@ -157,10 +143,9 @@ class Neo4jStore(GraphStore):
         before: tuple[Instant, str] | None,
         limit: int,
     ) -> Sequence[Touchpoint]:
-        below = "" if before is None else "WHERE t.at <= $at AND (t.at < $at OR t.id < $id)"
-        at, uid = before or (0, "")
+        at, uid = before or (_LATEST, "")
         return self._touchpoints(
-            _TIMELINE.replace("BELOW", below),
+            _TIMELINE,
             keys=sorted(each.key for each in identifiers),
             at=at,
             id=uid,
@@ -168,7 +153,7 @@ class Neo4jStore(GraphStore):
         )
 
     def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
-        highest = 2**63 - 1 if before is None else before
+        highest = _LATEST if before is None else before
         return self._touchpoints(_UNOWNED, source=source, before=highest, limit=limit)
 
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
@@ -203,12 +188,10 @@ class Neo4jStore(GraphStore):
 
     def write(self, work: Callable[[Ask], _T]) -> _T:
         self._require_schema()
-        with _answers(), self._driver.session(database=self._database) as session:
-            return session.execute_write(_timed(work))
+        return self._server.write(work)
 
     def read(self, work: Callable[[Ask], _T]) -> _T:
-        with _answers(), self._driver.session(database=self._database) as session:
-            return session.execute_read(_timed(work))
+        return self._server.read(work)
 
     def _require_schema(self) -> None:
         """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""
@@ -220,20 +203,6 @@ class Neo4jStore(GraphStore):
                 f"Neo4j has no constraint {', '.join(missing)}: run `manage.py setup_graph`"
             )
         self._schema_seen = True
-
-
-@cache
-def _driver(url: str, user: str, password: str) -> neo4j.Driver:
-    """Return the process's one driver for a server: it keeps a pool of connections, which end with the process."""
-    opened = neo4j.GraphDatabase.driver(
-        url,
-        auth=(user, password) if user else None,
-        connection_timeout=_CONNECT_WITHIN,
-        max_transaction_retry_time=5.0,
-        notifications_min_severity="OFF",
-    )
-    atexit.register(opened.close)
-    return opened
 
 
 def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
@@ -249,44 +218,3 @@ def _compare(ask: Ask, epoch: int) -> None:
 
 def _superseded(epoch: int) -> LaneSuperseded:
     return LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
-
-
-def _timed(work: Callable[[Ask], _T]) -> Callable[[neo4j.ManagedTransaction], _T]:
-    @neo4j.unit_of_work(timeout=_TRANSACTION)
-    def run(transaction: neo4j.ManagedTransaction) -> _T:
-        def ask(cypher: str, **parameters: Any) -> list[Any]:
-            found = transaction.run(cypher, parameters).values()
-            return found[0] if found else []
-
-        return work(ask)
-
-    return run
-
-
-@contextlib.contextmanager
-def _answers() -> Iterator[None]:
-    """Say in the port's words what went wrong."""
-    try:
-        yield
-    except (TransientError, DriverError) as error:
-        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
-    except (ClientError, DatabaseError) as error:
-        if _blames_data(error):
-            raise StoreRefuses(f"Neo4j refuses a touchpoint: {_said(error)}") from error
-        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
-    except Neo4jError as error:
-        raise StoreAway(f"Neo4j does not answer: {_said(error)}") from error
-    except (UnicodeError, OverflowError, RecursionError) as error:
-        raise StoreRefuses(f"Neo4j refuses a touchpoint: {error}") from error
-
-
-def _said(error: Exception) -> str:
-    return f"{getattr(error, 'code', '') or type(error).__name__}: {str(error)[:300]}"
-
-
-def _blames_data(error: Neo4jError) -> bool:
-    """Tell whether the server finds fault with what was sent: a value too long for its index, a constraint that it would break."""
-    code = error.code or ""
-    return code.startswith(
-        ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.ConstraintValidation")
-    ) or "too large to index" in str(error)

@@ -32,7 +32,12 @@ class GraphMissing(Exception):
 
 
 class GraphStore(ABC):
-    """Touchpoints and links, wherever they live."""
+    """Touchpoints and links, wherever they live.
+
+    `batch`: how many touchpoints it takes best at once.
+    """
+
+    batch = 500
 
     @abstractmethod
     def make(self) -> UUID:

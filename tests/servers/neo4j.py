@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import neo4j
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from tests.servers.program import Missing, Program
 
@@ -44,16 +44,33 @@ _SCHEMA = (
 class Neo4j(Program):
     name = "Neo4j"
 
-    def __init__(self, *, heap: str = "768m", page_cache: str = "256m") -> None:
-        self._java, self._jars, self._heap = java(), jars(), heap
+    def __init__(
+        self,
+        *,
+        heap: str = "768m",
+        page_cache: str = "256m",
+        brief: bool = True,
+        more: str = "",
+    ) -> None:
+        """Prepare a home. `brief`: lives for minutes only, so compiling for speed would cost more than it gives. `more`: settings."""
+        self._java, self._jars, self._heap, self._brief = java(), jars(), heap, brief
         super().__init__(Path(tempfile.mkdtemp(prefix="filrouge-neo4j-")))
         (self.home / "conf").mkdir()
         settings = _SETTINGS.format(port=self.port, home=self.home, page_cache=page_cache)
-        (self.home / "conf" / "neo4j.conf").write_text(settings)
+        self._settings = settings
+        self.set(more)
+
+    def set(self, more: str) -> None:
+        """Put these lines of neo4j.conf in the place of the usual ones, from the next start on."""
+        named = {line.partition("=")[0] for line in more.splitlines()}
+        usual = self._settings.splitlines()
+        kept = [line for line in usual if line.partition("=")[0] not in named]
+        (self.home / "conf" / "neo4j.conf").write_text("\n".join([*kept, more, ""]))
 
     def command(self) -> Sequence[str]:
         return [
             *(self._java, f"-Xms{self._heap}", f"-Xmx{self._heap}", "-XX:+UseParallelGC"),
+            *(["-XX:TieredStopAtLevel=1"] if self._brief else []),
             *("-XX:-OmitStackTraceInFastThrow", "-Dfile.encoding=UTF-8"),
             *(
                 "--add-opens=java.base/java.nio=ALL-UNNAMED",
@@ -74,13 +91,19 @@ class Neo4j(Program):
         with neo4j.GraphDatabase.driver(self.url(), connection_timeout=5) as driver:
             try:
                 driver.verify_connectivity()
+            except AuthError:
+                return True  # it does answer
             except (DriverError, Neo4jError):
                 return False
         return True
 
     def run(self, cypher: str) -> None:
-        with neo4j.GraphDatabase.driver(self.url(), connection_timeout=5) as driver:
-            driver.execute_query(cypher, database_="neo4j")
+        """Run one statement, without trying again."""
+        with (
+            neo4j.GraphDatabase.driver(self.url(), connection_timeout=5) as driver,
+            driver.session(database="neo4j") as session,
+        ):
+            session.run(cypher).consume()
 
     def wipe(self) -> None:
         """Delete all nodes, relationships, constraints and indexes."""

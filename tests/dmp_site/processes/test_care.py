@@ -36,3 +36,16 @@ def test_a_short_batch_grows_although_somebody_waits() -> None:
     care = Care(pace=200)
     care.took(SHORT / 10, 200, awaited=True)
     assert care.limit == 225
+
+
+def test_what_a_store_did_not_take_in_time_is_halved_and_grows_again() -> None:
+    care = Care.of(2_000)
+    assert care.limit == 2_000
+    care.away()
+    assert care.limit == 1_000
+    for _ in range(9):
+        care.away()
+    assert care.limit == FEWEST
+    for _ in range(40):
+        care.took(SHORT, care.limit, awaited=False)
+    assert care.limit == 2_000

@@ -1,18 +1,19 @@
 """Stages 1 to 3 for tests of what is read afterwards."""
 
+from identity import graph
 from identity.privacy import naming
 from identity.profiles import fold, resolve
 from identity.profiles.types import Resolved
 from identity.touchpoints.types import Identifier, Touchpoint
 from tests.identity.profiles.people import CONTEXT
-from tests.stores import empty_graph
 
 EPOCH = 1
 
 
 def take(*touchpoints: Touchpoint) -> Resolved:
     """Record, resolve and fold a batch."""
-    store = empty_graph()
+    store = graph.store()
+    store.make()
     store.raise_epoch(EPOCH)
     recorded = store.record(touchpoints, epoch=EPOCH, contested=resolve.contested(touchpoints))
     resolved = resolve.resolve(touchpoints, recorded, CONTEXT)

@@ -1,0 +1,103 @@
+"""The lane on Neo4j: what it leaves in SQL, and what it does while its server is frozen."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from dmp_site.console import checks
+from identity.clock import SECOND
+from identity.graph.port import GraphStore
+from identity.models import (
+    GraphCarries,
+    GraphIdentifier,
+    GraphLink,
+    GraphTouchpoint,
+    Identifier,
+    Lane,
+)
+from identity.touchpoints import lane
+from tests.dmp_site.processes.faults import people, viewed
+from tests.environment import STORES
+from tests.road import Road
+from tests.servers.neo4j import Neo4j
+from tests.stores import cypher
+
+if STORES != "neo4j":
+    pytest.skip("needs STORES=neo4j", allow_module_level=True)
+
+from identity.graph.neo4j_store import Neo4jStore
+
+pytestmark = pytest.mark.stores
+KILLED = 30  # seconds without a heartbeat after which the supervisor kills a lane
+
+
+class OneRound(threading.Event):
+    """Is set as soon as the lane pauses."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+@pytest.fixture
+def server() -> Iterator[Neo4j]:
+    made = Neo4j(heap="384m", page_cache="64m")
+    made.start()
+    yield made
+    made.remove()
+
+
+def one_round(road: Road, store: GraphStore) -> float:
+    """Let the lane work until it pauses; return the seconds that it took."""
+    road.loop.graph = store
+    began = time.monotonic()
+    road.loop.run(OneRound())
+    return time.monotonic() - began
+
+
+def test_the_whole_road_leaves_no_touchpoint_and_no_link_in_sql(road: Road) -> None:
+    road.receive(
+        {"type": "page", "anonymousId": "browser"},
+        {"type": "identify", "anonymousId": "browser", "userId": "alice"},
+        {"event": "Order Completed", "userId": "alice", "properties": {"order_id": "o"}},
+    )
+    road.run()
+    assert Identifier.objects.count() == 2
+    for model in (GraphTouchpoint, GraphIdentifier, GraphCarries, GraphLink):
+        assert not model.objects.exists()
+    [counts] = cypher(
+        "RETURN COUNT { MATCH (:Touchpoint) } AS touchpoints, COUNT { MATCH ()-[:LINKED]->() } AS links,"
+        " COUNT { MATCH ()-[:CARRIES]->() } AS carries"
+    )
+    assert counts.data() == {"touchpoints": 3, "links": 1, "carries": 4}
+
+
+@pytest.mark.django_db(transaction=True)  # the lane closes its connection when a store is away
+def test_a_frozen_neo4j_is_said_in_time_and_the_lane_goes_on_when_it_wakes(
+    road: Road, server: Neo4j
+) -> None:
+    store = Neo4jStore(url=server.url())
+    store.make()
+    store.raise_epoch(road.loop.epoch)
+    road.receive(viewed("alice"))
+    one_round(road, store)
+    assert people() == {"user_id:alice"}
+    server.freeze()
+    try:
+        road.receive(viewed("bob"))
+        for _ in range(2):
+            road.now += 20 * SECOND
+            assert one_round(road, store) < KILLED
+            assert lane.heartbeat()[1] == road.now
+    finally:
+        server.thaw()
+    finding = checks.the_lane(road.now)
+    assert finding.level is checks.Level.FAULT
+    assert "Neo4j does not answer" in finding.what
+    assert people() == {"user_id:alice"}
+    deadline = time.monotonic() + 60
+    while Lane.objects.get().trouble and time.monotonic() < deadline:
+        one_round(road, store)
+    assert people() == {"user_id:alice", "user_id:bob"}
