@@ -17,6 +17,7 @@ from identity.profiles.models import (
     ProfileMove,
     Seen,
     Trait,
+    Unshown,
     Visit,
 )
 from identity.touchpoints.models import (
@@ -54,6 +55,7 @@ __all__ = [
     "Source",
     "Suppression",
     "Trait",
+    "Unshown",
     "VaultAccess",
     "VaultEntry",
     "Visit",

@@ -15,6 +15,7 @@ from dmp_site import jobs, public
 from dmp_site.processes.console import serve_console
 from dmp_site.processes.lane import LaneLoop, attempts_at
 from dmp_site.processes.lock import AdvisoryLock, FileLock, LaneLock, application_of
+from dmp_site.processes.showing import shown
 from dmp_site.processes.standby import Watch, stand_by
 from identity import graph
 from identity.clock import now
@@ -42,13 +43,15 @@ def run_lane(stop: threading.Event) -> None:
         epoch = lane.take_over(name, now())
         store.raise_epoch(epoch)
         log.info("This is the lane now, epoch %d", epoch)
-        LaneLoop(
+        loop = LaneLoop(
             graph=store,
             inbox=reader,
             lock=lock,
             attempts=attempts_at(settings.DATA_DIR),
             epoch=epoch,
-        ).run(stop)
+        )
+        with shown(store, epoch):
+            loop.run(stop)
 
 
 def _lock(name: str) -> LaneLock:

@@ -5,13 +5,13 @@ nothing, and a batch whose commit had an unknown outcome is safe to send again.
 """
 
 import uuid as uuids
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from identity import stages
 from identity.clock import Instant
-from identity.graph import neo4j_aside, neo4j_recording, neo4j_schema
+from identity.graph import neo4j_aside, neo4j_members, neo4j_recording, neo4j_schema
 from identity.graph.contents import Contents
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_contents import Neo4jContents
@@ -67,6 +67,7 @@ class Neo4jStore(GraphStore):
     """Touchpoints and links in one database of a Neo4j server."""
 
     batch = 2_000  # what a transaction costs here is mostly its round trips and its commit
+    shows_members = True
 
     def __init__(
         self,
@@ -183,6 +184,13 @@ class Neo4jStore(GraphStore):
 
     def _touchpoints(self, cypher: str, **parameters: Any) -> list[Touchpoint]:
         return self.read(lambda ask: neo4j_aside.touchpoints(ask(cypher, **parameters)[0]))
+
+    def show_members(self, members: Mapping[Identifier, str], *, epoch: int) -> None:
+        def work(ask: Ask) -> None:
+            _compare(ask, epoch)
+            neo4j_members.show(ask, {each.key: uid for each, uid in members.items()})
+
+        self.write(work)
 
     # --- Transactions ---
 

@@ -6,7 +6,7 @@ store does not answer (the lane waits), `GraphMissing` when it was never made, `
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from identity.clock import Instant
@@ -34,10 +34,11 @@ class GraphMissing(Exception):
 class GraphStore(ABC):
     """Touchpoints and links, wherever they live.
 
-    `batch`: how many touchpoints it takes best at once.
+    `batch`: how many touchpoints it takes best at once. `shows_members`: whether people look into it, and find profiles there.
     """
 
     batch = 500
+    shows_members = False
 
     @abstractmethod
     def make(self) -> UUID:
@@ -108,3 +109,10 @@ class GraphStore(ABC):
     @abstractmethod
     def contents(self) -> Contents:
         """Return everything that is stored, row by row: to be copied elsewhere, or added up."""
+
+    def show_members(self, members: Mapping[Identifier, str], *, epoch: int) -> None:
+        """Show that these identifiers belong to the profiles of these ids, to people who look into the store; nothing reads it.
+
+        Only where `shows_members`. Raises LaneSuperseded.
+        """
+        raise NotImplementedError

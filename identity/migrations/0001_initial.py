@@ -389,6 +389,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Unshown',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('noted_at', identity.fields.InstantField(verbose_name='noted')),
+                ('identifier', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'membership to show',
+                'verbose_name_plural': 'memberships to show',
+            },
+        ),
+        migrations.CreateModel(
             name='Visit',
             fields=[
                 ('pk', models.CompositePrimaryKey('owner_id', 'started_at', blank=True, editable=False, primary_key=True, serialize=False)),

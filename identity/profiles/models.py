@@ -46,6 +46,23 @@ class Identifier(models.Model):
         return self.key
 
 
+class Unshown(models.Model):
+    """An identifier that changed its profile, which a graph store that shows memberships does not show yet.
+
+    One row per change: who shows it deletes the rows that it read, never one that came meanwhile.
+    """
+
+    identifier = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    noted_at = InstantField(_("noted"))
+
+    class Meta:
+        verbose_name = _("membership to show")
+        verbose_name_plural = _("memberships to show")
+
+    def __str__(self) -> str:
+        return str(self.identifier_id)
+
+
 class Trait(models.Model):
     """The newest value of one trait that an owner identifier brought; a late touchpoint does not overwrite it."""
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 import msgspec
 from django.conf import settings
 
+from identity.graph import store
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
 from identity.privacy.keys import keys_at
+from identity.profiles import showing
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
@@ -100,11 +102,14 @@ def _assign(
         for each in differing
         if each in here and here[each].founder != evidence.targets[each].founder
     }
-    joined = {
-        profiles[evidence.targets[each].founder]
+    coming = {
+        each
         for each in differing
         if each not in here or here[each].founder != evidence.targets[each].founder
     }
+    joined = {profiles[evidence.targets[each].founder] for each in coming}
+    if store().shows_members:
+        showing.note(coming, context.now)
     members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
     made = moves(evidence, here)
     _remember(made, profiles, members, context)

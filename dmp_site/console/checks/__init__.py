@@ -15,6 +15,7 @@ from dmp_site.console.checks.processes import (
     backlog,
     cluster,
     collector,
+    members,
     sender,
     the_lane,
 )
@@ -39,7 +40,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[Instant], Finding]
+Check = Callable[[Instant], Finding | None]  # None: there is nothing of the kind here
 
 CHECKS: Mapping[str, Check] = {
     "keys": keys,
@@ -47,6 +48,7 @@ CHECKS: Mapping[str, Check] = {
     "graph": graph_identity,
     "lane": the_lane,
     "backlog": backlog,
+    "members": members,
     "sender": sender,
     "jobs": cluster,
     "collector": collector,
@@ -62,8 +64,9 @@ WITHOUT_DATABASE = ("collector", "disk")
 def run(now: Instant) -> list[Finding]:
     """Run every check; one that cannot be carried out is a fault of its own, named by what mends that."""
     first = _carefully("database", database, now)
-    left = CHECKS if first.level is Level.OK else WITHOUT_DATABASE
-    return [first, *(_carefully(name, CHECKS[name], now) for name in left)]
+    away = first is not None and first.level is not Level.OK
+    left = WITHOUT_DATABASE if away else CHECKS
+    return [one for one in (first, *(_carefully(name, CHECKS[name], now) for name in left)) if one]
 
 
 def worst(findings: Sequence[Finding]) -> Level:
@@ -72,7 +75,7 @@ def worst(findings: Sequence[Finding]) -> Level:
     return next((level for level in (Level.FAULT, Level.NOTICE) if level in found), Level.OK)
 
 
-def _carefully(name: str, check: Check, now: Instant) -> Finding:
+def _carefully(name: str, check: Check, now: Instant) -> Finding | None:
     try:
         return check(now)
     except Exception as error:

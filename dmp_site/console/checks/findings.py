@@ -15,6 +15,7 @@ TITLES: Mapping[str, Promise] = {
     "graph": gettext_lazy("graph"),
     "lane": gettext_lazy("lane"),
     "backlog": gettext_lazy("backlog"),
+    "members": gettext_lazy("memberships in Neo4j"),
     "sender": gettext_lazy("sender"),
     "jobs": gettext_lazy("jobs"),
     "collector": gettext_lazy("collector"),

@@ -11,7 +11,9 @@ from activation.deliveries.models import Delivery
 from activation.deliveries.types import DeliveryStatus
 from dmp_site import jobs
 from dmp_site.console.checks.findings import Finding, Level, fault, ok
+from identity import graph
 from identity.clock import MINUTE, SECOND, Instant, from_datetime
+from identity.profiles import showing
 from identity.touchpoints import inbox, lane
 from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.models import Lane
@@ -19,6 +21,7 @@ from identity.touchpoints.models import Lane
 # Silences that are faults: with the page's five seconds, each shows within 30 s, before the supervisor ends what hangs.
 LANE_SILENT = 15 * SECOND  # it beats every second, and waits up to 10 s for a store that is away
 CLUSTER_SILENT = 20 * SECOND  # it beats every 5 s, behind the slices of jobs that wait before it
+_SHOWN = 10 * SECOND
 _LATE = 5 * MINUTE
 _DUE = 3 * MINUTE  # longer than a channel that was away is left alone
 _PATIENCE = 2.0  # seconds
@@ -95,6 +98,24 @@ def sender(now: Instant) -> Finding:
         "minutes": (now - from_datetime(first.due_at)) // MINUTE,
     }
     return fault("sender", what, "manage.py worker --role send")
+
+
+def members(now: Instant) -> Finding | None:
+    """Look whether the graph store shows who belongs to which profile; None where it does not show that."""
+    if not graph.store().shows_members:
+        return None
+    waiting, oldest = showing.lag()
+    if oldest is None:
+        return ok("members", _("Neo4j shows every membership."))
+    what = _(
+        "%(waiting)s changes of membership are not shown in Neo4j yet, for %(seconds)d s."
+    ) % {
+        "waiting": f"{waiting:,}",
+        "seconds": max(0, now - oldest) // SECOND,
+    }
+    if now - oldest > _SHOWN:
+        return Finding("members", Level.NOTICE, what, "manage.py worker --role lane")
+    return ok("members", what)
 
 
 def collector(_now: Instant) -> Finding:

@@ -14,6 +14,7 @@ from identity.graph.policy import DEFAULT
 from identity.privacy.keys import make_keys
 from identity.profiles import models, resolve, selectors
 from identity.touchpoints.types import Identifier
+from tests.environment import STORES
 from tests.identity.graph.evidence import (
     CASES,
     SMALL,
@@ -35,7 +36,7 @@ from tests.identity.profiles.identities import (
     uids,
 )
 from tests.soaking import examples
-from tests.stores import undone
+from tests.stores import forget, undone
 
 pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
@@ -236,6 +237,12 @@ def test_another_installation_gives_other_ids(settings, tmp_path):
     assert uid(USER) != mine
 
 
+@pytest.mark.skipif(STORES == "neo4j", reason="there it is noted, see test_showing")
+def test_nothing_is_noted_for_a_graph_store_that_shows_no_members():
+    Stages().run(seen(1, COOKIE))
+    assert not models.Unshown.objects.exists()
+
+
 # --- Any stream ---------------------------------------------------------------------------------------------------------
 
 
@@ -306,8 +313,7 @@ def contested(stream) -> int:
     with undone():
         for model in (models.ProfileMove, models.Identifier, models.Profile):
             model.objects.all().delete()
-        for table in ("graphtouchpoint", "graphcarries", "graphlink", "graphidentifier"):
-            connection.cursor().execute(f"DELETE FROM identity_{table}")
+        forget()
         Stages().run(*stream)
         return models.Identifier.objects.filter(contested=True).count()
 

@@ -1,0 +1,112 @@
+"""How Neo4j carries out each statement of the store: by index, and walks that prune."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from identity.graph.contents import Part
+from identity.touchpoints.types import Identifier
+from tests.environment import STORES
+from tests.identity.graph.conftest import EPOCH
+from tests.identity.graph.evidence import SMALL, Event, touchpoint
+from tests.stores import plan
+
+if STORES != "neo4j":
+    pytest.skip("needs STORES=neo4j", allow_module_level=True)
+
+from identity.graph.neo4j_server import Server
+from identity.graph.neo4j_store import Neo4jStore
+
+pytestmark = [pytest.mark.django_db, pytest.mark.stores]
+SCANS = {
+    "AllNodesScan",
+    "NodeByLabelScan",
+    "NodeIndexScan",
+    "UnionNodeByLabelsScan",
+    "DirectedAllRelationshipsScan",
+    "UndirectedAllRelationshipsScan",
+    "DirectedRelationshipTypeScan",
+    "UndirectedRelationshipTypeScan",
+}
+ALICE, MAIL, HOME = (
+    Identifier("user_id", "a"),
+    Identifier("email", "m"),
+    Identifier("household_id", "h"),
+)
+
+Statement = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture
+def statements(graph_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
+    """Let the store do all that it can; return the statements, each once."""
+    asked: dict[str, dict[str, Any]] = {}
+    for name in ("write", "read"):
+        monkeypatch.setattr(Server, name, listening(getattr(Server, name), asked))
+    exercise(graph_store)
+    return list(asked.items())
+
+
+def listening(real: Any, asked: dict[str, dict[str, Any]]) -> Any:
+    def listen(self: Server, work: Any) -> Any:
+        def heard(ask: Any) -> Any:
+            def note(cypher: str, **parameters: Any) -> Any:
+                asked[cypher] = parameters
+                return ask(cypher, **parameters)
+
+            return work(note)
+
+        return real(self, heard)
+
+    return listen
+
+
+def exercise(store: Neo4jStore) -> None:
+    store.uuid()
+    people = [Identifier("user_id", f"{n:02}") for n in range(30)]
+    events = [
+        *(Event(n, pair, number=n) for n, pair in enumerate(pairwise(people), 1)),
+        *(Event(50 + n, (MAIL, each), number=50 + n) for n, each in enumerate(people)),
+        Event(100, (ALICE, HOME), number=100),
+        Event(101, (ALICE, MAIL), number=101),
+    ]
+    made = [touchpoint(each, SMALL) for each in events]
+    store.record(made, epoch=EPOCH, contested=[ALICE])
+    store.record(made[:3], epoch=EPOCH, contested=[ALICE])
+    store.neighbourhoods([ALICE, MAIL, people[0]])
+    for aside in (True, False):
+        store.set_aside([made[0].id, made[-1].id], epoch=EPOCH, aside=aside)
+    store.timeline([ALICE], before=None, limit=5)
+    store.timeline([ALICE], before=(5, made[0].id), limit=5)
+    store.unowned(1, before=None, limit=5)
+    store.scan(after=0, limit=5)
+    store.show_members({ALICE: "profile"}, epoch=EPOCH)
+    store.show_members({ALICE: "another"}, epoch=EPOCH)
+    assert list(store.walk(size=10))
+    contents = store.contents()
+    for part in Part:
+        assert contents.page(part, after="", size=10).rows
+
+
+def operators(found: dict[str, Any]) -> Iterator[str]:
+    yield found["operatorType"].partition("@")[0]
+    for child in found.get("children", ()):
+        yield from operators(child)
+
+
+def test_no_statement_scans(statements: list[Statement]) -> None:
+    assert len(statements) > 20
+    scanning = {
+        cypher: sorted(used)
+        for cypher, parameters in statements
+        if (used := SCANS & set(operators(plan(cypher, **parameters))))
+    }
+    assert scanning == {}
+
+
+def test_the_walk_prunes(statements: list[Statement]) -> None:
+    [(walk, parameters)] = [each for each in statements if "LINKED*0.." in each[0]]
+    used = set(operators(plan(walk, **parameters)))
+    assert "VarLengthExpand(Pruning,BFS,All)" in used
