@@ -115,6 +115,9 @@ messages:  ## collect the texts into the French catalogue and compile it; needs 
 		--ignore node_modules --ignore tests --ignore benchmarks --ignore build --ignore demo
 	$(SCRATCH) $(PYTHON) manage.py compilemessages --locale fr --ignore .venv --verbosity 0
 
+answers: install  ## replay the recorded stream on SQLite and keep its digest, which every kind of stores must give
+	ANSWERS=write $(PYTHON) -m pytest -q tests/e2e/test_same_answers.py
+
 format:  ## format Python, templates and the front end
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix-only -q .
@@ -125,4 +128,4 @@ clean:  ## remove what was built or cached (never ./data, never .venv)
 	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-fast soak bench crash
-.PHONY: migrations openapi messages format clean
+.PHONY: migrations openapi messages answers format clean

@@ -65,11 +65,13 @@ class Road:
         self, *events: Mapping[str, Any], mode: Mode = Mode.LIVE, source: Source | None = None
     ) -> int:
         """Put events into the inbox as the collector would; return the number of the first."""
-        rows = [
-            NewRow((source or self.source).pk, mode, self._sealer.seal(self._packed(event)))
-            for event in events
-        ]
-        return self.writer.append(rows, self.now)
+        return self.writer.append([self.row(each, mode, source) for each in events], self.now)
+
+    def row(
+        self, event: Mapping[str, Any], mode: Mode = Mode.LIVE, source: Source | None = None
+    ) -> NewRow:
+        """Return what the collector would store of an event."""
+        return NewRow((source or self.source).pk, mode, self._sealer.seal(self._packed(event)))
 
     def receive_raw(self, sealed: bytes) -> int:
         return self.writer.append([NewRow(self.source.pk, Mode.LIVE, sealed)], self.now)

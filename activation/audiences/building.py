@@ -262,8 +262,16 @@ def _retire(plan: _Plan, context: BatchContext, limit: int) -> bool:
 
 
 def _sweep(plan: _Plan, context: BatchContext, limit: int) -> bool:
-    """Delete matches that have left the window of people who never came back."""
+    """Delete matches that have left the window of people who never came back.
+
+    The clock may be behind, after a jump or an outage: who it still has to look at is looked at as of the instant that was set for
+    them, and needs what counted then.
+    """
     moment = refresh.moment_of(context)
+    if not any(one.swept_at <= moment - SWEEP_EVERY for one in plan.predicates):
+        return False
+    ((first,),) = fetch("SELECT MIN(due_at) FROM activation_recheck")
+    moment = moment if first is None else min(moment, first)
     stale = next((one for one in plan.predicates if one.swept_at <= moment - SWEEP_EVERY), None)
     if stale is None:
         return False

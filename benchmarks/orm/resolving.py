@@ -12,7 +12,7 @@ from identity.graph.types import Recorded
 from identity.profiles.models import Identifier as IdentifierRow
 from identity.profiles.models import Profile, ProfileMove
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
-from identity.profiles.resolve import uids_of
+from identity.profiles.resolve import evidence_of, uids_of
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
 
@@ -136,7 +136,7 @@ def _remember(
             origin_id=move.origin,
             target_id=profiles[move.founder],
             identifiers=msgspec.json.encode([each.key for each in move.identifiers]).decode(),
-            evidence=msgspec.json.encode({"joined": move.joined}).decode(),
+            evidence=evidence_of(move),
         )
         for move in made
     ]

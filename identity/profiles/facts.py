@@ -63,7 +63,11 @@ def of(profile_ids: Collection[int]) -> dict[int, Facts]:
 
 
 def owners_of(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
-    """Return the identifiers of each profile, the strongest first."""
+    """Return the identifiers of each profile, the strongest first; profiles in the order of their row ids.
+
+    Whoever goes through them stores in that order, and messages leave in the order in which they were stored: it must not
+    depend on how a database joins.
+    """
     rows = Rows("wanted", profile="bigint")
     owners: dict[int, list[Owner]] = defaultdict(list)
     for row in fetch(
@@ -76,9 +80,7 @@ def owners_of(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
         [*rows.of((profile,) for profile in sorted(set(profile_ids))), vault.VALUE],
     ):
         owners[row[0]].append(Owner(*row))
-    for mine in owners.values():
-        mine.sort(key=rank)
-    return owners
+    return {profile: sorted(owners[profile], key=rank) for profile in sorted(owners)}
 
 
 def rank(owner: Owner) -> tuple[int, int, str, str]:

@@ -112,11 +112,15 @@ def moves(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Move]:
 
 
 def _add_joined(wanted: Wanted, of: Mapping[Identifier, Move]) -> None:
-    for link in wanted.links:
-        ours, theirs = of.get(link.a), of.get(link.b)
-        if ours is theirs or wanted.targets[link.a].founder != wanted.targets[link.b].founder:
-            continue
-        for move in (ours, theirs):
+    """Give each move the links that tie it to others, the oldest first: a store returns links in an order of its own."""
+    tying = [
+        link
+        for link in wanted.links
+        if of.get(link.a) is not of.get(link.b)
+        and wanted.targets[link.a].founder == wanted.targets[link.b].founder
+    ]
+    for link in sorted(tying, key=lambda link: (link.first_seen, link.a, link.b, link.source)):
+        for move in (of.get(link.a), of.get(link.b)):
             if move is not None and len(move.joined) < MAX_EVIDENCE:
                 move.joined.append(link)
 
@@ -124,7 +128,7 @@ def _add_joined(wanted: Wanted, of: Mapping[Identifier, Move]) -> None:
 def _add_refused(
     wanted: Wanted, places: Mapping[Identifier, Place], of: Mapping[Identifier, Move]
 ) -> None:
-    for link in wanted.refused:
+    for link in sorted(wanted.refused, key=lambda link: (link.a, link.b)):
         a, b = places.get(link.a), places.get(link.b)
         if a is None or b is None or a.profile != b.profile:
             continue

@@ -299,7 +299,7 @@ def _remember(
                         move.origin,
                         profiles[move.founder],
                         _json.encode([each.key for each in move.identifiers]).decode(),
-                        _json.encode(_evidence(move)).decode(),
+                        evidence_of(move),
                     )
                     for move in made
                 ]
@@ -308,8 +308,9 @@ def _remember(
     )
 
 
-def _evidence(move: Move) -> dict[str, object]:
-    return {
+def evidence_of(move: Move) -> str:
+    """Return the JSON that is stored with a move: the links that joined, and those that were refused."""
+    told = {
         "joined": [
             {
                 "a": link.a.key,
@@ -325,3 +326,4 @@ def _evidence(move: Move) -> dict[str, object]:
             {"a": link.a.key, "b": link.b.key, "reason": link.reason} for link in move.refused
         ],
     }
+    return _json.encode(told).decode()

@@ -12,6 +12,7 @@ from activation.audiences.models import Audience, Build, Membership, MembershipL
 from activation.deliveries import queue
 from activation.deliveries.models import Delivery
 from dmp_site.console import checks
+from identity import clock
 from identity.clock import DAY, HOUR, MINUTE, SECOND
 from identity.models import LaneCommand, SetAside
 from identity.touchpoints.types import Mode
@@ -122,6 +123,25 @@ def test_history_starts_no_journey_and_sends_nothing(road: Road) -> None:
     assert not Enrolment.objects.exists()
     assert not Delivery.objects.exists()
     assert Membership.objects.filter(audience=inside).count() == 2
+
+
+def test_matches_are_kept_until_the_clock_has_come_by_however_late_it_is(road: Road) -> None:
+    """After a night without a row each window ends at its own instant, also where matches have been cleared away since."""
+    audience(road, "carts", {"did": "Cart Viewed", "at_least": 1, "within_days": 1})
+    audience(road, "products", {"did": "Product Viewed", "at_least": 1, "within_days": 1})
+    road.run()
+    road.receive(viewed("alice"))
+    road.run()
+    road.pass_time(MINUTE)
+    seen = road.now
+    road.receive(cart("alice"))
+    road.run()
+    road.pass_time(30 * HOUR)
+    left = dict(MembershipLog.objects.filter(entered=False).values_list("audience__slug", "at"))
+    assert {slug: clock.from_datetime(at) for slug, at in left.items()} == {
+        "products": seen - MINUTE + DAY,
+        "carts": seen + DAY,
+    }
 
 
 # --- Past what raises ---

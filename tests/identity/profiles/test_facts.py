@@ -188,3 +188,10 @@ def test_the_number_of_statements_does_not_depend_on_the_people() -> None:
             assert len(facts.of(some)) == len(some)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 9
+
+
+def test_profiles_come_in_the_order_of_their_rows_however_the_database_joins() -> None:
+    """Enrolments and messages are stored in this order, and sent in it: the same on every kind of stores."""
+    made = [profile(f"user_id:person-{number}").pk for number in range(300)]
+    assert list(facts.of(made)) == sorted(made)
+    assert list(facts.of(made[::-7])) == sorted(made[::-7])
