@@ -52,8 +52,8 @@ class Door:
     ) -> list[Refused]:
         """Store Segment-style events durably; return those that were refused.
 
-        `source`: the source's id, None for the product's own. Raises InboxAway (nothing was stored; Full says when to try
-        again) or DoorRefuses.
+        `source`: the source's id, None for the product's own. Raises InboxAway (send the same messageIds again; Full says when) or
+        DoorRefuses.
         """
         body = msgspec.json.encode({"events": events, "source": source, "mode": mode})
         try:

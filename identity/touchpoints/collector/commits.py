@@ -1,6 +1,7 @@
 """Group commit: whatever queued while the last commit ran goes into the next one. One thread writes, nobody sleeps."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_COMMIT = 5_000  # rows
 MOST_QUEUED = 20_000  # rows that may wait for the disk before senders are told to wait
+PATIENCE = 8.0  # seconds that a sender waits for the commit before being told to come again
+STOP_WITHIN = 3.0  # seconds that the last commits may take
 _TICK = 0.5  # seconds between looks at refusals and at what can be pruned, when nothing comes in
 
 _PRUNE_EVERY = 100  # ms
@@ -63,14 +66,18 @@ class Committer:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="commits")
+        """Begin. The thread is a daemon: a store that hangs must not keep the process from ending."""
+        self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit what is queued, then end."""
+        """Commit what is queued, then end; leave a commit that hangs to itself: nobody was told that it is stored."""
         self._jobs.put(None)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_WITHIN)
+            if self._thread.is_alive():
+                log.error("The inbox hangs inside a commit: it is left there")
+                return
         self.writer.close()
 
     # --- In the event loop ---
@@ -81,7 +88,10 @@ class Committer:
         return waiting < room and self._queued < MOST_QUEUED
 
     async def submit(self, rows: Sequence[NewRow]) -> None:
-        """Return when the rows (payloads still clear) are on the disk. Raises TooMuch or InboxAway; then none is."""
+        """Return when the rows (payloads still clear) are on the disk. Raises TooMuch (none is), or InboxAway.
+
+        After InboxAway none is, or nobody knows: a commit that hangs may still end well.
+        """
         if not rows:
             return
         if not self.has_room(rows[0].mode):
@@ -89,7 +99,10 @@ class Committer:
         self._queued += len(rows)
         job = _Job(rows, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
-        await job.done
+        try:
+            await asyncio.wait_for(job.done, PATIENCE)
+        except TimeoutError as error:
+            raise InboxAway(f"the inbox has not answered for {PATIENCE:g} s") from error
 
     def refuse(self, source: int, code: str, detail: str) -> None:
         """Count an event that was not taken; the sums go to the lane through the inbox."""
@@ -143,16 +156,21 @@ class Committer:
         return [NewRow(NO_SOURCE, Mode.LIVE, msgspec.json.encode(list(refused.values())))]
 
     def _commit(self, jobs: Sequence[_Job], refused: Sequence[NewRow]) -> None:
-        clear = [row for job in jobs for row in job.rows]
+        awaited = [
+            job for job in jobs if not job.done.cancelled()
+        ]  # others were told to come again
+        clear = [row for job in awaited for row in job.rows]
         clear += refused
         error: InboxAway | None = None
         try:
-            self._append(clear)
+            if clear:
+                self._append(clear)
         except InboxAway as away:
             log.error("%s", away)  # noqa: TRY400 - senders are told; a trace says no more
             error = away
         if jobs:
-            jobs[0].done.get_loop().call_soon_threadsafe(self._finish, jobs, error)
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+                jobs[0].done.get_loop().call_soon_threadsafe(self._finish, jobs, error)
 
     def _append(self, clear: Iterable[NewRow]) -> None:
         seal = self.sealer.seal

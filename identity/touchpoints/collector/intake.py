@@ -217,6 +217,6 @@ def away() -> Problem:
     return Problem(
         503,
         "inbox_away",
-        "touchpoints cannot be stored just now; nothing of this request was",
+        "touchpoints cannot be stored just now; send the same again, with the same messageId",
         {"Retry-After": str(WAIT)},
     )

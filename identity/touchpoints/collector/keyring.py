@@ -10,10 +10,12 @@ from django.db import DatabaseError, connections
 
 from identity.clock import Instant
 from identity.touchpoints import sources
+from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.models import Source, WriteKey
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 5.0  # seconds that a sender with an unknown key waits for the database
 _AGAIN = 250  # ms before another unknown key makes the copy be renewed out of turn
 
 
@@ -63,11 +65,17 @@ class Keyring:
                 log.warning("Write keys could not be renewed: %s", error)
 
     async def find(self, write_key: str) -> Origin | None:
-        """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt."""
+        """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt.
+
+        Raises InboxAway when it hangs: a key that may be good is not refused.
+        """
         digest = sources.digest(write_key)
         found = self.known.keys.get(digest)
         if found is None and self.clock() - self._renewed_at >= _AGAIN:
-            await self.renew()
+            try:
+                await asyncio.wait_for(self.renew(), _PATIENCE)
+            except TimeoutError as error:
+                raise InboxAway("write keys cannot be looked up: the database hangs") from error
             found = self.known.keys.get(digest)
         return found
 

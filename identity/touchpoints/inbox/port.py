@@ -25,7 +25,11 @@ class ForeignInbox(Exception):
 
 
 class InboxAway(OSError):
-    """The inbox cannot store or be read just now (a full disk, a lost connection); nothing of an append was kept."""
+    """The inbox cannot store or be read just now (a full disk, a lost connection, a server that hangs).
+
+    Nothing of an append was kept, or nobody knows: the connection was lost during the commit, or the commit may still end well. Sending
+    the same messageId again is safe, whatever became of it: a touchpoint's id counts once.
+    """
 
 
 class InboxTaken(Exception):
@@ -67,7 +71,8 @@ class InboxWriter(ABC):
     def append(self, rows: Sequence[NewRow], now: Instant) -> int:
         """Store the rows durably in one commit, all received at `now` or later; return the number of the first.
 
-        Numbers are consecutive; times of receipt never fall as numbers rise. Raises InboxAway; then nothing was stored.
+        Numbers are consecutive; times of receipt never fall as numbers rise. Raises InboxAway: nothing was stored, or
+        nobody knows (see there); what is sent again gets new numbers, and counts once by its messageId.
         """
 
     @abstractmethod
