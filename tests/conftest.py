@@ -9,6 +9,7 @@ from django.utils import translation
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 from pytest_django import DjangoDbBlocker
 
+from tests.environment import STORES
 from tests.soaking import LONG, PROFILE, SOAK, examples
 from tests.stores import clear_graph, make_inbox_tables
 
@@ -23,6 +24,8 @@ settings.load_profile(PROFILE)
 
 _KINDS = ("browser", "process", "soak")
 _NOT_EVERYWHERE = ("browser", "process", "slow")  # unless they say that they are `stores`
+# Neo4j sees what the floor of identity and the lane ask of it; the floors above ask profiles, which are in PostgreSQL.
+_ASK_NEO4J = ("tests/identity/", "tests/dmp_site/processes/", "tests/docs/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,8 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and is_hypothesis_test(getattr(item, "obj", None))
         ):
             item.add_marker(pytest.mark.soak)
-        if _asks_a_database(item) and not any(map(item.get_closest_marker, _NOT_EVERYWHERE)):
+        if _runs_on_all_stores(item):
             item.add_marker(pytest.mark.stores)
+
+
+def _runs_on_all_stores(item: pytest.Item) -> bool:
+    if STORES == "neo4j" and not item.nodeid.startswith(_ASK_NEO4J):
+        return False
+    return _asks_a_database(item) and not any(map(item.get_closest_marker, _NOT_EVERYWHERE))
 
 
 def _asks_a_database(item: pytest.Item) -> bool:

@@ -25,6 +25,14 @@ def note(identifiers: Collection[Identifier], now: Instant) -> None:
         )
 
 
+def note_all(now: Instant) -> int:
+    """Remember that every identifier has to be shown: the graph is new, or was moved or restored. Return how many there are."""
+    return execute(
+        "INSERT INTO identity_unshown (identifier_id, noted_at) SELECT id, %s FROM identity_identifier",
+        [now],
+    )
+
+
 def show(store: GraphStore, *, epoch: int) -> int:
     """Show one batch of what was noted; return how many rows that were. Raises StoreAway and LaneSuperseded."""
     rows = fetch(

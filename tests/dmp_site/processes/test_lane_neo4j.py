@@ -1,4 +1,4 @@
-"""The lane on Neo4j: what it leaves in SQL, and what it does while its server is frozen."""
+"""The lane on Neo4j: what it leaves in SQL, what it shows in Neo4j, and what it does while the server is frozen."""
 
 import threading
 import time
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dmp_site.console import checks
-from identity.clock import SECOND
+from dmp_site.processes.showing import shown
+from identity.clock import MINUTE, SECOND
 from identity.graph.port import GraphStore
 from identity.models import (
     GraphCarries,
@@ -16,7 +17,9 @@ from identity.models import (
     GraphTouchpoint,
     Identifier,
     Lane,
+    Profile,
 )
+from identity.profiles import showing
 from identity.touchpoints import lane
 from tests.dmp_site.processes.faults import people, viewed
 from tests.environment import STORES
@@ -101,3 +104,38 @@ def test_a_frozen_neo4j_is_said_in_time_and_the_lane_goes_on_when_it_wakes(
     while Lane.objects.get().trouble and time.monotonic() < deadline:
         one_round(road, store)
     assert people() == {"user_id:alice", "user_id:bob"}
+
+
+# --- Memberships, shown beside the lane ---
+
+
+def signed_in(road: Road) -> None:
+    road.receive({"type": "identify", "anonymousId": "browser", "userId": "alice"})
+    road.run()
+
+
+@pytest.mark.django_db(transaction=True)  # the thread has a connection of its own
+def test_memberships_are_shown_while_the_lane_works(road: Road) -> None:
+    signed_in(road)
+    with shown(road.store, road.loop.epoch):
+        deadline = time.monotonic() + 30
+        while showing.lag()[0] and time.monotonic() < deadline:
+            time.sleep(0.05)
+    [row] = cypher(
+        "MATCH (i:Identifier)-[:MEMBER_OF]->(p:Profile) RETURN p.id AS id, count(i) AS members"
+    )
+    assert row.data() == {
+        "id": Profile.objects.get(identifiers__key="user_id:alice").uid,
+        "members": 2,
+    }
+
+
+def test_memberships_that_are_not_shown_are_worth_a_look(road: Road) -> None:
+    signed_in(road)
+    late = checks.CHECKS["members"](road.now + MINUTE)
+    assert late
+    assert (late.level, late.what.split()[0]) == (checks.Level.NOTICE, "2")
+    assert showing.show(road.store, epoch=road.loop.epoch) == 2
+    well = checks.CHECKS["members"](road.now + MINUTE)
+    assert well
+    assert well.level is checks.Level.OK

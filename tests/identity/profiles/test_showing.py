@@ -1,8 +1,10 @@
 """Memberships shown in Neo4j: they follow merges and splits, survive whoever shows them, and an older lane shows nothing."""
 
 from collections.abc import Mapping
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 
 from identity.graph.port import LaneSuperseded
 from identity.profiles import models, showing
@@ -107,6 +109,16 @@ def test_an_older_lane_shows_nothing() -> None:
         showing.show(stages.store, epoch=EPOCH)
     assert shown() == {}
     assert models.Unshown.objects.count() == 2
+
+
+def test_setting_the_graph_up_shows_everything_again() -> None:
+    stages = Stages()
+    stages.run(seen(1, COOKIE, USER))
+    show(stages)
+    cypher("MATCH (p:Profile) DETACH DELETE p")
+    call_command("setup_graph", stdout=StringIO())
+    show(stages)
+    assert shown() == assignment()
 
 
 def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
