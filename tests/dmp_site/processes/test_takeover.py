@@ -1,12 +1,14 @@
 """Lanes as real processes: one that is stopped inside its transaction, one that is killed while another stands by."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.environment import STORES
 from tests.installation import Installation, installation
 
 pytestmark = [pytest.mark.process, pytest.mark.stores]
@@ -92,3 +94,27 @@ def test_a_lane_that_stands_by_takes_over_from_one_that_is_killed(home: Installa
     home.wait_for(lambda: home.lane() == second.pid, "the second lane", seconds=30)
     home.wait_for(lambda: home.position() >= 3 * PEOPLE, "the rest")
     assert books(home) == [3 * PEOPLE, 3 * PEOPLE, 2]
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="with files, only the supervisor can kill a lane")
+def test_a_lane_that_hangs_where_nobody_can_kill_it_is_cut_off_and_ends_when_it_wakes(
+    home: Installation,
+) -> None:
+    """As on another host: no supervisor. The one that stands by ends its connections, so that its transaction holds nothing up."""
+    home.manage("setup")
+    key = home.write_key()
+    home.start("worker", "--role", "collector")
+    home.wait_for(lambda: home.answers(home.collector), "the collector")
+    first = home.start("worker", "--role", "lane")
+    home.wait_for(lambda: home.lane() == first.pid, "the first lane")
+    pause = home.pause_at("4 refresh")
+    home.post(key, *events("early"))
+    home.wait_for(lambda: not pause.exists(), "the first lane to stop inside its transaction")
+    second = home.start("worker", "--role", "lane")
+    home.wait_for(lambda: home.lane() == second.pid, "the second lane")
+    home.wait_for(lambda: home.position() >= PEOPLE, "the rest")
+    first.send_signal(signal.SIGCONT)
+    first.wait(60)
+    home.post(key, *events("late"))
+    home.wait_for(lambda: home.position() >= 2 * PEOPLE, "what came later")
+    assert books(home) == [2 * PEOPLE, 2 * PEOPLE, 2]
