@@ -98,8 +98,9 @@ soak: install frontend  ## the long property and kill runs
 bench: install  ## measure; writes benchmarks/RESULTS.md
 	$(PYTHON) -m benchmarks
 
-crash: install  ## kill -9 every process at random moments under load; prints acknowledged / counted / sent / unknown
+crash: install  ## kill -9 every process and server at random moments under load, on each combination of stores; prints the books
 	$(PYTHON) -m tests.crash
+	$(PYTHON) -m tests.crash.failover
 
 # --- Writing -----------------------------------------------------------------------------------------------------------
 
