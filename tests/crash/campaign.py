@@ -61,7 +61,7 @@ class Campaign:
         load = Load(self._home.collector, write_key, _shop(), 1_000)
         load.start()
         try:
-            self._home.wait_for(self._in_hand, "the first delivery")
+            self._home.wait_for(self._in_hand, "the first delivery", seconds=400)
             for target in self._plan(kills):
                 self._kill(target)
             self._hit_what_chance_left_out()
@@ -246,6 +246,7 @@ def run(kind: str, directory: Path, *, kills: int, seed: int = 0) -> Report:
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(sink.port),
             "STAGE_FILE": str(directory / "stage"),
+            "LANE_TIMEOUT": "180",  # it is held on purpose, and a Neo4j that has just started is slow
         }
         with (
             servers.own(kind, directory) as stores,
