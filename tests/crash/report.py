@@ -14,7 +14,7 @@ STAGES = {
 HEAD = """# The last campaign of kills
 
 Written by `make soak`. `kill -9` of collector, lane, sender, supervisor and the servers of the stores under 1,000 touchpoints a second;
-each kill of a process of ours with at least 1,000 acknowledged touchpoints unprocessed and a delivery in hand. Every acknowledged
+each random kill of a process of ours with at least 1,000 acknowledged touchpoints unprocessed and a delivery in hand. Every acknowledged
 touchpoint was counted exactly once, none was set aside, no message came twice to the SMTP server, what reached it is recorded as sent
 or unknown, nobody got more marketing mails than the policy allows, and no reservation was left behind. Acknowledged counts identify
 calls too, which are no contacts.
