@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dmp_site import addresses
 from dmp_site import environment as env
 from identity.privacy.keys import session_key
 
@@ -57,26 +57,9 @@ def _sqlite(name: str) -> dict[str, Any]:
     }
 
 
-def _postgresql(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise ImproperlyConfigured(
-            "FILROUGE_DATABASE_URL must read postgresql://user:password@host:port/name"
-        )
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.strip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
-        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan"},
-    }
-
-
 _DATABASE_URL = env.secret("DATABASE_URL")
 if _DATABASE_URL:
-    DATABASES = {"default": _postgresql(_DATABASE_URL)}
+    DATABASES = {"default": addresses.postgresql(_DATABASE_URL, "FILROUGE_DATABASE_URL")}
     DATABASE_ROUTERS: list[str] = []
 else:
     DATABASES = {"default": _sqlite("filrouge.sqlite3"), "queue": _sqlite("queue.sqlite3")}
@@ -97,33 +80,20 @@ INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000, least=1, most=10**12)
 LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30, least=5, most=3_600)
 
 
-def _neo4j(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme.split("+")[0] not in {"bolt", "neo4j"}:
-        raise ImproperlyConfigured(
-            "FILROUGE_GRAPH_URL must read bolt://user:password@host:port, or the same with bolt+s, neo4j or neo4j+s"
-        )
-    if not _DATABASE_URL:
-        raise ImproperlyConfigured(
-            "FILROUGE_GRAPH_URL needs FILROUGE_DATABASE_URL: Neo4j keeps the graph beside PostgreSQL, not beside SQLite"
-        )
-    return {
-        "BACKEND": "identity.graph.neo4j_store.Neo4jStore",
-        "OPTIONS": {
-            "url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": env.text("GRAPH_DATABASE", "neo4j"),
-        },
-    }
-
-
 _GRAPH_URL = env.secret("GRAPH_URL")
+GRAPH_DATABASE = env.text("GRAPH_DATABASE", "neo4j")
+if _GRAPH_URL and not _DATABASE_URL:
+    raise ImproperlyConfigured(
+        "FILROUGE_GRAPH_URL needs FILROUGE_DATABASE_URL: Neo4j keeps the graph beside PostgreSQL, not beside SQLite"
+    )
 GRAPH_STORE: dict[str, Any] = (
-    _neo4j(_GRAPH_URL)
+    addresses.neo4j(_GRAPH_URL, GRAPH_DATABASE, "FILROUGE_GRAPH_URL")
     if _GRAPH_URL
     else {"BACKEND": "identity.graph.sql_store.SqlStore", "OPTIONS": {}}
 )
+# Where `manage.py move_store` takes them; nothing else reads these.
+MOVE_DATABASE_URL = env.secret("MOVE_DATABASE_URL")
+MOVE_GRAPH_URL = env.secret("MOVE_GRAPH_URL")
 
 CHANNEL_NAMES = (
     "activation.channels.registry.names"  # for the floor below, which knows no channels

@@ -1,5 +1,6 @@
 """PostgreSQL connections of our own, beside Django's: Django closes and silently reopens its connections, and locks would go with them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connections
@@ -30,3 +31,18 @@ def connect(name: str, *, using: str = "default") -> Connection:
         parameters.pop(each, None)
     parameters |= {"connect_timeout": _CONNECT_WITHIN, "application_name": name}
     return _Connection.connect(**parameters, autocommit=True)
+
+
+def connect_to(settings: Mapping[str, Any], name: str) -> Connection:
+    """Open a connection to a database that is none of Django's; `settings` are as Django has them. Raises Error."""
+    given = {
+        "dbname": settings["NAME"],
+        "user": settings["USER"],
+        "password": settings["PASSWORD"],
+        "host": settings["HOST"],
+        "port": settings["PORT"],
+    }
+    parameters = {key: value for key, value in given.items() if value}
+    return _Connection.connect(
+        **parameters, application_name=name, connect_timeout=_CONNECT_WITHIN, autocommit=True
+    )

@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ('identifier_key', models.CharField(max_length=16)),
                 ('vault_key', models.CharField(max_length=16)),
                 ('created_at', identity.fields.InstantField()),
+                ('moving', models.CharField(blank=True, max_length=200)),
             ],
             options={
                 'verbose_name': 'installation',

@@ -55,3 +55,8 @@ def lag() -> tuple[int, Instant | None]:
     """Return how many changes are not shown yet, and when the oldest was noted."""
     [(count, oldest)] = fetch("SELECT count(*), min(noted_at) FROM identity_unshown")
     return count, oldest
+
+
+def forget() -> None:
+    """Forget what was noted: the store that it was for is left."""
+    execute("DELETE FROM identity_unshown")

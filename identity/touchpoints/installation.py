@@ -63,7 +63,25 @@ def _row() -> Installation:
     row = Installation.objects.filter(pk=ROW).first()
     if row is None:
         raise Foreign("the Django database knows no installation: run `manage.py setup`")
+    if row.moving:
+        raise Foreign(
+            f"this installation is moving to {row.moving}, or has moved there: `manage.py move_store` finishes it and says"
+            " which variables to set; with --give-up it stays as it is here"
+        )
     return row
+
+
+def moving() -> str:
+    """Return where to the installation is moving, or has moved; "" when it stays. Raises Foreign when there is none."""
+    found = Installation.objects.filter(pk=ROW).values_list("moving", flat=True).first()
+    if found is None:
+        raise Foreign("the Django database knows no installation: run `manage.py setup`")
+    return found
+
+
+def move(target: str) -> None:
+    """Note where to the installation moves; "" gives it up, or ends it."""
+    Installation.objects.filter(pk=ROW).update(moving=target)
 
 
 def _compare(name: str, found: object, recorded: object) -> None:

@@ -94,13 +94,17 @@ class SetAside(models.Model):
 
 
 class Installation(models.Model):
-    """One row: the stores and keys that belong together; anything else is refused."""
+    """One row: the stores and keys that belong together; anything else is refused.
+
+    `moving`: where to its data are being taken, or were; until that is finished or given up nothing may work with them.
+    """
 
     inbox = models.UUIDField(null=True)
     graph = models.UUIDField(null=True)
     identifier_key = models.CharField(max_length=16)
     vault_key = models.CharField(max_length=16)
     created_at = InstantField()
+    moving = models.CharField(max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("installation")

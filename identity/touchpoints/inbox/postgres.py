@@ -41,7 +41,7 @@ _LANE = 1  # the one row of identity_lane, which keeps the positions
 _CLASS = 1_179_208_018  # "FILR"
 _WRITER, _STAMP, _PRUNE = 1, 2, 3
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS inbox_mark (
     id smallint PRIMARY KEY, uuid uuid NOT NULL, last_number bigint NOT NULL, last_received bigint NOT NULL,
     live_ordinal bigint NOT NULL, history_ordinal bigint NOT NULL
@@ -76,7 +76,7 @@ class PostgresInbox(Inbox):
     def make(self) -> uuid.UUID:
         if fetch("SELECT to_regclass('inbox_mark')") == [(None,)]:
             execute(
-                _SCHEMA
+                SCHEMA
             )  # locks its tables until the end of the transaction, so not for nothing
         execute(
             "INSERT INTO inbox_mark VALUES (1, %s, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING",

@@ -46,7 +46,7 @@ CREATE TABLE history (
 CREATE INDEX live_wishes ON live (number) WHERE wish;
 CREATE INDEX history_wishes ON history (number) WHERE wish;
 """
-_SEQUENCE = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('live', 'history')"
+SEQUENCE = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('live', 'history')"
 
 _written: set[Path] = (
     set()
@@ -117,7 +117,7 @@ class SqliteWriter(InboxWriter):
 
     def _read_ends(self) -> None:
         ask = self._database.execute
-        self._next = ask(_SEQUENCE).fetchone()[0] + 1
+        self._next = ask(SEQUENCE).fetchone()[0] + 1
         self._ordinals = {mode: _last(self._database, mode, "ordinal") for mode in Mode}
         self._last_received = max(_last(self._database, mode, "received_at") for mode in Mode)
 
@@ -288,7 +288,7 @@ class SqliteReader(InboxReader):
     def check(self) -> None:
         positions = _positions()
         with self._database() as database:
-            sequence = database.execute(_SEQUENCE).fetchone()[0]
+            sequence = database.execute(SEQUENCE).fetchone()[0]
             kept = dict(database.execute("SELECT name, value FROM meta"))
         if sequence < max(positions.values()):
             raise ForeignInbox(

@@ -1,0 +1,42 @@
+"""Addresses of servers, as the settings and `move_store` take them."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def postgresql(url: str, variable: str) -> dict[str, Any]:
+    """Return what Django wants to know of a database. Raises ImproperlyConfigured, naming the variable and not the URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise ImproperlyConfigured(
+            f"{variable} must read postgresql://user:password@host:port/name"
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan"},
+    }
+
+
+def neo4j(url: str, database: str, variable: str) -> dict[str, Any]:
+    """Return the graph store on a Neo4j server. Raises ImproperlyConfigured."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme.split("+")[0] not in {"bolt", "neo4j"}:
+        raise ImproperlyConfigured(
+            f"{variable} must read bolt://user:password@host:port, or the same with bolt+s, neo4j or neo4j+s"
+        )
+    return {
+        "BACKEND": "identity.graph.neo4j_store.Neo4jStore",
+        "OPTIONS": {
+            "url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "database": database,
+        },
+    }

@@ -1,0 +1,110 @@
+"""An embedded installation moves to PostgreSQL whole, in one go or after being killed on the way, and goes on there."""
+
+import fcntl
+
+import pytest
+
+from tests.dmp_site.moving.conftest import receive, state, work_off
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
+
+
+def move(site, database, **options):
+    return site.manage("move_store", "database", FILROUGE_MOVE_DATABASE_URL=database, **options)
+
+
+def digest(site):
+    return site.manage("rebuild_graph", "--digest").stdout
+
+
+def settle_on(site, database):
+    """Let the installation use what it moved to."""
+    site.environment["FILROUGE_DATABASE_URL"] = database
+
+
+def test_everything_moves_and_goes_on(site, database):
+    before, adding_up = state(site), digest(site)
+    assert before["waiting"] == [61, 41]
+    assert before["aside"]
+    assert before["deliveries"]
+    assert before["enrolments"]
+    said = move(site, database)
+    assert "FILROUGE_DATABASE_URL" in said.stdout
+    assert "identity_graphtouchpoint: " in said.stderr
+    refused = site.manage("worker", "--role", "lane", check=False)
+    assert refused.returncode == 1
+    assert "move_store" in refused.stderr
+    assert "has moved" in move(site, database, check=False).stderr
+
+    settle_on(site, database)
+    assert site.manage("setup").stdout == ""
+    assert state(site) == before
+    assert digest(site) == adding_up
+    after = work_off(site)
+    # The rows that cannot be read are set aside, each once.
+    assert after["touchpoints"] == before["touchpoints"] + 100
+    assert len(after["aside"]) == len(before["aside"]) + 2
+    assert receive(site, 5, seed=4) == max(after["positions"]) + 6
+    assert after["delivery_after"] > before["delivery_after"]
+    again = work_off(site)
+    assert again["touchpoints"] == after["touchpoints"] + 5
+    site.manage("rebuild_graph", "--check")
+
+
+KILLED = """
+import os, signal
+from dmp_site.moving import database, tables
+tables.BLOCK = 40
+def progress(what, count):
+    print(what, count, flush=True)
+    if what == {what!r} and count >= {count}:
+        os.kill(os.getpid(), signal.SIGKILL)
+database.move(progress, 1)
+"""
+
+
+def test_a_move_that_is_killed_goes_on(site, database):
+    before, adding_up = state(site), digest(site)
+    for what, count in (
+        ("identity_graphtouchpoint", 120),
+        ("activation_delivery", 1),
+        ("inbox", 1),
+    ):
+        code = KILLED.format(what=what, count=count)
+        killed = site.manage("shell", "-c", code, check=False, FILROUGE_MOVE_DATABASE_URL=database)
+        assert killed.returncode < 0, killed.stderr
+    assert "is moving to" in site.manage("up", check=False).stderr
+    unfinished = site.manage("setup", check=False, FILROUGE_DATABASE_URL=database)
+    assert "not finished" in unfinished.stderr
+    move(site, database)
+    settle_on(site, database)
+    assert state(site) == before
+    assert digest(site) == adding_up
+    assert work_off(site)["touchpoints"] == before["touchpoints"] + 100
+
+
+def test_what_cannot_be_right_is_refused(site, server, database):
+    server.run("CREATE TABLE theirs (id int)", database.rpartition("/")[2])
+    assert "not empty" in move(site, database, check=False).stderr
+    assert "FILROUGE_MOVE_DATABASE_URL" in move(site, "", check=False).stderr
+    away = f"postgresql://filrouge:secret@127.0.0.1:1/{database.rpartition('/')[2]}"
+    refused = move(site, away, check=False).stderr
+    assert "does not answer" in refused
+    assert "secret" not in refused
+    with (site.directory / "running.lock").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_SH)  # as each process of the product does
+        assert "stop `manage.py up`" in move(site, database, check=False).stderr
+
+
+def test_a_move_that_is_given_up_leaves_all_as_it_was(site, database):
+    before = state(site)
+    site.manage(
+        "shell",
+        "-c",
+        KILLED.format(what="identity_identifier", count=1),
+        check=False,
+        FILROUGE_MOVE_DATABASE_URL=database,
+    )
+    assert "stays" in site.manage("move_store", "database", "--give-up").stdout
+    assert state(site) == before
+    assert work_off(site)["touchpoints"] == before["touchpoints"] + 100

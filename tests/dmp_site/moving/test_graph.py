@@ -1,0 +1,84 @@
+"""The graph of an installation moves to Neo4j and back, whole, in one go or after being killed on the way."""
+
+import os
+
+import pytest
+
+from tests.dmp_site.moving.conftest import receive, state, work_off
+from tests.environment import STORES
+from tests.stores import clear_graph
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.stores,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(STORES != "neo4j", reason="moves to the Neo4j that STORES=neo4j starts"),
+]
+
+KILLED = """
+import os, signal
+from dmp_site.moving import graph
+graph.PAGE = 20
+def progress(what, count):
+    if what == {what!r} and count >= 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+graph.move(progress, 1)
+"""
+IN_TABLES = """
+from identity.graph.models import *
+print(*(one.objects.count() for one in (GraphMark, GraphTouchpoint, GraphIdentifier, GraphCarries, GraphLink)))
+"""
+
+
+@pytest.fixture
+def served(site, database):
+    """Move an installation to PostgreSQL; Neo4j is empty beside it."""
+    clear_graph()
+    site.manage("move_store", "database", FILROUGE_MOVE_DATABASE_URL=database)
+    site.environment["FILROUGE_DATABASE_URL"] = database
+    site.environment["FILROUGE_MOVE_GRAPH_URL"] = os.environ["TESTS_NEO4J_URL"]
+    yield site
+    clear_graph()
+
+
+def digest(site):
+    return site.manage("rebuild_graph", "--digest").stdout
+
+
+def killed(site, what):
+    assert site.manage("shell", "-c", KILLED.format(what=what), check=False).returncode < 0
+    assert "is moving to" in site.manage("worker", "--role", "lane", check=False).stderr
+
+
+def test_there_and_back_again(served):
+    before, adding_up = state(served), digest(served)
+    for part in ("identifiers", "touchpoints", "links"):
+        killed(served, part)
+    assert "FILROUGE_GRAPH_URL" in served.manage("move_store", "graph").stdout
+    assert served.shell(IN_TABLES).split() == ["0"] * 5
+    assert "was never made" in served.manage("worker", "--role", "lane", check=False).stderr
+
+    served.environment["FILROUGE_GRAPH_URL"] = served.environment["FILROUGE_MOVE_GRAPH_URL"]
+    moved = state(served)
+    assert moved.pop("unshown") == before["identifiers"]
+    assert moved == {key: value for key, value in before.items() if key != "unshown"}
+    assert digest(served) == adding_up
+    there = work_off(served)
+    assert there["unshown"] < there["identifiers"]  # the lane has begun to show them
+    assert there["touchpoints"] == before["touchpoints"] + 100
+    assert receive(served, 5, seed=4) == max(there["positions"]) + 6
+    there = work_off(served)
+    assert served.shell(IN_TABLES).split() == ["0"] * 5
+    adding_up = digest(served)
+
+    killed(served, "touchpoints")
+    assert "stays" in served.manage("move_store", "graph", "--give-up").stdout
+    assert "not empty" in served.manage("move_store", "graph", check=False).stderr
+    served.shell("from identity.graph.sql_contents import SqlContents; SqlContents().clear()")
+    assert "Take away" in served.manage("move_store", "graph").stdout
+    del served.environment["FILROUGE_GRAPH_URL"]
+    assert state(served) == there | {"unshown": 0}
+    assert digest(served) == adding_up
+    receive(served, 5, seed=5)
+    assert work_off(served)["touchpoints"] == there["touchpoints"] + 5
+    served.manage("rebuild_graph", "--check")
