@@ -1,7 +1,7 @@
 """Set-based SQL for the data plane, the same text on SQLite and PostgreSQL.
 
 A batch travels to the database as *one* parameter (SQLite: a JSON array for `json_each`, since Django splits at 999
-parameters) or one array per column (PostgreSQL: `unnest`), so the number of statements does not depend on the batch's size.
+parameters) or one array per column, as text (PostgreSQL: `unnest`), so the number of statements does not depend on the batch's size.
 
     people = Rows("people", id="bigint", name="text")
     execute(f"INSERT INTO person (id, name) SELECT id, name FROM {people}", people.of(rows))
@@ -51,7 +51,37 @@ class Rows:
         if not self._postgres:
             return [_encode(list(rows)).decode()]
         columns = list(zip(*rows, strict=True)) or [()] * len(self._columns)
-        return [list(column) for column in columns]
+        kinds = self._columns.values()
+        return [_LITERALS[kind](column) for kind, column in zip(kinds, columns, strict=True)]
+
+
+# psycopg writes arrays element by element in Python, which was two fifths of the lane's time: the text of the whole array is made
+# here and quoted once, in C.
+
+
+def _plain(column: Iterable[Any]) -> str:
+    """Return the array of numbers or truth values as PostgreSQL writes it."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in column])}}}"
+
+
+def _quoted(column: Iterable[Any]) -> str:
+    """Return the array of texts as PostgreSQL writes it."""
+    return f"{{{','.join(['NULL' if value is None else _text(value) for value in column])}}}"
+
+
+def _text(value: str) -> str:
+    if "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'
+
+
+_LITERALS = {
+    "bigint": _plain,
+    "boolean": _plain,
+    "double precision": _plain,
+    "text": _quoted,
+    "json": _quoted,
+}
 
 
 def execute(sql: str, parameters: Sequence[Any] = (), *, using: str = "default") -> int:

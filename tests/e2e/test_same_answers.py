@@ -44,6 +44,8 @@ def replay(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.parametrize("touchpoints", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_the_recorded_stream_gives_the_same_answers(replay: Replay, touchpoints: int) -> None:
+    if not WRITE and str(touchpoints) not in json.loads(ANSWERS.read_text()):
+        pytest.skip("no digest is kept for so many: `make answers` writes it")
     replay.run(Recorded(touchpoints, START))
     rows = lines()
     rows["batches"] = [json.dumps(row).encode() for row in fetch(_BATCHES)]
