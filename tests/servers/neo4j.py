@@ -51,10 +51,11 @@ class Neo4j(Program):
         page_cache: str = "256m",
         brief: bool = True,
         more: str = "",
+        home: Path | None = None,
     ) -> None:
-        """Prepare a home. `brief`: lives for minutes only, so compiling for speed would cost more than it gives. `more`: settings."""
+        """Prepare a home, in `home` if that is given. `brief`: lives for minutes only, so compiling for speed would cost more than it gives. `more`: settings."""
         self._java, self._jars, self._heap, self._brief = java(), jars(), heap, brief
-        super().__init__(Path(tempfile.mkdtemp(prefix="filrouge-neo4j-")))
+        super().__init__(Path(tempfile.mkdtemp(prefix="neo4j-", dir=home)))
         (self.home / "conf").mkdir()
         settings = _SETTINGS.format(port=self.port, home=self.home, page_cache=page_cache)
         self._settings = settings

@@ -22,9 +22,10 @@ USER = "filrouge"
 class Postgres(Program):
     name = "PostgreSQL"
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, home: Path | None = None) -> None:
+        """`home`: an empty directory to live in, instead of one of its own."""
         self._programs = programs()
-        super().__init__(Path(tempfile.mkdtemp(prefix="filrouge-postgresql-")))
+        super().__init__(Path(tempfile.mkdtemp(prefix="postgresql-", dir=home)))
         if (user := self.user()) is not None:
             shutil.chown(self.home, user)
         subprocess.run(
