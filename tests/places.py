@@ -96,7 +96,7 @@ class Served(Place):
         return rows[0] if rows else []
 
     def remove(self) -> None:
-        self._run(f"DROP DATABASE {self._name} WITH (FORCE)")
+        self._run(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
         if self._graph:
             self.cypher(_EMPTY)
 

@@ -72,9 +72,7 @@ class LaneLoop:
         """Work until told to stop, or until the lock is lost. Raises LaneSuperseded when another lane has taken over."""
         while not stop.is_set() and self.lock.held():
             try:
-                pause = 0.0 if self.step() else IDLE
-                self._waits = 0.0
-                self._say("")
+                pause = self._round()
             except Exception as error:
                 if not away(error):
                     raise
@@ -82,6 +80,15 @@ class LaneLoop:
             stop.wait(pause)
         if not stop.is_set():
             log.warning("The lane's lock is lost: this lane ends")
+
+    def _round(self) -> float:
+        """Take a step, unless a backup lets the lane rest; return how long to wait then."""
+        with self.lock.working() as may:
+            self._beat()
+            worked = may and self.step()
+        self._waits = 0.0
+        self._say("" if may else lane.RESTS)
+        return 0.0 if worked else IDLE
 
     def step(self) -> bool:
         """Do one round: heartbeat, one claim, commands, what the clock made due. Return whether anything was done.

@@ -11,6 +11,7 @@ from identity import postgres
 from identity.graph.port import StoreAway
 
 _KEY = (1_179_208_018, 4)  # "FILR"; 1 to 3 are the inbox's
+REST = (1_179_208_018, 5)
 _LONGEST_NAME = 63  # bytes that PostgreSQL keeps of an application's name
 _PREFIX = "filrouge lane "
 _HELD = "locktype = 'advisory' AND classid = %s AND objid = %s AND objsubid = 2 AND granted"
@@ -34,6 +35,11 @@ class LaneLock(ABC):
     @abstractmethod
     def evict(self, holder: int | None) -> bool:
         """Cut off this holder, who hangs where nobody here can kill it, unless another one has the lock; return whether it was."""
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[bool]:
+        """Yield whether the holder may work on a step now; nobody can let it rest before the context ends."""
+        yield True
 
     @abstractmethod
     def close(self) -> None:
@@ -119,6 +125,19 @@ class AdvisoryLock(LaneLock):
                 [*_KEY, holder],
             )
             return bool(ended.fetchall())
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[bool]:
+        """Share the lock that a backup takes alone (dmp_site.processes.rest)."""
+        with _answers():
+            taken = self._connection.execute("SELECT pg_try_advisory_lock_shared(%s, %s)", REST)
+            may = bool(taken.fetchone()[0])
+        try:
+            yield may
+        finally:
+            if may:
+                with contextlib.suppress(postgres.Error):  # a lost connection has let go of it
+                    self._connection.execute("SELECT pg_advisory_unlock_shared(%s, %s)", REST)
 
     def close(self) -> None:
         """Give it back before the connection: the server notices the end of a connection a little later."""

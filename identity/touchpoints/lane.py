@@ -17,6 +17,7 @@ from identity.touchpoints.models import Batch, Lane
 from identity.touchpoints.types import BatchContext
 
 ROW = 1
+RESTS = "rests for a backup"  # what it says of its own will; everything else is a trouble
 
 
 def take_over(holder: str, now: Instant) -> int:

@@ -38,6 +38,11 @@ def the_lane(now: Instant) -> Finding:
         what = _("The lane (%(holder)s) has said nothing for %(seconds)d s.") % said
         return fault("lane", what, _restart("lane"))
     trouble, since = lane.trouble()
+    if since is not None and trouble == lane.RESTS:
+        what = _("The lane has rested for %(seconds)d s, while a backup copies the stores.") % {
+            "seconds": max(0, now - since) // SECOND
+        }
+        return Finding("lane", Level.NOTICE, what, _("it goes on by itself"))
     if since is not None:
         what = _("A store is away, for %(seconds)d s: %(trouble)s") % {
             "seconds": (now - since) // SECOND,

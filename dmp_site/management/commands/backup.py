@@ -14,7 +14,9 @@ from identity.privacy.keys import KeysMissing
 
 class Command(Documented):
     help = (
-        "Copy the installation into a new directory while it runs: the database first, the inbox second; pruning rests.\n"
+        "Copy the installation into a new directory while it runs. SQLite: the database first, the inbox second; pruning rests.\n"
+        "PostgreSQL: one dump (pg_dump must be installed). With the graph in Neo4j the lane rests until both are dumped; the\n"
+        "collector goes on.\n"
         "The key file is not copied beside the data. Keep it apart: without it the copy cannot be read, and with it anybody\n"
         "can. --keys writes it to a place of its own.\n\n"
         "Example: manage.py backup /backups/2025-01-31 --keys /safe/filrouge-keys.json"

@@ -9,6 +9,7 @@ from dmp_site import backup
 from dmp_site.management.base import Documented
 from identity.clock import now
 from identity.errors import DomainError
+from identity.graph.port import GraphMissing, StoreAway
 from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.installation import Foreign
 
@@ -16,8 +17,9 @@ from identity.touchpoints.installation import Foreign
 class Command(Documented):
     help = (
         "Put a backup in the place of the data, after checking that it is whole and that the key file is its own. Stop\n"
-        "`manage.py up` first. What was there is kept in a directory of its own beside the data. Touchpoints that came in\n"
-        "after the backup are not in it; messages sent after it are not remembered.\n\n"
+        "`manage.py up` first. Files that were there are kept in a directory of their own beside the data; a database of\n"
+        "PostgreSQL and a graph in Neo4j must be empty. Touchpoints that came in after the backup are not in it; messages sent\n"
+        "after it are not remembered.\n\n"
         "Example: manage.py restore /backups/2025-01-31 --keys /safe/filrouge-keys.json"
     )
 
@@ -28,7 +30,7 @@ class Command(Documented):
     def handle(self, *_: Any, **options: Any) -> None:
         try:
             said = backup.restore(options["directory"], now(), keys_from=options["keys"])
-        except (DomainError, Foreign, ForeignInbox) as error:
+        except (DomainError, Foreign, ForeignInbox, GraphMissing, StoreAway) as error:
             raise CommandError(str(error)) from error
         for line in said:
             self.stdout.write(line)
