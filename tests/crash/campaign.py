@@ -36,6 +36,9 @@ WAITING = 1_000  # acknowledged rows unprocessed, for a kill to count
 TARGETS = ("lane", "send", "supervisor", "collector")
 BETWEEN = "2 resolve"  # the graph store has committed the batch, the Django database has not
 SET_UP = "from tests.crash.books import set_up; set_up()"
+_PATIENCE = (
+    180  # seconds until a moment must come; mails wait while the lane is behind with wishes
+)
 _MAY_LEAVE_UNKNOWN = {"send", "supervisor", "postgresql"}
 
 
@@ -90,7 +93,8 @@ class Campaign:
     def _kill(self, target: str) -> None:
         """Let enough wait; stop lane and sender at a random moment; kill the target if the moment counts."""
         self._home.wait_for(self._answers_and_runs, "everything to be up")
-        for _ in range(40):
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
             with self._held("lane"):
                 self._home.wait_for(lambda: self._home.waiting() >= 2 * WAITING, "a backlog")
             time.sleep(self._random.uniform(0, 0.2))
