@@ -27,7 +27,7 @@ _CONNECT_WITHIN = 5.0  # seconds
 _TRANSACTION = 12.0
 _ANSWER_WITHIN = 10.0
 _SCHEMA = 600.0  # seconds that an index of a large graph may take to be made
-_RETRY_WITHIN = 2.0  # seconds in which the driver tries deadlocks and lost connections again; the lane has its own back-off
+_RETRY_WITHIN = 2.0  # seconds in which the driver tries a read again that lost its connection
 # What people can mend, by the beginning of the server's code.
 _SAID = {
     "Neo.ClientError.Security.Unauthorized": "Neo4j refuses the user or the password of FILROUGE_GRAPH_URL",
@@ -53,9 +53,18 @@ class Server:
                 session.execute_write(_bounded(_asks(statement), _SCHEMA, _SCHEMA))
 
     def write(self, work: Callable[[Ask], _T]) -> _T:
-        """Do the work in one transaction. Raises StoreAway, also when nobody knows whether it was committed, and StoreRefuses."""
-        with _answers(), self._driver.session(database=self._database) as session:
-            return session.execute_write(_bounded(work))
+        """Do the work in one transaction. Raises StoreAway, also when nobody knows whether it was committed, and StoreRefuses.
+
+        It is tried once: the lane has a back-off of its own, and a second wait for a frozen server would be too long for its heartbeat.
+        """
+        with (
+            _answers(),
+            self._driver.session(database=self._database) as session,
+            session.begin_transaction(timeout=_TRANSACTION) as transaction,
+        ):
+            done = _within(transaction, work, _ANSWER_WITHIN)
+            transaction.commit()
+        return done
 
     def read(self, work: Callable[[Ask], _T]) -> _T:
         """Do the work in one transaction that may not write. Raises StoreAway."""
@@ -88,16 +97,25 @@ def _bounded(
 ) -> Callable[[neo4j.ManagedTransaction], _T]:
     @neo4j.unit_of_work(timeout=within)
     def run(transaction: neo4j.ManagedTransaction) -> _T:
-        # The driver takes this limit from the server alone, whose own is two minutes; it stays with the connection.
-        transaction._connection.socket.set_read_timeout(answer)  # noqa: SLF001
-
-        def ask(cypher: str, **parameters: Any) -> list[Any]:
-            found = transaction.run(cypher, parameters).values()
-            return found[0] if found else []
-
-        return work(ask)
+        return _within(transaction, work, answer)
 
     return run
+
+
+def _within(
+    transaction: neo4j.ManagedTransaction | neo4j.Transaction,
+    work: Callable[[Ask], _T],
+    answer: float,
+) -> _T:
+    """Let the work ask, each answer within that many seconds."""
+    # The driver takes this limit from the server alone, whose own is two minutes; it stays with the connection.
+    transaction._connection.socket.set_read_timeout(answer)  # noqa: SLF001
+
+    def ask(cypher: str, **parameters: Any) -> list[Any]:
+        found = transaction.run(cypher, parameters).values()
+        return found[0] if found else []
+
+    return work(ask)
 
 
 @contextlib.contextmanager
