@@ -17,7 +17,7 @@ NOW = 1_700_000_000_000
 HOLDER = """
 import sys, time
 from pathlib import Path
-from identity.touchpoints.inbox.sqlite import _take
+from identity.touchpoints.inbox.sqlite.writer import _take
 _take(Path(sys.argv[1]).resolve())
 print("held", flush=True)
 sys.stdin.read()
