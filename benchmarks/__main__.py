@@ -1,6 +1,6 @@
 """Measures, and writes benchmarks/RESULTS.md.
 
-    python -m benchmarks [collector | pipeline | latency ...] [--quick] [--million]
+    python -m benchmarks [collector | pipeline | latency | served ...] [--quick] [--million]
 
 Without names everything is measured, in about 15 minutes on 2 quiet cores. `--quick` takes small sizes, to see whether it runs;
 `--million` also drives 1,000,000 touchpoints down the road, which takes about 15 minutes more.
@@ -9,13 +9,14 @@ Without names everything is measured, in about 15 minutes on 2 quiet cores. `--q
 import argparse
 from collections.abc import Callable, Mapping
 
-from benchmarks import collector, latency, pipeline, report
+from benchmarks import collector, latency, pipeline, report, served
 from benchmarks.plan import Plan
 
 SECTIONS: Mapping[str, Callable[[Plan], str]] = {
     "collector": collector.section,
     "pipeline": pipeline.section,
     "latency": latency.section,
+    "served": served.section,
 }
 
 

@@ -68,7 +68,7 @@ def body(events: Sequence[Mapping[str, Any]]) -> bytes:
 class Server:
     """An installation and one server process on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         plain = {
             name: value for name, value in os.environ.items() if not name.startswith("FILROUGE_")
@@ -80,6 +80,7 @@ class Server:
             "FILROUGE_COLLECTOR_BIND": self.address,
             "FILROUGE_COLLECTOR_INNER_BIND": f"127.0.0.1:{free_port()}",
             "FILROUGE_INBOX_LIMIT": "1000000000",
+            **{f"FILROUGE_{name}": value for name, value in settings.items()},
         }
         self.authorization = ""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.installation import ROOT, Installation
+from tests.places import Place
 
 
 @contextmanager
@@ -18,11 +19,11 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def prepared(folder: Path, touchpoints: int, people: int) -> Path:
-    """Make an installation with the world of the benchmark and a full inbox."""
+def prepared(folder: Path, touchpoints: int, people: int, place: Place | None = None) -> Path:
+    """Make an installation with the world of the benchmark and a full inbox; its stores are files unless `place` has them."""
     folder.mkdir()
-    Installation(folder).manage("setup")
-    inside(folder, "benchmarks.road.prepare", str(touchpoints), str(people))
+    Installation(folder, place).manage("setup")
+    inside(folder, "benchmarks.road.prepare", str(touchpoints), str(people), place=place)
     return folder
 
 
@@ -31,11 +32,11 @@ def copy(folder: Path, name: str) -> Path:
     return Path(shutil.copytree(folder, folder.with_name(name)))
 
 
-def inside(folder: Path, module: str, *arguments: str) -> str:
+def inside(folder: Path, module: str, *arguments: str, place: Place | None = None) -> str:
     """Run a module in an installation; return what it printed. Raises RuntimeError with its last words."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.inside", module, *arguments],
-        env=Installation(folder).environment,
+        env=Installation(folder, place).environment,
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -39,6 +39,13 @@ class Plan:
         return 1_000 if self.quick else 10_000
 
     @property
+    def served(self) -> int:
+        """What the lane takes on each kind of served stores."""
+        if self.quick:
+            return 2_000
+        return 1_000_000 if self.million else 100_000
+
+    @property
     def raw(self) -> int:
         return 3_000 if self.quick else 100_000
 

@@ -17,6 +17,7 @@ _TITLES = {
     "collector": "Collector",
     "pipeline": "Whole pipeline",
     "latency": "Latency in real processes",
+    "served": "PostgreSQL and Neo4j",
 }
 _SECTION = re.compile(r"^<!-- (\w+) -->\n(.*?)(?=^<!-- |\Z)", re.DOTALL | re.MULTILINE)
 

@@ -38,7 +38,7 @@ class Product:
             attempts=process.attempts_at(settings.DATA_DIR),
             epoch=epoch,
             clock=lambda: self._moment,
-            _care={mode: care() for mode in Mode},
+            _care={mode: care.of(store.batch) for mode in Mode},
             _clockwork=Clockwork(process.foreseen, care(most=DUE, pace=DUE, few=DUE)),
         )
         self._moment = moment(0)

@@ -76,7 +76,7 @@ def record(
     wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
     before = _links_before(ask, wanted, known)
     write_identifiers(ask, advance(fresh, brought, before, known, policy), known, policy)
-    _write_touchpoints(ask, fresh)
+    write_touchpoints(ask, fresh)
     write_links(ask, brought, policy)
     numbers = {touchpoint.number for touchpoint in touchpoints}
     moved, turned = changed(numbers, known, before, brought, policy)
@@ -123,7 +123,7 @@ def write_identifiers(
         ask(IDENTIFIERS, rows=rows)
 
 
-def _write_touchpoints(ask: Ask, fresh: Sequence[Touchpoint]) -> None:
+def write_touchpoints(ask: Ask, fresh: Sequence[Touchpoint]) -> None:
     if not fresh:
         return
     ask(_TOUCHPOINTS, rows=[properties(each, bodies.encode(each)) for each in fresh])

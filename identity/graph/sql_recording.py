@@ -33,8 +33,8 @@ def record(
     wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
     before = _links_before(wanted, known)
     write(advance(fresh, brought, before, known, policy), known, policy)
-    _write_touchpoints(fresh, known)
-    _write_links(brought, known, policy)
+    write_touchpoints(fresh, known)
+    write_links(brought, known, policy)
     numbers = {touchpoint.number for touchpoint in touchpoints}
     moved, turned = changed(numbers, known, before, brought, policy)
     seeds = {known[each].row for each in (*contested, *moved) if each in known}
@@ -135,7 +135,7 @@ def write(
         known[names[key]].row = row
 
 
-def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
+def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
     if not fresh:
         return
     given = Rows(
@@ -181,7 +181,7 @@ def _write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, K
     )
 
 
-def _write_links(
+def write_links(
     brought: Mapping[LinkKey, Evidence], known: Mapping[Identifier, Known], policy: Policy
 ) -> None:
     """Insert the links, or add the evidence to those that are there."""
