@@ -7,6 +7,7 @@ run, by the first process; where one cannot be had, the run says so in one line 
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -34,6 +35,10 @@ def _start_servers() -> None:
         graph.start()
         os.environ[_NEO4J] = graph.url()
 
+
+# Who is started in the background ignores Ctrl-C, and all that it starts would too: tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 try:
     _start_servers()

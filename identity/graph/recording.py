@@ -43,13 +43,12 @@ def advance(
             row.first_number = number
             moved.add(identifier)
     for end, others in new_neighbours(brought, before, policy).items():
-        row = known[end]
+        row, limit = known[end], policy[end.namespace].hub
+        if limit is not None and not row.quarantined and row.degree + len(others) > limit:
+            row.quarantined = True
+            row.turned = sorted(others.values())[max(0, limit - row.degree)]
         row.degree += len(others)
         moved.add(end)
-        limit = policy[end.namespace].hub
-        if limit is not None and not row.quarantined and row.degree > limit:
-            row.quarantined = True
-            row.turned = max(others.values())
     return moved
 
 
