@@ -82,11 +82,20 @@ frontend-check: $(FRONTEND)/node_modules/.package-lock.json
 docs-check:
 	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
 
-# A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
-test test-fast soak: export PYTHONDONTWRITEBYTECODE :=
+ON_NEO4J := tests/identity/graph/test_store_contract.py tests/identity/graph/test_neo4j_plans.py tests/identity/profiles tests/docs
 
-test: install frontend  ## every test but the soak runs (≤ 20 minutes on 2 cores), minutes per group at the end
+# A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
+test test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
+
+test: install frontend  ## every test but the soak runs, and what asks a store in process on PostgreSQL and Neo4j too (≤ 25 minutes)
 	$(PYTHON) -m pytest -n 2 -m "not soak"
+	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and not soak and not process"
+	STORES=neo4j $(PYTHON) -m pytest -m "stores and not soak and not process" $(ON_NEO4J)
+
+# Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.
+test-served: install frontend  ## every test of the stores on PostgreSQL and Neo4j, with real processes, outages and kills
+	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and not soak"
+	STORES=neo4j $(PYTHON) -m pytest -m "stores and not soak"
 
 # Property tests try a quarter of their examples here.
 test-fast: install  ## the tests that start no process and no browser and are not slow (≤ 60 s)
@@ -128,5 +137,5 @@ format:  ## format Python, templates and the front end
 clean:  ## remove what was built or cached (never ./data, never .venv)
 	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-fast soak bench crash
+.PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-served test-fast soak bench crash
 .PHONY: migrations openapi messages answers format clean

@@ -63,7 +63,8 @@ def new_neighbours(
             continue
         for end, other in ((a, b), (b, a)):
             if policy[other.namespace].kind is Kind.PERSON:
-                found.setdefault(end, {})[other] = evidence.first_number
+                around, number = found.setdefault(end, {}), evidence.first_number
+                around[other] = min(number, around.get(other, number))  # by another source too
     return found
 
 

@@ -13,6 +13,7 @@ from identity.graph.port import StoreAway
 from identity.models import Identifier, Lane, SetAside
 from identity.touchpoints.types import Mode
 from journeys.enrolments.models import Enrolment
+from tests.environment import STORES
 from tests.journeys import documents, world
 from tests.journeys.documents import journey, leave, wait
 from tests.road import Road
@@ -85,6 +86,9 @@ def away() -> Any:
     raise OperationalError("the server closed the connection")
 
 
+@pytest.mark.skipif(
+    STORES == "neo4j", reason="breaks the store on SQL; test_lane_neo4j.py freezes a server"
+)
 def test_a_graph_store_that_is_away_is_waited_for_and_nothing_is_lost(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
