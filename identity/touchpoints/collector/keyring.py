@@ -71,13 +71,21 @@ class Keyring:
         """
         digest = sources.digest(write_key)
         found = self.known.keys.get(digest)
-        if found is None and self.clock() - self._renewed_at >= _AGAIN:
+        if found is None:
             try:
-                await asyncio.wait_for(self.renew(), _PATIENCE)
+                await asyncio.wait_for(self._renewed_since(self.clock()), _PATIENCE)
             except TimeoutError as error:
                 raise InboxAway("write keys cannot be looked up: the database hangs") from error
             found = self.known.keys.get(digest)
         return found
+
+    async def _renewed_since(self, asked: Instant) -> None:
+        """Wait for a look at the database that began later than this; many who ask at once share one."""
+        await asyncio.sleep(max(0, self._renewed_at + _AGAIN - asked) / 1_000)
+        if self._renewed_at <= asked:
+            await self.renew()
+        async with self._renewing:  # somebody else's look may be on its way
+            pass
 
 
 def _load_or_reconnect() -> Known:
