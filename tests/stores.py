@@ -13,10 +13,12 @@ from django.db import transaction
 
 from identity import postgres
 from identity.graph.models import GraphCarries, GraphIdentifier, GraphLink, GraphTouchpoint
+from identity.graph.neo4j_store import Neo4jStore
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
 from identity.graph.sql_store import SqlStore
 from identity.touchpoints.inbox.port import Inbox
+from identity.touchpoints.inbox.postgres import PostgresInbox
 from identity.touchpoints.inbox.sqlite import SqliteInbox
 from tests.environment import STORES
 
@@ -32,8 +34,6 @@ def empty_graph(policy: Policy = DEFAULT) -> GraphStore:
         store: GraphStore = SqlStore(policy=policy)
         store.make()
         return store
-    from identity.graph.neo4j_store import Neo4jStore  # noqa: PLC0415 - needs a driver that not everybody has
-
     clear_graph()
     store = Neo4jStore(**settings.GRAPH_STORE["OPTIONS"], policy=policy)
     store.make()
@@ -118,8 +118,6 @@ def empty_inbox(directory: Path) -> Inbox:
         made: Inbox = SqliteInbox(directory / "inbox.sqlite3")
         made.make()
     else:
-        from identity.touchpoints.inbox.postgres import PostgresInbox  # noqa: PLC0415
-
         made = PostgresInbox()
         with contextlib.closing(postgres.connect("tests")) as own:
             own.execute("TRUNCATE inbox_live, inbox_history")
@@ -137,6 +135,4 @@ def use_inbox(settings: Any, directory: Path) -> Inbox:
 def make_inbox_tables() -> None:
     """Make the tables of the inbox in the test database, outside the transactions of the tests."""
     if STORES != "sqlite":
-        from identity.touchpoints.inbox.postgres import PostgresInbox  # noqa: PLC0415
-
         PostgresInbox().make()
