@@ -82,7 +82,7 @@ frontend-check: $(FRONTEND)/node_modules/.package-lock.json
 docs-check:
 	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
 
-ON_NEO4J := tests/identity/graph/test_store_contract.py tests/identity/graph/test_neo4j_plans.py tests/identity/profiles tests/docs
+ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
 test test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=

@@ -28,7 +28,9 @@ def record(
     """Store what is new of the touchpoints. Runs inside the caller's transaction."""
     stored = _stored(touchpoints)
     fresh = [touchpoint for touchpoint in touchpoints if touchpoint.id not in stored]
-    known = _known({identifier for each in touchpoints for identifier in carried(each)})
+    known = _known(
+        {identifier for each in touchpoints for identifier in carried(each)} | set(contested)
+    )
     brought = links(fresh)
     wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
     before = _links_before(wanted, known)

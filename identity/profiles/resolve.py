@@ -13,6 +13,7 @@ import msgspec
 from django.conf import settings
 
 from identity.graph import store
+from identity.graph.evidence import carried
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
 from identity.privacy.keys import keys_at
@@ -33,7 +34,7 @@ def contested(touchpoints: Sequence[Touchpoint]) -> set[Identifier]:
     Those where a link was refused before, and those that have no profile yet (a lane may have died between stages 1 and 2).
     """
     given = Rows("given", key="text")
-    names = {each.key: each for touchpoint in touchpoints for each in touchpoint.identifiers}
+    names = {each.key: each for touchpoint in touchpoints for each in carried(touchpoint)}
     settled = fetch(
         f"SELECT known.key FROM {given} JOIN identity_identifier known ON known.key = given.key"
         " WHERE NOT known.contested",

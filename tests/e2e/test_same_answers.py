@@ -42,11 +42,6 @@ def replay(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.xfail(
-    STORES == "neo4j",
-    reason="one of 18,832 changes of membership names another cause than on SQL",
-    strict=False,
-)
 @pytest.mark.parametrize("touchpoints", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_the_recorded_stream_gives_the_same_answers(replay: Replay, touchpoints: int) -> None:
     if not WRITE and str(touchpoints) not in json.loads(ANSWERS.read_text()):

@@ -173,6 +173,12 @@ def test_what_is_contested_is_always_returned(graph_store):
     assert newest == {ALICE: 40, BOB: 20}
 
 
+def test_what_is_contested_is_returned_even_if_no_touchpoint_of_the_batch_carries_it(graph_store):
+    record(graph_store, seen(1, ALICE, PHONE))
+    found = record(graph_store, seen(2, TABLET), contested=[ALICE, BOB]).neighbourhoods
+    assert members(found) == {frozenset({ALICE, PHONE}), frozenset({TABLET})}
+
+
 def test_a_lower_number_that_comes_later_is_the_first(graph_store):
     record(graph_store, seen(9, ALICE, PHONE))
     recorded = record(graph_store, seen(4, ALICE, PHONE))
