@@ -82,15 +82,17 @@ frontend-check: $(FRONTEND)/node_modules/.package-lock.json
 docs-check:
 	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
 
-ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs
+# Neo4j takes its time: there, rooms that ask the graph alone, and the kills.
+ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs tests/crash
+QUICKLY := not soak and (not process or kills)
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
 test test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 
-test: install frontend  ## every test but the soak runs, and what asks a store in process on PostgreSQL and Neo4j too (≤ 25 minutes)
+test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and the kills (≤ 30 minutes)
 	$(PYTHON) -m pytest -n 2 -m "not soak"
-	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and not soak and not process"
-	STORES=neo4j $(PYTHON) -m pytest -m "stores and not soak and not process" $(ON_NEO4J)
+	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and $(QUICKLY)"
+	STORES=neo4j $(PYTHON) -m pytest -m "stores and $(QUICKLY)" $(ON_NEO4J)
 
 # Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.
 test-served: install frontend  ## every test of the stores on PostgreSQL and Neo4j, with real processes, outages and kills
@@ -101,8 +103,10 @@ test-served: install frontend  ## every test of the stores on PostgreSQL and Neo
 test-fast: install  ## the tests that start no process and no browser and are not slow (≤ 60 s)
 	HYPOTHESIS_PROFILE=fast $(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser and not slow"
 
-soak: install frontend  ## the long property and kill runs
+soak: install frontend  ## the long property, kill and outage runs, and the recorded stream at its full length, on all stores
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m soak
+	STORES=postgresql HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m "soak and stores"
+	STORES=neo4j HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m "soak and stores"
 
 bench: install  ## measure; writes benchmarks/RESULTS.md
 	$(PYTHON) -m benchmarks

@@ -15,6 +15,7 @@ SERVERS = {"sqlite": [], "postgresql": ["postgresql"], "neo4j": ["postgresql", "
 
 
 @pytest.mark.process
+@pytest.mark.kills
 @pytest.mark.stores
 @pytest.mark.timeout(600)
 def test_a_few_kills_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.places import place
 
 
 @pytest.mark.process
+@pytest.mark.kills
 @pytest.mark.stores
 @pytest.mark.timeout(400)
 def test_another_worker_goes_on_when_the_lane_is_killed(
