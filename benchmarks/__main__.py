@@ -1,41 +1,83 @@
 """Measures, and writes benchmarks/RESULTS.md.
 
-    python -m benchmarks [collector | pipeline | latency | served ...] [--quick] [--million]
+    python -m benchmarks [NAME ...] [--stores KIND ...] [--million] [--quick]
 
-Without names everything is measured, in about 15 minutes on 2 quiet cores. `--quick` takes small sizes, to see whether it runs;
-`--million` also drives 1,000,000 touchpoints down the road, which takes about 15 minutes more.
+NAME is collector, pipeline or latency, on SQLite; or served, million or failover, which have a section for each kind of stores.
+Without names everything is measured but `million`, in about 40 minutes on 2 quiet cores. `million` drives 1,000,000 touchpoints
+down the road, which takes about 20 minutes on SQLite and longer on servers; its sections stay until it is measured again.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
-from benchmarks import collector, latency, pipeline, report, served
+from benchmarks import collector, failover, latency, million, pipeline, served
 from benchmarks.plan import Plan
+from benchmarks.report import RESULTS, STORES, machine
+from tests.servers.program import Missing
 
-SECTIONS: Mapping[str, Callable[[Plan], str]] = {
+_Measure = Callable[[Plan], str]
+ONCE: Mapping[str, _Measure] = {
     "collector": collector.section,
     "pipeline": pipeline.section,
     "latency": latency.section,
+}
+PER_STORES: Mapping[str, Callable[[str, Plan], str]] = {
     "served": served.section,
+    "failover": failover.section,
+    "million": million.section,
 }
 
 
 def main() -> None:
+    options = _options()
+    plan = Plan(quick=options.quick)
+    for name, measure in _chosen(options.names, options.stores or list(STORES)):
+        measured_on = machine() + (" · small sizes" if plan.quick else "")
+        print(f"== {name}", file=sys.stderr)
+        try:
+            text = measure(plan)
+        except Missing as missing:
+            print(f"Left out: {name}, for want of {missing}", file=sys.stderr)
+            continue
+        RESULTS.write(name, measured_on, text)
+        print(f"{text}\n", flush=True)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SECTIONS))
-    parser.add_argument("--quick", action="store_true", help="small sizes")
-    parser.add_argument("--million", action="store_true", help="also 1,000,000 touchpoints")
+    known = [*ONCE, *PER_STORES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument(
+        "--stores",
+        action="append",
+        choices=STORES,
+        help="what to measure served, failover and million on; may be given again; default: all",
+    )
+    parser.add_argument("--million", action="store_true", help="measure million too")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see whether it runs")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(SECTIONS):
+    if unknown := set(options.names) - set(known):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
-    plan = Plan(quick=options.quick, million=options.million)
-    for name in options.names or SECTIONS:
-        measured_on = report.machine()
-        text = SECTIONS[name](plan)
-        report.write(name, measured_on + (" · small sizes" if plan.quick else ""), text)
-        print(f"{text}\n")
+    options.names = options.names or [name for name in known if name != "million"]
+    if options.million and "million" not in options.names:
+        options.names.append("million")
+    return options
+
+
+def _chosen(names: Sequence[str], stores: Sequence[str]) -> Iterator[tuple[str, _Measure]]:
+    """Yield the sections to measure."""
+    for name in names:
+        if name in ONCE:
+            yield name, ONCE[name]
+        else:
+            for kind in stores:
+                yield f"{name}_{kind}", partial(PER_STORES[name], kind)
 
 
 if __name__ == "__main__":

@@ -33,15 +33,17 @@ def copy(folder: Path, name: str) -> Path:
 
 
 def inside(folder: Path, module: str, *arguments: str, place: Place | None = None) -> str:
-    """Run a module in an installation; return what it printed. Raises RuntimeError with its last words."""
+    """Run a module in an installation; return what it printed. What it says on the way is seen at once. Raises RuntimeError."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.inside", module, *arguments],
         env=Installation(folder, place).environment,
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)}:\n{done.stderr[-3000:]}")
+        raise RuntimeError(
+            f"{module} {' '.join(arguments)} ended with {done.returncode}: see above"
+        )
     return done.stdout

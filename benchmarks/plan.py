@@ -8,7 +8,6 @@ class Plan:
     """Sizes, ordinary or quick. All counts are touchpoints unless their name says otherwise."""
 
     quick: bool = False
-    million: bool = False
 
     @property
     def seconds(self) -> float:
@@ -40,16 +39,25 @@ class Plan:
 
     @property
     def served(self) -> int:
-        """What the lane takes on each kind of served stores."""
-        if self.quick:
-            return 2_000
-        return 1_000_000 if self.million else 100_000
+        """What the lane takes on each kind of stores."""
+        return 2_000 if self.quick else 100_000
+
+    @property
+    def million(self) -> int:
+        """What shows whether the lane stays as fast as it was."""
+        return 10_000 if self.quick else 1_000_000
 
     @property
     def raw(self) -> int:
+        """What the raw store takes at most."""
         return 3_000 if self.quick else 100_000
 
     @property
     def probes(self) -> int:
         """People whose way is timed."""
         return 8 if self.quick else 120
+
+    @property
+    def failovers(self) -> int:
+        """How often the lane is killed among as many workers."""
+        return 1 if self.quick else 5

@@ -29,6 +29,7 @@ WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
     "naive": lambda: OrmLane(Naive()),
 }
 _PROFILE = "profile="
+_SAY_EVERY = 30.0  # seconds
 
 
 def main(who: str, touchpoints: str, *options: str) -> None:
@@ -40,6 +41,7 @@ def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = 
     """Step until so many touchpoints are done."""
     counted, profiler, marks = _Statements(), cProfile.Profile(time.process_time), []
     profile = [one.removeprefix(_PROFILE) for one in options if one.startswith(_PROFILE)]
+    progress = _Progress(touchpoints)
     with ExitStack() as stack:
         if "statements" in options:
             stack.enter_context(connection.execute_wrapper(counted))
@@ -49,9 +51,26 @@ def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = 
         while done < touchpoints:
             done = lane.step()
             marks.append(Mark(done, time.perf_counter() - begun, time.process_time() - cpu))
+            progress.look(marks[-1])
     for path in profile:
         profiler.dump_stats(path)
     return Driven(marks, counted.number, digest() if "digest" in options else {})
+
+
+class _Progress:
+    """Says now and then on stderr how far the drive is, and how fast it went since it said so last."""
+
+    def __init__(self, touchpoints: int) -> None:
+        self._touchpoints = touchpoints
+        self._said = Mark(0, 0.0, 0.0)
+
+    def look(self, now: Mark) -> None:
+        if now.seconds - self._said.seconds < _SAY_EVERY:
+            return
+        rate = (now.done - self._said.done) / (now.seconds - self._said.seconds)
+        sys.stderr.write(f"{now.done:,} of {self._touchpoints:,} touchpoints, {rate:,.0f}/s\n")
+        sys.stderr.flush()
+        self._said = now
 
 
 class _Statements:

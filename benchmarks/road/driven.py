@@ -28,3 +28,14 @@ class Driven(msgspec.Struct):
         """Return the first mark at which so many were done, the last one when there were fewer."""
         found = bisect_left(self.marks, touchpoints, key=lambda mark: mark.done)
         return self.marks[min(found, len(self.marks) - 1)]
+
+    def rate(self, begin: int, end: int) -> float:
+        """Return the touchpoints per second between two points of the drive."""
+        first, last = self.until(begin) if begin else Mark(0, 0.0, 0.0), self.until(end)
+        return (last.done - first.done) / (last.seconds - first.seconds)
+
+    def flatness(self, part: int, warm: int = 0) -> tuple[float, float]:
+        """Return the touchpoints per second of the second part after the warm-up, and of the last part."""
+        total = self.whole.done
+        second = self.rate(warm + part, warm + 2 * part)
+        return second, self.rate(total - part, total)

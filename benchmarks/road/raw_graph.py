@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from identity import graph
 from identity.graph import neo4j_recording, sql_recording
@@ -20,7 +20,10 @@ from identity.sql import execute
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _TABLES = (
-    "identity_graphtouchpoint, identity_graphcarries, identity_graphlink, identity_graphidentifier"
+    "identity_graphcarries",
+    "identity_graphlink",
+    "identity_graphidentifier",
+    "identity_graphtouchpoint",
 )
 _EMPTY = (
     "MATCH (n:Touchpoint|Identifier|Profile) WITH n LIMIT 20000 DETACH DELETE n RETURN count(n)"
@@ -57,7 +60,11 @@ def _stored(touchpoints: int) -> Iterator[Touchpoint]:
 
 
 def _on_sql() -> Write:
-    execute(f"TRUNCATE {_TABLES}")
+    if connection.vendor == "postgresql":
+        execute(f"TRUNCATE {', '.join(_TABLES)}")
+    else:
+        for table in _TABLES:
+            execute(f"DELETE FROM {table}")
 
     def write(
         batch: Sequence[Touchpoint], fresh: set[Identifier], known: dict[Identifier, Known]
