@@ -27,11 +27,11 @@ def _start_servers() -> None:
         sys.exit(f"STORES is {STORES!r}: {', '.join(KINDS)}")
     if STORES == "sqlite" or _POSTGRES in os.environ:  # handed down to the workers of pytest-xdist
         return
+    graph = Neo4j() if STORES == "neo4j" else None  # what it lacks is known before anything starts
     postgres = Postgres()
     postgres.start()
     os.environ[_POSTGRES] = postgres.url()
-    if STORES == "neo4j":
-        graph = Neo4j()
+    if graph is not None:
         graph.start()
         os.environ[_NEO4J] = graph.url()
 

@@ -62,6 +62,10 @@ def test_the_recorded_stream_gives_the_same_answers(replay: Replay, touchpoints:
     assert [each for each in rows if not rows[each]] == [], (
         "the stream brings something of everything"
     )
+    assert {kind for (kind,) in fetch("SELECT kind FROM identity_profilemove")} == {
+        "merge",
+        "split",
+    }
     assert differing == {}, f"(here, as it was written); the rows are in {SHOWN}"
 
 

@@ -30,18 +30,21 @@ def deaths(road: Road, limit: int = 40) -> int:
 
 
 class Rounds:
-    """Stands for the event that stops a lane: set after so many rounds. Nobody waits."""
+    """Stands for the event that stops a lane: set after so many rounds. Nobody waits; `pauses` has the seconds."""
 
     def __init__(self, rounds: int) -> None:
-        self._left = rounds
+        self._rounds = rounds
+        self.pauses: list[float] = []
 
     def is_set(self) -> bool:
-        return self._left <= 0
+        return len(self.pauses) >= self._rounds
 
-    def wait(self, _seconds: float) -> None:
-        self._left -= 1
+    def wait(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
 
-def work(loop: LaneLoop, rounds: int) -> None:
-    """Let a lane live for some rounds, as its process does."""
-    loop.run(Rounds(rounds))  # type: ignore[arg-type]
+def work(loop: LaneLoop, rounds: int) -> list[float]:
+    """Let a lane live for some rounds, as its process does; return how long it would have waited after each."""
+    stop = Rounds(rounds)
+    loop.run(stop)  # type: ignore[arg-type]
+    return stop.pauses

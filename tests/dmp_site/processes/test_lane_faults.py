@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from dmp_site.console import checks
-from dmp_site.processes.lane import away
+from dmp_site.processes.lane import IDLE, away
 from identity import postgres
 from identity.clock import MINUTE
 from identity.graph.port import StoreAway, StoreRefuses
@@ -123,6 +123,18 @@ def test_the_lane_says_which_store_is_away_and_when_it_is_back(road: Road, store
     work(road.loop, 2)
     assert checks.the_lane(road.now).level == checks.Level.OK
     assert people() == {"user_id:alice"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lane_asks_a_store_that_is_away_more_and_more_seldom(road: Road, store: Store) -> None:
+    """And looks again after half a second when the next outage begins."""
+    for outage in (1, 2):
+        store.error = StoreAway("the store does not answer")
+        road.receive(viewed(f"person-{outage}"))
+        assert work(road.loop, 7) == [0.5, 1, 2, 4, 8, 10, 10]
+        store.error = None
+        assert work(road.loop, 2) == [0, IDLE]
+    assert people() == {"user_id:person-1", "user_id:person-2"}
 
 
 @pytest.mark.skipif(STORES != "sqlite", reason="an inbox in PostgreSQL is no file")
