@@ -1,6 +1,7 @@
 """What only the inbox file has: a missing file, a writer in another process, a disk without room."""
 
 import fcntl
+import gc
 import itertools
 import subprocess
 import sys
@@ -123,3 +124,18 @@ def test_a_commit_that_hangs_holds_the_clock_and_not_the_lane(tmp_path: Path, db
             fresh.claim(at_most(5), NOW + 3_000)
     assert reader.claim(at_most(5), NOW + 4_000).horizon == NOW + 4_000
     writer.close()
+
+
+def test_who_only_looks_leaves_no_file_open(tmp_path: Path, db: None) -> None:
+    """The collector looks twice a second, the health page with every call: each with a reader of its own."""
+    inbox = SqliteInbox(tmp_path / "inbox.sqlite3")
+    inbox.make()
+
+    def looks(times: int) -> int:
+        for _ in range(times):
+            inbox.reader().backlog()
+            inbox.reader().latest()
+        gc.collect()  # an unused connection waits for it
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert looks(1) == looks(20)

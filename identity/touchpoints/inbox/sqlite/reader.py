@@ -58,7 +58,6 @@ class SqliteReader(InboxReader):
         if not self._path.exists():
             raise ForeignInbox(missing(self._path))
         self._opened = connect(self._path)
-        self._stamp_lock = lock_file(self._path, "stamp")
         self._opened.execute("PRAGMA query_only=ON")
         return self._opened
 
@@ -93,6 +92,8 @@ class SqliteReader(InboxReader):
 
         Who waited in vain once looks only briefly, until the commit has ended: the lane goes on with what it can see.
         """
+        if self._stamp_lock < 0:  # whoever does not claim needs no lock, and would leave it open
+            self._stamp_lock = lock_file(self._path, "stamp")
         for _ in range(self._patience):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(self._stamp_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
