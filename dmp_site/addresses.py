@@ -5,6 +5,16 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# A server that takes a connection and says nothing, and one whose host is gone without a word. Who hangs for longer, answering for
+# its host all the while, is found out by deadlines of our own.
+_GIVE_UP = {
+    "connect_timeout": 5,  # s
+    "keepalives_idle": 10,  # s of silence before the host is asked whether it is there
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms that the host may leave what was sent unacknowledged
+}
+
 
 def postgresql(url: str, variable: str) -> dict[str, Any]:
     """Return what Django wants to know of a database. Raises ImproperlyConfigured, naming the variable and not the URL."""
@@ -20,7 +30,7 @@ def postgresql(url: str, variable: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan"},
+        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan", **_GIVE_UP},
     }
 
 

@@ -21,7 +21,6 @@ _DJANGOS = (
     "cursor_factory",
     "prepare_threshold",
 )  # what only Django's own cursors need
-_CONNECT_WITHIN = 5  # seconds
 
 
 def connect(name: str, *, using: str = "default") -> Connection:
@@ -29,7 +28,7 @@ def connect(name: str, *, using: str = "default") -> Connection:
     parameters = connections[using].get_connection_params()
     for each in _DJANGOS:
         parameters.pop(each, None)
-    parameters |= {"connect_timeout": _CONNECT_WITHIN, "application_name": name}
+    parameters["application_name"] = name
     return _Connection.connect(**parameters, autocommit=True)
 
 
@@ -42,7 +41,5 @@ def connect_to(settings: Mapping[str, Any], name: str) -> Connection:
         "host": settings["HOST"],
         "port": settings["PORT"],
     }
-    parameters = {key: value for key, value in given.items() if value}
-    return _Connection.connect(
-        **parameters, application_name=name, connect_timeout=_CONNECT_WITHIN, autocommit=True
-    )
+    parameters = {key: value for key, value in given.items() if value} | settings["OPTIONS"]
+    return _Connection.connect(**parameters, application_name=name, autocommit=True)

@@ -4,6 +4,7 @@ They act on nothing by themselves: what happened is recorded as a touchpoint and
 leads on whatever happens; the pixel says 200 only when the open is stored.
 """
 
+import asyncio
 import contextlib
 import html
 from base64 import b64decode
@@ -25,6 +26,7 @@ from activation.deliveries.types import OpenKind
 from identity.touchpoints.public import Call, InboxAway, Reply, Route
 
 _GIF = b64decode("R0lGODlhAQABAPAAAP///wAAACH5BAUAAAAALAAAAAABAAEAAAICRAEAOw==")
+_LEAD_ON_WITHIN = 2.0  # seconds that a click may take to be stored before the person is led on
 _UNCACHED = {"Cache-Control": "no-cache, no-store, must-revalidate, private"}
 _PAGE_HEADERS = {
     **_UNCACHED,
@@ -46,11 +48,16 @@ async def follow_link(call: Call) -> Reply:
     human = _kind(call, sent) is not OpenKind.MACHINE
     name = "Email Link Clicked" if sent.channel == "email" else "Message Clicked"
     event = event_of(sent, name if human else "Message Link Scanned", url=url)
-    with contextlib.suppress(InboxAway):  # who clicked wants to get there; a lost click costs less
-        await call.record([_once(event, call, str(uuid4()))])
+    stored = asyncio.ensure_future(_record_if_possible(call, _once(event, call, str(uuid4()))))
+    await asyncio.wait([stored], timeout=_LEAD_ON_WITHIN)  # it may still be stored afterwards
     return Reply(
         302, headers={"Location": _in_ascii(url), "Referrer-Policy": "no-referrer", **_UNCACHED}
     )
+
+
+async def _record_if_possible(call: Call, event: Mapping[str, Any]) -> None:
+    with contextlib.suppress(InboxAway):  # who clicked wants to get there; a lost click costs less
+        await call.record([event])
 
 
 async def load_pixel(call: Call) -> Reply:

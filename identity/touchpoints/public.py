@@ -5,12 +5,24 @@ dmp_site.public composes the routes of all floors into one ASGI application.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from identity.clock import Instant
 from identity.touchpoints.inbox.port import InboxAway
 
-__all__ = ["Call", "InboxAway", "Reply", "Route"]
+__all__ = ["Call", "DatabaseAway", "InboxAway", "Read", "Reply", "Route"]
+
+_T = TypeVar("_T")
+
+
+class DatabaseAway(Exception):
+    """The database cannot be read just now: it is away, or does not answer in time."""
+
+
+class Read(Protocol):
+    """Runs a function that reads the database, in a thread of its own. Raises DatabaseAway within a few seconds."""
+
+    async def __call__(self, function: Callable[[], _T], /) -> _T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class Call:
 
     `record` stores internal touchpoints durably: Segment-style track payloads whose `context.filrouge.identifiers` lists the
     keys ("namespace:value", normalised already) they belong to. It returns when they are committed; raises InboxAway.
+    `read` is the only way to the database: whatever hangs there, the call is answered.
     """
 
     method: str
@@ -37,6 +50,7 @@ class Call:
     body: bytes
     now: Instant
     record: Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
+    read: Read
 
 
 @dataclass(frozen=True, slots=True)

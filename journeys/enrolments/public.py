@@ -3,13 +3,14 @@
 Answered for an anonymousId only, from committed rows; the answer says what to show and nothing about who it is.
 """
 
+from functools import partial
+from typing import Any
+
 import msgspec
-from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, connection
 
 from identity.clock import Instant
 from identity.touchpoints.lookup import identifier_of
-from identity.touchpoints.public import Call, Reply, Route
+from identity.touchpoints.public import Call, DatabaseAway, Reply, Route
 from journeys.enrolments import selectors
 
 # The collector adds what lets a page of another origin read the answer, and answers preflights.
@@ -18,27 +19,23 @@ MOST_SLOTS = 50
 
 
 async def decide(call: Call) -> Reply:
-    """Answer {"slots": {name: content}}; of somebody unknown it is empty."""
+    """Answer {"slots": {name: content}}; of somebody unknown it is empty. 503 when it cannot be read within seconds."""
     anonymous_id = call.query.get("anonymousId", "")
     if not anonymous_id:
         return _json(400, {"code": "no_anonymous_id", "message": "anonymousId is missing"})
     wanted = [name for name in call.query.get("slots", "").split(",") if name][:MOST_SLOTS]
     try:
-        return await sync_to_async(_decide)(anonymous_id, wanted, call.now)
-    except (OperationalError, InterfaceError):
+        slots = await call.read(partial(_slots, anonymous_id, wanted, call.now))
+    except DatabaseAway:
         return _json(
             503, {"code": "away", "message": "The database is away."}, {"retry-after": "1"}
         )
-
-
-def _decide(anonymous_id: str, wanted: list[str], now: Instant) -> Reply:
-    identifier = identifier_of("anonymous_id", anonymous_id)
-    try:
-        slots = selectors.slots(identifier.key, now, wanted) if identifier else {}
-    except (OperationalError, InterfaceError):
-        connection.close()  # the next call opens another
-        raise
     return _json(200, {"slots": slots})
+
+
+def _slots(anonymous_id: str, wanted: list[str], now: Instant) -> dict[str, Any]:
+    identifier = identifier_of("anonymous_id", anonymous_id)
+    return selectors.slots(identifier.key, now, wanted) if identifier else {}
 
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Reply:

@@ -15,6 +15,7 @@ from identity.touchpoints.collector import app, documents, events, http
 from identity.touchpoints.collector.app import Table
 from identity.touchpoints.collector.collection import Collection
 from identity.touchpoints.collector.intake import MOST_SHARED, Intake
+from identity.touchpoints.public import Read
 from journeys.enrolments.public import MOST_SLOTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ def words(text: str) -> list[str]:
 def table() -> Table:
     """Return what the public port answers; nothing is asked of it but where its handlers are."""
     collection = Collection(cast(Intake, Stand()), "http://collect.example.org")
-    return app.public(collection, public.routes(), lambda: 0)
+    return app.public(collection, public.routes(), cast(Read, Stand()), lambda: 0)
 
 
 class Stand:

@@ -13,7 +13,7 @@ from identity.touchpoints.collector.collection import SUCCESS, Collection, Handl
 from identity.touchpoints.collector.http import App, Problem, Request, reply_json
 from identity.touchpoints.collector.intake import Intake, away, check_utf8, malformed
 from identity.touchpoints.payload import Envelope
-from identity.touchpoints.public import Call, InboxAway, Reply, Route
+from identity.touchpoints.public import Call, InboxAway, Read, Reply, Route
 from identity.touchpoints.types import Mode
 
 log = logging.getLogger(__name__)
@@ -97,12 +97,14 @@ async def _reply(table: Table, request: Request) -> Reply:
         return Problem(500, "fault", "this is our fault, and logged").reply()
 
 
-def public(collection: Collection, routes: Sequence[Route], clock: Callable[[], Instant]) -> Table:
+def public(
+    collection: Collection, routes: Sequence[Route], read: Read, clock: Callable[[], Instant]
+) -> Table:
     """Return what the public port answers: collection, health and what the floors offer."""
     exact = {**collection.exact(), ("GET", "/health"): _alive}
     prefixes = dict(collection.prefixes())
     for route in routes:
-        handler = _offered(route, collection.intake, clock)
+        handler = _offered(route, collection.intake, read, clock)
         for method in route.methods:
             (prefixes if route.path.endswith("/") else exact)[method, route.path] = handler
     return Table.of(exact, prefixes)
@@ -112,7 +114,7 @@ async def _alive(_request: Request) -> Reply:
     return reply_json({"status": "ok"})
 
 
-def _offered(route: Route, intake: Intake, clock: Callable[[], Instant]) -> Handler:
+def _offered(route: Route, intake: Intake, read: Read, clock: Callable[[], Instant]) -> Handler:
     async def handle(request: Request) -> Reply:
         call = Call(
             method=request.method,
@@ -125,6 +127,7 @@ def _offered(route: Route, intake: Intake, clock: Callable[[], Instant]) -> Hand
             body=await request.body(),
             now=clock(),
             record=intake.record,
+            read=read,
         )
         return await route.handle(call)
 
@@ -162,10 +165,7 @@ async def _deliver(intake: Intake, body: bytes) -> Reply:
     except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(error) from error
     source = intake.own if delivery.source is None else delivery.source
-    origin = intake.keyring.known.sources.get(source)
-    if origin is None:
-        await intake.keyring.renew()
-        origin = intake.keyring.known.sources.get(source)
+    origin = await intake.keyring.source(source)
     if origin is None:
         raise Problem(404, "no_such_source", f"there is no source {source}")
     taken = await intake.take(

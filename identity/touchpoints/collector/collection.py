@@ -14,13 +14,14 @@ from identity.touchpoints.collector.http import Problem, Request, reply_json
 from identity.touchpoints.collector.intake import (
     Intake,
     Taken,
+    away,
     check_utf8,
     malformed,
     read_batch,
 )
 from identity.touchpoints.collector.keyring import Origin
 from identity.touchpoints.payload import Envelope
-from identity.touchpoints.public import Reply
+from identity.touchpoints.public import InboxAway, Reply
 
 Handler = Callable[[Request], Awaitable[Reply]]
 SHORT = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
@@ -160,7 +161,10 @@ class Collection:
             if several:
                 return None
             raise _invalid_key()
-        found = await self.intake.keyring.find(write_key)
+        try:
+            found = await self.intake.keyring.find(write_key)
+        except InboxAway as error:
+            raise away() from error
         if found is None:
             raise _invalid_key()
         if not found.enabled:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from identity.clock import Instant
 from identity.touchpoints import sources
@@ -52,6 +52,7 @@ class Keyring:
     run: Callable[[Callable[[], Known]], Awaitable[Known]]
     clock: Callable[[], Instant]
     known: Known = field(default_factory=Known)
+    _answered: bool = False  # whether the last look at the database succeeded
     _renewed_at: Instant = 0
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -59,24 +60,37 @@ class Keyring:
         """Read the database; while it does not answer, go on with what is known."""
         async with self._renewing:
             self._renewed_at = self.clock()
+            answered = False
             try:
-                self.known = await self.run(_load_or_reconnect)
+                self.known = await self.run(load)
+                answered = True
             except DatabaseError as error:
                 log.warning("Write keys could not be renewed: %s", error)
+            finally:  # also when whoever looked gave up: others waited for that look
+                self._answered = answered
 
     async def find(self, write_key: str) -> Origin | None:
         """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt.
 
-        Raises InboxAway when it hangs: a key that may be good is not refused.
+        Raises InboxAway when it hangs or is away: a key that may be good is not refused.
         """
         digest = sources.digest(write_key)
-        found = self.known.keys.get(digest)
-        if found is None:
-            try:
-                await asyncio.wait_for(self._renewed_since(self.clock()), _PATIENCE)
-            except TimeoutError as error:
-                raise InboxAway("write keys cannot be looked up: the database hangs") from error
-            found = self.known.keys.get(digest)
+        return await self._looked_up(lambda: self.known.keys.get(digest))
+
+    async def source(self, source: int) -> Origin | None:
+        """Return the source that the loopback door may write for, in the same way. Raises InboxAway."""
+        return await self._looked_up(lambda: self.known.sources.get(source))
+
+    async def _looked_up(self, look: Callable[[], Origin | None]) -> Origin | None:
+        if (found := look()) is not None:
+            return found
+        try:
+            await asyncio.wait_for(self._renewed_since(self.clock()), _PATIENCE)
+        except TimeoutError as error:
+            raise InboxAway("write keys cannot be looked up: the database hangs") from error
+        found = look()
+        if found is None and not self._answered:
+            raise InboxAway("write keys cannot be looked up: the database is away")
         return found
 
     async def _renewed_since(self, asked: Instant) -> None:
@@ -86,11 +100,3 @@ class Keyring:
             await self.renew()
         async with self._renewing:  # somebody else's look may be on its way
             pass
-
-
-def _load_or_reconnect() -> Known:
-    try:
-        return load()
-    except DatabaseError:
-        connections["default"].close()
-        raise

@@ -1,8 +1,7 @@
-"""Runs the collector: two listeners in one process, one thread that writes, one that asks the database."""
+"""Runs the collector: two listeners in one process, one thread that writes, two that ask the database: for itself, and for pages."""
 
 import asyncio
 import contextlib
-import functools
 import logging
 import socket
 import sys
@@ -10,18 +9,18 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import uvicorn
 import uvloop
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 
 from identity.clock import DAY, now
 from identity.privacy.keys import Keys, require_keys
 from identity.touchpoints import inbox, installation, sources
 from identity.touchpoints.collector import app
+from identity.touchpoints.collector.asker import Asker
 from identity.touchpoints.collector.collection import Collection
 from identity.touchpoints.collector.commits import Committer, Waiting
 from identity.touchpoints.collector.http import App
@@ -36,11 +35,9 @@ log = logging.getLogger(__name__)
 
 KEEP = 10_000  # numbers kept behind the positions, so that a database restored to a moment ago still finds its rows
 _RENEW = 2.0  # seconds between looks at write keys
-_CLOSE_WITHIN = 1.0  # seconds that the database may take to say good-bye
 _LOOK = 0.5  # seconds between looks at what waits
 _DEEPEST = 10_000  # frames: JSON nested a thousand deep is parsed, and refused event by event
 _SWITCH = 0.0005  # seconds a thread may keep the interpreter: the writer must not wait long after its disk
-_T = TypeVar("_T")
 
 
 def serve(routes: Sequence[Route], stop: threading.Event) -> None:
@@ -77,58 +74,23 @@ class _Process:
     own: int
 
     async def run(self, routes: Sequence[Route], stop: threading.Event) -> None:
-        asker = _Asker()
+        asker, pages = Asker(), Asker()
         keyring = Keyring(asker.ask, now)
         await keyring.renew()
+        look = _Look(self.committer.waiting)
         intake = Intake(self.committer, keyring, self.own, settings.RETENTION_DAYS * DAY)
         collection = Collection(intake, settings.COLLECTOR_URL)
-        public = app.application(app.public(collection, routes, now))
+        public = app.application(app.public(collection, routes, pages.read, now))
         async with (
             _listening(public, settings.COLLECTOR_BIND) as outer,
             _listening(app.inner(intake, self.keys.door), settings.COLLECTOR_INNER_BIND) as inner,
             _repeated(keyring.renew, _RENEW),
-            _repeated(lambda: asker.ask(_Look(self.committer.waiting)), _LOOK),
+            _repeated(lambda: _look(asker, look), _LOOK),
         ):
             log.info("Collecting at %s", settings.COLLECTOR_BIND)
             await _told(stop)
             outer.should_exit = inner.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asker.ask(connections.close_all), _CLOSE_WITHIN)
-
-
-class _Asker:
-    """One thread that asks the database. It is a daemon, and no executor's: a server that hangs must not keep the process from ending."""
-
-    def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
-        threading.Thread(target=self._run, name="database", daemon=True).start()
-
-    async def ask(self, function: Callable[[], _T]) -> _T:
-        """Return what the function returns, once those before it have; one that nobody waits for any more is passed over."""
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._asked.put((function, future))
-        return await future
-
-    def _run(self) -> None:
-        while True:
-            function, future = self._asked.get()
-            if future.cancelled():
-                continue
-            try:
-                settle = functools.partial(_settle, future, function(), None)
-            except Exception as error:  # noqa: BLE001 - who asked is told
-                settle = functools.partial(_settle, future, None, error)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-                future.get_loop().call_soon_threadsafe(settle)
-
-
-def _settle(future: "asyncio.Future[Any]", value: object, error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(value)
-    else:
-        future.set_exception(error)
+        await asyncio.gather(asker.close(), pages.close())
 
 
 class _Look:
@@ -139,17 +101,19 @@ class _Look:
         self._reader: InboxReader = inbox.reader()
 
     def __call__(self) -> None:
-        try:
-            backlog = self._reader.backlog()
-            lane = Lane.objects.filter(pk=1).first()
-        except (DatabaseError, ForeignInbox, InboxAway) as error:
-            log.warning("The lane's position cannot be read: %s", error)
-            connections["default"].close()
-            return
+        backlog = self._reader.backlog()
+        lane = Lane.objects.filter(pk=1).first()
         self._waiting.live, self._waiting.history = backlog.live, backlog.history
         if lane is not None:
             self._waiting.keep_from_live = lane.live_position - KEEP
             self._waiting.keep_from_history = lane.history_position - KEEP
+
+
+async def _look(asker: Asker, look: _Look) -> None:
+    try:
+        await asker.ask(look)
+    except (DatabaseError, ForeignInbox, InboxAway) as error:
+        log.warning("The lane's position cannot be read: %s", error)
 
 
 class _Server(uvicorn.Server):

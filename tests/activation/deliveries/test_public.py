@@ -1,6 +1,7 @@
 """Addresses on the public port: what a request records, and what it answers."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -54,8 +55,13 @@ def ask(
         body=body,
         now=now,
         record=inbox.record,
+        read=_read,
     )
     return asyncio.run(_answer(route, call))
+
+
+async def _read(_: Callable[[], Any]) -> Any:
+    raise AssertionError("addresses in messages ask no database")
 
 
 async def _answer(route: Route, call: Call) -> Reply:

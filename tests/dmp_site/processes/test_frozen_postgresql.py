@@ -1,5 +1,6 @@
-"""PostgreSQL hangs: not gone, only silent. Senders are told to come again, and what they send again counts once."""
+"""PostgreSQL hangs or is gone. Who asks the public port is told so in seconds, and what is sent again counts once."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -22,10 +23,20 @@ pytestmark = [
 ]
 
 TOLD_WITHIN = 10.0  # seconds
+SHOWN_WITHIN = (
+    5.0  # seconds that a page or a person may have to wait for something other than a "stored"
+)
 COUNTED = """
 from django.db.models import Sum
 from identity.profiles.models import ContactCount
 print(ContactCount.objects.aggregate(Sum("count"))["count__sum"] or 0)
+"""
+ADDRESSES = """
+from activation.deliveries.links import addresses
+from activation.deliveries.tokens import Sent
+sent = Sent("1:send:1", "user_id:alice", "", "email", "marketing", 1)
+made = addresses()
+print(made.link(sent, "https://shop.example/tea"), made.open_pixel(sent), made.unsubscribe(sent))
 """
 
 
@@ -56,6 +67,18 @@ def send(site: Installation, key: str, *people: str) -> httpx.Response:
     return httpx.post(url, auth=(key, ""), json={"batch": batch}, timeout=30)
 
 
+def decision(site: Installation) -> httpx.Response:
+    query = {"anonymousId": "a1", "slots": "hero"}
+    return httpx.get(f"http://{site.collector}/v1/decisions", params=query, timeout=30)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
 def test_senders_are_told_to_come_again_and_all_counts_once(
     site: Installation, server: Postgres
 ) -> None:
@@ -65,9 +88,8 @@ def test_senders_are_told_to_come_again_and_all_counts_once(
     assert send(site, key, "alice").status_code == 200
 
     server.freeze()
-    began = time.monotonic()
-    answer = send(site, key, "bob", "carol")
-    assert time.monotonic() - began < TOLD_WITHIN
+    with within(TOLD_WITHIN):
+        answer = send(site, key, "bob", "carol")
     assert (answer.status_code, answer.json()["code"]) == (503, "inbox_away")
     assert int(answer.headers["Retry-After"]) > 0
     unknown = send(site, "a-key-that-may-be-new", "eve")
@@ -93,7 +115,71 @@ def test_a_collector_ends_although_its_database_hangs(
     site.wait_for(lambda: site.answers(site.collector), "the collector")
     server.freeze()
     assert send(site, key, "alice").status_code == 503
-    began = time.monotonic()
-    collector.send_signal(signal.SIGTERM)
-    assert collector.wait(30) == 0
-    assert time.monotonic() - began < STOP_WITHIN
+    assert decision(site).status_code == 503
+    with within(STOP_WITHIN):
+        collector.send_signal(signal.SIGTERM)
+        assert collector.wait(30) == 0
+
+
+def test_a_page_is_told_that_no_decision_can_be_read(site: Installation, server: Postgres) -> None:
+    site.start("worker", "--role", "collector")
+    site.wait_for(lambda: site.answers(site.collector), "the collector")
+    assert decision(site).json() == {"slots": {}}
+    server.freeze()
+    for _ in range(2):  # who comes while the first still hangs is answered too
+        with within(SHOWN_WITHIN):
+            answer = decision(site)
+        assert (answer.status_code, answer.json()["code"]) == (503, "away")
+        assert int(answer.headers["Retry-After"]) > 0
+    server.thaw()
+    site.wait_for(lambda: decision(site).status_code == 200, "a decision")
+    server.stop()
+    with within(SHOWN_WITHIN):
+        answer = decision(site)
+    assert (answer.status_code, answer.json()["code"]) == (503, "away")
+    assert int(answer.headers["Retry-After"]) > 0
+    server.start()
+    site.wait_for(lambda: decision(site).status_code == 200, "a decision")
+
+
+def test_addresses_in_messages_answer_while_nothing_can_be_stored(
+    site: Installation, server: Postgres
+) -> None:
+    """A link leads on, soon; a pixel and an unsubscribe say that they were not stored."""
+    link, pixel, unsubscribe = site.shell(ADDRESSES).split()
+    site.start("worker", "--role", "collector")
+    site.wait_for(lambda: site.answers(site.collector), "the collector")
+    server.freeze()
+    with within(SHOWN_WITHIN):
+        clicked = httpx.get(link, follow_redirects=False, timeout=30)
+    assert clicked.status_code == 302
+    assert clicked.headers["Location"] == "https://shop.example/tea"
+    with within(TOLD_WITHIN):
+        opened = httpx.get(pixel, timeout=30)
+    assert (opened.status_code, opened.content[:3]) == (503, b"GIF")
+    with within(TOLD_WITHIN):
+        left = httpx.post(unsubscribe, timeout=30)
+    assert left.status_code == 503
+    for answer in (opened, left):
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_key_that_cannot_be_looked_up_is_not_refused(
+    site: Installation, server: Postgres
+) -> None:
+    site.start("worker", "--role", "collector")
+    site.wait_for(lambda: site.answers(site.collector), "the collector")
+    key = site.write_key()  # the collector has not heard of it
+    pixel = f"http://{site.collector}/v1/pixel/page?writeKey={key}&userId=alice"
+    server.stop()
+    answers = [
+        send(site, f"{key}-unknown", "alice"),
+        httpx.get(f"http://{site.collector}/v1/projects/unknown/settings", timeout=30),
+        httpx.get(f"{pixel}-unknown", timeout=30),
+    ]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert answers[-1].content[:3] == b"GIF"
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    server.start()
+    site.wait_for(lambda: send(site, key, "alice").status_code == 200, "the key to work")
+    assert send(site, f"{key}-unknown", "alice").status_code == 401

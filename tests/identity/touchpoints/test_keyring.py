@@ -3,19 +3,25 @@
 import asyncio
 import time
 
+import pytest
+from django.db import OperationalError
+
 from identity.touchpoints import sources
 from identity.touchpoints.collector.keyring import Keyring, Known, Origin
+from identity.touchpoints.inbox.port import InboxAway
 
 
 class Database:
     """Counts how often it was asked."""
 
     def __init__(self) -> None:
-        self.known, self.asked = Known(), 0
+        self.known, self.asked, self.away = Known(), 0, False
 
     async def run(self, _function: object) -> Known:
         self.asked += 1
         found = self.known
+        if self.away:
+            raise OperationalError
         await asyncio.sleep(0.01)
         return found
 
@@ -46,3 +52,24 @@ def test_unknown_keys_share_a_few_looks() -> None:
 
     assert set(asyncio.run(ask())) == {None}
     assert database.asked < 10  # one for those of a millisecond
+
+
+def test_what_cannot_be_looked_up_is_not_refused() -> None:
+    database, origin = Database(), Origin(1, "site", enabled=True)
+    database.known = Known({sources.digest("wk_known"): origin}, {1: origin})
+
+    async def ask() -> None:
+        keys = ring(database)
+        await keys.renew()
+        database.away = True
+        assert await keys.find("wk_known") == origin
+        assert await keys.source(1) == origin
+        with pytest.raises(InboxAway):
+            await keys.find("wk_other")
+        with pytest.raises(InboxAway):
+            await keys.source(2)
+        database.away = False
+        assert await keys.find("wk_other") is None
+        assert await keys.source(2) is None
+
+    asyncio.run(ask())

@@ -1,10 +1,11 @@
 """What the page is told to show."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 
 from identity.clock import HOUR
 from identity.touchpoints.public import Call, Reply
@@ -21,8 +22,12 @@ async def _record(_: Any) -> None:
     raise AssertionError("decisions record nothing")
 
 
+async def _read(function: Callable[[], Any]) -> Any:
+    return await sync_to_async(function)()
+
+
 def ask(now: int = START, method: str = "GET", **query: str) -> Reply:
-    call = Call(method, "/v1/decisions", query, {}, b"", now, _record)
+    call = Call(method, "/v1/decisions", query, {}, b"", now, _record, _read)
     (route,) = public.ROUTES
     assert method in route.methods
     return async_to_sync(route.handle)(call)
