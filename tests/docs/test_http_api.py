@@ -23,6 +23,8 @@ TEXT = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
 LIMITS = {
     "bytes of a body, as sent and decompressed": http.LARGEST_BODY,
     "events of a batch": events.MOST,
+    "members of a gzip body": http.MOST_MEMBERS,
+    "bytes of the context of a batch": events.LARGEST,
     "bytes of the context of a batch, times its events": MOST_SHARED,
     "bytes of an event, with the context of its batch": events.LARGEST,
     "levels of nesting of an event": events.DEEPEST,

@@ -75,7 +75,7 @@ class Collection:
     # --- Events ---
 
     async def batch(self, request: Request) -> Reply:
-        batch = read_batch(await request.body())
+        batch = await read_batch(await request.body())
         origin = await self._origin(request, batch.write_key, several=True)
         taken = await self.intake.take(batch.batch, origin, batch.envelope())
         nobodys = sum(code == NO_KEY for _, code, _ in taken.errors)

@@ -23,6 +23,7 @@ LARGEST_BODY = 4 * 1024 * 1024  # bytes, as sent and decompressed
 MOST_FIELDS = 1000  # of a query string
 REMEMBERED = 900  # seconds for which browsers may remember the answer to a preflight
 _DRAINED = 16 * LARGEST_BODY  # what is read and thrown away so that the client sees the answer
+MOST_MEMBERS = 100  # of a gzip file: each is looked for in what is left of it
 _IN_LOOP = 64 * 1024  # compressed bytes; more is decompressed in a thread
 _GZIP = b"\x1f\x8b"
 _JSON = "application/json"
@@ -119,6 +120,8 @@ def _inflate(sent: bytes, bits: int, largest: int) -> bytes:
     parts: list[bytes] = []
     room = largest + 1
     while sent and room:  # gzip may come in several members (RFC 1952, 2.2)
+        if len(parts) == MOST_MEMBERS:
+            raise Problem(400, "bad_compression", f"gzip has more than {MOST_MEMBERS} members")
         machine = zlib.decompressobj(bits)
         try:
             parts.append(machine.decompress(sent, room))

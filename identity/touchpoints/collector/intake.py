@@ -1,10 +1,10 @@
 """Takes events in: from a body to rows that are on the disk, and the answer that says which were not taken."""
 
 import asyncio
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -22,7 +22,8 @@ from identity.touchpoints.types import Mode
 
 WAIT = 5  # seconds after which a sender who was told to wait may come again
 MOST_SHARED = 16 * 1024 * 1024  # bytes that a batch's context may come to, copied into each event
-_BREATH = 200  # events of a large batch after which other requests get a turn
+_BREATH = 64 * 1024  # bytes of a large batch after which other requests get a turn
+_LEAST = 320  # bytes that an event counts for at least
 
 
 class Batch(msgspec.Struct, rename="camel"):
@@ -32,10 +33,17 @@ class Batch(msgspec.Struct, rename="camel"):
     write_key: str | None = None
     sent_at: Id = None
     timestamp: Id = None
-    context: dict[str, Any] | None = None
+    context: msgspec.Raw = msgspec.Raw(b"null")
 
     def envelope(self) -> Envelope:
-        return Envelope(sent_at=self.sent_at, timestamp=self.timestamp, context=self.context)
+        """Return what the events share. Raises Problem."""
+        if memoryview(self.context).nbytes > events.LARGEST:
+            raise _context_too_large()
+        try:
+            context = _decode_context(self.context)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise malformed(error) from error
+        return Envelope(sent_at=self.sent_at, timestamp=self.timestamp, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +55,25 @@ class Taken:
 
 
 _decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_context = msgspec.json.Decoder(dict[str, Any] | None).decode
+
+_HEX = rb"[0-9a-fA-F]{2}"
+_HIGH, _LOW = rb"u[dD][89abAB]" + _HEX, rb"u[dD][c-fC-F]" + _HEX
+# Surrogates in escapes, behind backslashes that are escaped themselves: a whole pair (group 2), or half of one.
+_SURROGATES = re.compile(
+    rb"\\(?<!\\\\)((?:\\\\)*+)(?:(%b\\%b)|%b|%b)" % (_HIGH, _LOW, _HIGH, _LOW)
+)
 
 
-def read_batch(body: bytes) -> Batch:
+async def read_batch(body: bytes) -> Batch:
     """Parse the body of a batch. Raises Problem."""
     check_utf8(body)
     try:
         batch = _decode_batch(body)
-    except msgspec.ValidationError as error:
-        raise Problem(400, "invalid_body", f"the body is no batch of events: {error}") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        batch = _with_half_pairs(body, error)
+        if isinstance(error, msgspec.ValidationError) or b"\\ud" not in body.lower():
+            raise malformed(error) from error
+        batch = await asyncio.to_thread(_without_half_pairs, body)
     if len(batch.batch) > events.MOST:
         raise Problem(
             413,
@@ -67,29 +83,16 @@ def read_batch(body: bytes) -> Batch:
     return batch
 
 
-def _with_half_pairs(body: bytes, error: Exception) -> Batch:
-    """Parse a batch in which an event holds half a surrogate pair, so that this event alone is refused. Raises Problem."""
-    if b"\\ud" not in body.lower():
+def _without_half_pairs(body: bytes) -> Batch:
+    """Parse a batch with NUL for each half of a surrogate pair, so that only the events that hold one are refused. Raises Problem."""
+    try:
+        return _decode_batch(_SURROGATES.sub(_whole, body))
+    except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(error) from error
-    try:
-        said = json.loads(body, parse_constant=_no_json)
-        batch = msgspec.convert({**said, "batch": []}, Batch)
-        batch.batch = [msgspec.Raw(_written(each)) for each in said["batch"]]
-    except (ValueError, TypeError, LookupError, RecursionError) as worse:
-        raise malformed(error) from worse
-    return batch
 
 
-def _written(event: Any) -> bytes:
-    """Write an event as it was, in size too; one that holds half a pair in escapes, to be refused by itself."""
-    try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(event).encode()
-
-
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _whole(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[2] else b"\\" + found[1] + b"u0000"
 
 
 def check_utf8(body: bytes) -> None:
@@ -103,6 +106,8 @@ def check_utf8(body: bytes) -> None:
 def malformed(error: Exception) -> Problem:
     if isinstance(error, RecursionError):
         return Problem(400, "too_deep", "the body is nested too deep")
+    if isinstance(error, msgspec.ValidationError):
+        return Problem(400, "invalid_body", f"the body is no batch of events: {error}")
     return Problem(400, "invalid_json", f"the body is not valid JSON: {error}")
 
 
@@ -129,14 +134,15 @@ class Intake:
         now = self.committer.clock()
         rows: list[NewRow] = []
         errors: list[tuple[int, str, str]] = []
-        for position, each in enumerate(raw):
-            if position % _BREATH == _BREATH - 1:
+        since = 0
+        for position, each in enumerate(map(bytes, raw)):
+            since += max(len(each), _LEAST)
+            if since > _BREATH:
+                since = 0
                 await asyncio.sleep(0)
             whose = origin
             try:
-                event = events.check(
-                    bytes(each), envelope.type, shared=len(header), trusted=trusted
-                )
+                event = events.check(each, envelope.type, shared=len(header), trusted=trusted)
                 whose = origin or await self._owner(event.write_key)
                 self._check_age(event, envelope, now)
             except Refused as refused:
@@ -201,16 +207,20 @@ def _header(envelope: Envelope, count: int) -> bytes:
     """Return what each of the events gets of its batch. Raises Problem when that is no good, or grows too large."""
     header = msgspec.json.encode(envelope)
     if len(header) * count > MOST_SHARED:
-        raise Problem(
-            413,
-            "context_too_large",
-            f"the context of the batch goes to each of its {count} events; send less of it, or fewer events",
-        )
+        raise _context_too_large()
     try:
         events.check_form(header)
     except Refused as refused:
         raise Problem(400, "bad_context", f"the batch's context: {refused.message}") from refused
     return header
+
+
+def _context_too_large() -> Problem:
+    return Problem(
+        413,
+        "context_too_large",
+        "the context of the batch goes to each of its events; send less of it, or fewer events",
+    )
 
 
 def away() -> Problem:

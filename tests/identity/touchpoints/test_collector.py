@@ -330,6 +330,7 @@ BAD_EVENTS: list[tuple[bytes, str]] = [
     (b'{"type":"page","userId":"a\\u0000b"}', "not_text"),
     (b'{"type":"page","userId":"1","properties":{"a\\u0000":1}}', "not_text"),
     (b'{"type":"page","userId":"1","properties":{"a":"\\ud800"}}', "not_text"),
+    (nested(64), "too_deep"),
     (nested(100), "too_deep"),
     (nested(1000), "too_deep"),
     (b'{"type":"page","userId":"1","timestamp":"1999-12-31T23:59:59Z"}', "too_old"),
@@ -390,6 +391,7 @@ def test_what_is_too_old_goes_to_the_bad_rows_of_an_import(
         b'{"type":"page","userId":"1","unknown":{"key":[1,2]}}',
         b'{"type":"alias","userId":"1","previousId":"1"}',
         nested(50),
+        nested(63),
     ],
 )
 def test_what_looks_bad_and_is_not(client: httpx.Client, good: bytes) -> None:
@@ -402,6 +404,10 @@ def test_what_looks_bad_and_is_not(client: httpx.Client, good: bytes) -> None:
         (b"", 400, "invalid_json"),
         (b"{", 400, "invalid_json"),
         (b'{"batch":[{"a":NaN}]}', 400, "invalid_json"),
+        (b'{"batch":["\\ud800",NaN]}', 400, "invalid_json"),
+        (b'{"batch":["\\ud8"x]}', 400, "invalid_json"),
+        (b'{"batch":"\\ud800"}', 400, "invalid_body"),
+        (b'{"context":{"a":"\\ud800"},"batch":[{}]}', 400, "bad_context"),
         (b"\xff\xfe", 400, "invalid_utf8"),
         (b'{"batch":[{"type":"page","userId":"\xff"}]}', 400, "invalid_utf8"),
         (b"[]", 400, "invalid_body"),
@@ -436,19 +442,29 @@ def test_a_bad_body_says_what_is_wrong(
     assert client.post("/v1/page", json=page()).status_code == 200
 
 
+HALF = b'{"type":"page","userId":"1","x":"%b"}'
+
+
+@pytest.mark.parametrize(
+    "half", [b"\\ud800", b"\\uDfff", b"\\ud800\\ud800\\udc00", b"\\\\\\ud800", b"\\n\\udc00."]
+)
 def test_half_a_pair_fails_its_event_alone_and_changes_no_other(
-    server: Collector, client: httpx.Client, sent: int
+    server: Collector, client: httpx.Client, sent: int, half: bytes
 ) -> None:
-    text = "é" * 12_000  # 24 kB as it came, 72 kB in escapes
-    body = (
-        b'{"batch":[{"type":"page","userId":"1","x":"\\ud800"},'
-        + json.dumps(page(messageId="good", properties={"t": text}), ensure_ascii=False).encode()
-        + b',{"type":"page","userId":"1","properties":{"n":1e999}}]}'
+    good = [
+        json.dumps(page(messageId="text", t="é" * 12_000), ensure_ascii=False).encode(),
+        b'{"type":"page","userId":"1","messageId":"number","properties":{"n":1e999}}',
+        b'{"type":"page","userId":"1","messageId":"whole","x":"\\ud83d\\ude00\\\\ud800\\\\\\ud83d\\ude00"}',
+    ]
+    answer = client.post(
+        "/v1/batch", content=b'{"batch":[%b]}' % b",".join([HALF % half, *good, HALF % half])
     )
-    answer = client.post("/v1/batch", content=body)
     assert answer.status_code == 200
-    assert [each["code"] for each in answer.json()["errors"]] == ["not_text", "wrong_type"]
-    assert [row["event"]["messageId"] for row in new(server, sent)] == ["good"]
+    found = [(each["index"], each["code"]) for each in answer.json()["errors"]]
+    assert found == [(0, "not_text"), (4, "not_text")]
+    stored = [row["event"] for row in new(server, sent)]
+    assert [event["messageId"] for event in stored] == ["text", "number", "whole"]
+    assert stored[2]["x"] == "😀\\ud800\\😀"
 
 
 def test_gzip_in_several_members(server: Collector, client: httpx.Client, sent: int) -> None:
