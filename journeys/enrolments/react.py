@@ -6,6 +6,8 @@ crash leaves either all of a step or nothing of it.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.db import connection
+
 from activation.audiences.types import MembershipChange
 from activation.deliveries import holding
 from activation.deliveries.types import Outcome, SendResult
@@ -21,6 +23,15 @@ from journeys.enrolments.stepping import Steps, step
 from journeys.types import Answer
 
 _PRESENT = frozenset({Cause.CLOCK, Cause.HAND})
+_DUE = (
+    "FROM journeys_enrolment AS d WHERE d.journey_id = j.journey AND d.state = 'active'"
+    " AND d.wake_at IS NOT NULL AND d.wake_at <= %s ORDER BY d.wake_at, d.id LIMIT %s"
+)
+# SQLite knows no LATERAL; PostgreSQL would ask anew for every enrolment that there is whether it is IN.
+_EARLIEST = {
+    "sqlite": f"JOIN journeys_enrolment AS e ON e.id IN (SELECT d.id {_DUE})",
+    "postgresql": f"CROSS JOIN LATERAL (SELECT d.id, d.wake_at {_DUE}) AS e",
+}
 
 __all__ = ["Steps", "fail_next", "leave", "react", "resume", "wake"]
 
@@ -88,9 +99,7 @@ def _due(plan: plans.Plan, context: BatchContext, limit: int) -> list[int]:
     """
     journeys = Rows("j", journey="bigint", priority="bigint")
     rows = fetch(
-        f"SELECT e.id FROM {journeys} JOIN journeys_enrolment AS e ON e.id IN ("
-        "SELECT d.id FROM journeys_enrolment AS d WHERE d.journey_id = j.journey AND d.state = 'active'"
-        " AND d.wake_at IS NOT NULL AND d.wake_at <= %s ORDER BY d.wake_at, d.id LIMIT %s)"
+        f"SELECT e.id FROM {journeys} {_EARLIEST[connection.vendor]}"
         " ORDER BY j.priority DESC, e.wake_at, e.id LIMIT %s",
         [*journeys.of(plan.going()), context.horizon, limit, limit],
     )

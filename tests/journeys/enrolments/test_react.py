@@ -52,6 +52,38 @@ def test_a_trigger_lets_the_person_in_and_the_clock_sends() -> None:
     assert not world.wake(START + 9 * DAY).requests
 
 
+def test_who_is_due_is_found_without_looking_at_who_is_not() -> None:
+    world.published(documents.abandoned_cart())
+    person("user_id:alice")
+    batch(START, viewed("user_id:alice"))
+    waiting = Enrolment.objects.get()
+    Enrolment.objects.bulk_create(_another(waiting, number) for number in range(5_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as asked:
+        assert len(world.wake(START + HOUR).requests) == 1
+    [wake] = [each["sql"] for each in asked if "wake_at <=" in each["sql"]]
+    explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {wake}")
+        plan = "\n".join(str(row) for row in cursor.fetchall())
+    assert "enrolment_wake" in plan
+    whole = ("SCAN e", "SCAN d", "Seq Scan on journeys_enrolment")
+    assert [scan for scan in whole if scan in plan] == []
+
+
+def _another(waiting: Enrolment, number: int) -> Enrolment:
+    """Return the same run once more, due in the days after."""
+    return Enrolment(
+        **{
+            field.attname: getattr(waiting, field.attname)
+            for field in Enrolment._meta.concrete_fields
+            if not field.primary_key
+        }
+        | {"wake_at": START + DAY + number * MINUTE, "key": f"c{number + 2}"}
+    )
+
+
 def test_the_timeline_says_why_at_every_step() -> None:
     world.published(documents.abandoned_cart())
     person("user_id:alice")
