@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from activation.pressure import weights
 from dmp_site import roles
-from dmp_site.moving.checkpoints import TABLE
+from dmp_site.moving import checkpoints
 from identity import graph
 from identity.clock import Instant
 from identity.privacy import audit
@@ -78,7 +78,7 @@ def _recorded() -> Installation | None:
 
 def _refuse_foreign(keys: Keys) -> None:
     """Refuse before anything is migrated or made."""
-    if TABLE in connection.introspection.table_names():
+    if checkpoints.unfinished():
         raise installation.Foreign(
             "a move into this database is not finished: `manage.py move_store` goes on with it"
         )

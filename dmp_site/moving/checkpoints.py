@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
 from identity.postgres import Connection
 
 TABLE = "filrouge_move"  # while it is there, the database is not an installation's
+
+
+def unfinished() -> bool:
+    """Tell whether a move that the Django database takes part in has begun and is not finished."""
+    return TABLE in connection.introspection.table_names()
 
 
 class Checkpoints:

@@ -4,11 +4,12 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dmp_site.console.checks.findings import TITLES, Finding, Level, fault
 from dmp_site.console.checks.leftovers import broken, set_aside
 from dmp_site.console.checks.mending import mend
+from dmp_site.console.checks.moves import open_move
 from dmp_site.console.checks.processes import (
     CLUSTER_SILENT,
     LANE_SILENT,
@@ -58,15 +59,21 @@ CHECKS: Mapping[str, Check] = {
     "broken": broken,
     "address": public_address,
 }
-WITHOUT_DATABASE = ("collector", "disk")
+_WITHOUT_DATABASE = ("collector", "disk")
+_WHILE_IT_MOVES = ("disk",)  # nothing runs then, and nothing should be started
 
 
 def run(now: Instant) -> list[Finding]:
     """Run every check; one that cannot be carried out is a fault of its own, named by what mends that."""
-    first = _carefully("database", database, now)
-    away = first is not None and first.level is not Level.OK
-    left = WITHOUT_DATABASE if away else CHECKS
-    return [one for one in (first, *(_carefully(name, CHECKS[name], now) for name in left)) if one]
+    found = [_carefully("database", database, now)]
+    left: Iterable[str] = CHECKS
+    if worst([one for one in found if one]) is not Level.OK:
+        left = _WITHOUT_DATABASE
+    elif move := _carefully("move", open_move, now):
+        found.append(move)
+        left = _WHILE_IT_MOVES
+    found += [_carefully(name, CHECKS[name], now) for name in left]
+    return [one for one in found if one]
 
 
 def worst(findings: Sequence[Finding]) -> Level:

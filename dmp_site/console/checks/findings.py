@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 TITLES: Mapping[str, Promise] = {
     "address": gettext_lazy("address"),
     "database": gettext_lazy("database"),
+    "move": gettext_lazy("move"),
     "keys": gettext_lazy("keys"),
     "inbox": gettext_lazy("inbox"),
     "graph": gettext_lazy("graph"),

@@ -13,7 +13,7 @@ _SIGNS = {checks.Level.OK: "ok    ", checks.Level.NOTICE: "notice", checks.Level
 
 class Command(Documented):
     help = (
-        "Check the installation: keys, inbox, graph, lane, backlog, jobs, collector, disk, clock. Each fault comes with the command\n"
+        "Check the installation: an open move, keys, inbox, graph, lane, backlog, jobs, collector, disk, clock. Each fault comes with the command\n"
         "that mends it. Ends with status 1 when there is one; the health page of the console shows the same list.\n\n"
         "Example: manage.py doctor"
     )

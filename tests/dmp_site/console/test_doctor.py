@@ -21,6 +21,7 @@ from dmp_site import apikeys
 from dmp_site.console import checks, clocks
 from dmp_site.jobs.cluster import ROW as JOBS_ROW
 from dmp_site.models import JobsHeartbeat
+from dmp_site.moving import checkpoints
 from dmp_site.processes.children import JOBS_LIMIT
 from identity import graph
 from identity.clock import DAY, MINUTE, SECOND, now
@@ -182,6 +183,16 @@ def older_tables(_settings, _tmp_path):
     MigrationRecorder(connection).record_unapplied("dmp_site", "0001_initial")
 
 
+def open_move(_settings, _tmp_path):
+    installation.move("another place")
+
+
+def unfinished_copy(_settings, _tmp_path):
+    """Stand where a move was going when it was cut short: it brings the installation's row with its last step."""
+    Installation.objects.all().delete()
+    execute(f"CREATE TABLE {checkpoints.TABLE} (step text)")
+
+
 def late_messages(_settings, _tmp_path):
     profile = Profile.objects.create(uid=str(uuid4()), founder="user_id:1", created_at=1)
     owner = Identifier.objects.create(
@@ -211,6 +222,7 @@ def clock_set_back(_settings, _tmp_path):
     writer.close()
 
 
+MOVE = "database" if STORES == "sqlite" else "graph"
 RESTORE = "manage.py restore" if STORES == "sqlite" else "pg_restore"
 FAULTS = {
     "older tables": (older_tables, "database", "manage.py setup"),
@@ -227,6 +239,8 @@ FAULTS = {
     "no lane": (no_lane, "lane", "manage.py up"),
     "dead cluster": (dead_cluster, "jobs", "worker --role jobs"),
     "stopped lane": (stopped_lane, "lane", "worker --role lane"),
+    "open move": (open_move, "move", f"manage.py move_store {MOVE}"),
+    "unfinished copy": (unfinished_copy, "move", "manage.py move_store database"),
     "late messages": (late_messages, "sender", "worker --role send"),
     "no collector": (no_collector, "collector", "worker --role collector"),
     "clock ten minutes behind": (clock_set_back, "clock", "timedatectl"),
@@ -244,6 +258,17 @@ def test_each_fault_is_named_with_what_mends_it(case, settings, tmp_path, client
     page = client.get("/admin/health/findings").content.decode()
     assert page.count('data-level="fault"') == 1
     assert mend in page
+
+
+def test_while_a_move_is_open_nothing_is_said_that_only_ends_it():
+    """No process runs meanwhile, no key is wrong: a person who follows the list must come to `move_store`."""
+    installation.move("PostgreSQL, database shop")
+    Lane.objects.all().delete()
+    assert doctor()[0] == ["move"]
+    assert "PostgreSQL, database shop" in finding("move").what
+    assert "--give-up" in finding("move").mend
+    installation.move("")
+    assert doctor()[0] == ["lane"]
 
 
 BROKEN_INBOXES = {

@@ -74,6 +74,10 @@ def test_a_move_that_is_killed_goes_on(site, database):
         killed = site.manage("shell", "-c", code, check=False, FILROUGE_MOVE_DATABASE_URL=database)
         assert killed.returncode < 0, killed.stderr
     assert "is moving to" in site.manage("up", check=False).stderr
+    for where in ({}, {"FILROUGE_DATABASE_URL": database}):
+        told = site.manage("doctor", check=False, **where)
+        assert "1 faults: move" in told.stderr
+        assert "manage.py move_store database" in told.stdout
     unfinished = site.manage("setup", check=False, FILROUGE_DATABASE_URL=database)
     assert "not finished" in unfinished.stderr
     move(site, database)
