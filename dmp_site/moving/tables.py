@@ -5,7 +5,7 @@ the way: they are taken off first and put on again in the end, which checks ever
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from django.apps import apps
@@ -13,13 +13,14 @@ from django.db import models
 from django.utils.translation import gettext
 
 from dmp_site.moving.checkpoints import TABLE, Checkpoints
+from dmp_site.moving.comparing import Fields, add_up
 from identity.errors import DomainError
 from identity.postgres import Connection
 from identity.postgres import Error as PostgresError
 from identity.touchpoints.models import Installation
 
 Progress = Callable[[str, int], None]
-Fields: TypeAlias = "Sequence[models.Field[Any, Any]]"
+_Row: TypeAlias = tuple[Any, ...]
 BLOCK = 5_000  # rows committed at once
 _QUEUE = "django_q"  # jobs are rows of ours, and are queued again
 
@@ -111,13 +112,11 @@ def copy(
             ) from error
         progress(table, count)
     _raise_sequence(source, checkpoints.connection, model)
-    _compare(source, checkpoints.connection, table)
+    _compare(source, checkpoints.connection, table, fields, progress)
     checkpoints.note(table, [after, count], done=True)
 
 
-def _block(
-    source: sqlite3.Connection, table: str, fields: Fields, after: int
-) -> list[tuple[Any, ...]]:
+def _block(source: sqlite3.Connection, table: str, fields: Fields, after: int) -> list[_Row]:
     """Return rows in the order of SQLite's own row ids, which come first: every table has them, whatever its key is."""
     columns = ", ".join(_quoted(field.column) for field in fields)
     return source.execute(
@@ -184,18 +183,55 @@ def _raise_sequence(
         )
 
 
-def _compare(source: sqlite3.Connection, target: Connection, table: str) -> None:
-    """Raise DomainError unless both have as many rows: something wrote to one of them meanwhile."""
-    ask = f"SELECT count(*) FROM {_quoted(table)}"
-    (here,), (there,) = source.execute(ask).fetchone(), target.execute(ask).fetchone()
+def _compare(
+    source: sqlite3.Connection,
+    target: Connection,
+    table: str,
+    fields: Fields,
+    progress: Progress,
+) -> None:
+    """Raise DomainError unless both hold the same rows: something wrote to one of them meanwhile."""
+    what = f"{table}, compared"
+    here = add_up(
+        fields, (row[1:] for row in _counted(_rows(source, table, fields), what, progress))
+    )
+    there = add_up(fields, _copied_rows(target, table, fields))
     if here != there:
         raise DomainError(
             "changed",
             gettext(
-                "%(table)s has %(here)d rows, its copy %(there)d: one of them changed meanwhile; begin again with an empty database"
+                "%(table)s and its copy are not the same (%(here)d rows here, %(there)d there, or rows that differ): one of them"
+                " changed meanwhile. See that nothing else works with either, empty the new database, and call this again"
             )
-            % {"table": table, "here": here, "there": there},
+            % {"table": table, "here": here.count, "there": there.count},
         )
+
+
+def _counted(rows: Iterable[_Row], what: str, progress: Progress) -> Iterator[_Row]:
+    """Say now and then how many have gone by."""
+    for count, row in enumerate(rows, 1):
+        yield row
+        if count % BLOCK == 0:
+            progress(what, count)
+
+
+def _rows(source: sqlite3.Connection, table: str, fields: Fields) -> Iterator[_Row]:
+    after = 0
+    while rows := _block(source, table, fields, after):
+        yield from rows
+        after = rows[-1][0]
+
+
+def _copied_rows(target: Connection, table: str, fields: Fields) -> Iterator[_Row]:
+    """Yield the rows of the copy, a block at a time; JSON as text, as SQLite has it."""
+    columns = ", ".join(
+        _quoted(field.column) + ("::text" if field.get_internal_type() == "JSONField" else "")
+        for field in fields
+    )
+    with target.transaction(), target.cursor(name="compare") as cursor:
+        cursor.itersize = BLOCK
+        cursor.execute(f"SELECT {columns} FROM {_quoted(table)}")
+        yield from cursor
 
 
 def copy_installation(source: sqlite3.Connection, target: Connection) -> None:

@@ -68,6 +68,7 @@ def made(tmp_path_factory):
         site.directory.mkdir()
         site.manage("setup")
         site.shell("from tests.crash.books import set_up; set_up()")
+        site.shell("from tests.dmp_site.moving.content import oddities; oddities()")
         receive(site, 300, seed=1)
         work_off(site)
         receive(site, 60, seed=2)

@@ -3,13 +3,15 @@
 import itertools
 import json
 import sys
+from datetime import UTC, datetime, time
 
 import msgspec
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 
 from activation.deliveries.models import Delivery
-from activation.pressure.models import LedgerRow
+from activation.pressure.models import LedgerRow, QuietHours
 from benchmarks.stream import Shop
 from identity import graph
 from identity.clock import now
@@ -43,6 +45,17 @@ def receive(count: int, *, seed: int, mode: Mode = Mode.LIVE) -> int:
     )
     writer.close()
     return first + count
+
+
+def oddities() -> None:
+    """Store values that SQLite and PostgreSQL write differently: times, numbers of JSON, letters, nothing at all."""
+    moment = datetime(2026, 10, 25, 0, 59, 59, 1, tzinfo=UTC)
+    User.objects.create(username="odd", last_login=None, date_joined=moment)
+    QuietHours.objects.create(name="night", start="22:30", end=time(6, 0, 0, 5))
+    numbers = [1.0, 100, 1e2, 1e-7, 0.1, -0.0, 12_345_678_901_234_567_890, True, None]
+    settings = {"b": numbers, "a": {"é": '\u2028 \\ " 🧵', "": []}, "10": 1, "9": "1.0"}
+    sources.create("odd", "site", now(), actor="tests")
+    Source.objects.filter(name="odd").update(settings=settings)
 
 
 def state() -> None:

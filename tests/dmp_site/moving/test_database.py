@@ -87,6 +87,49 @@ def test_a_move_that_is_killed_goes_on(site, database):
     assert work_off(site)["touchpoints"] == before["touchpoints"] + 100
 
 
+ALTERED = """
+import psycopg
+from dmp_site.moving import database
+def progress(what, count):
+    if what == {table!r}:
+        with psycopg.connect({url!r}) as other:
+            other.execute({sql!r})
+database.move(progress, 1)
+"""
+ALTERATIONS = {
+    "a value": (
+        "activation_delivery",
+        "UPDATE activation_delivery SET channel = 'sms' WHERE id = 1",
+    ),
+    "a value of JSON": (
+        "identity_source",
+        "UPDATE identity_source SET settings = jsonb_set(settings, '{b,0}', '2')",
+    ),
+    "the moment of a login": (
+        "auth_user",
+        "UPDATE auth_user SET date_joined = date_joined + interval '1 microsecond'",
+    ),
+}
+
+
+def test_a_copy_that_differs_is_refused_by_the_name_of_its_table(site, server, database):
+    """As many rows as before, and the graph and the profiles are the same: only what they say tells."""
+    before = state(site)
+    name = database.rpartition("/")[2]
+    for table, sql in ALTERATIONS.values():
+        code = ALTERED.format(table=table, url=database, sql=sql)
+        refused = site.manage(
+            "shell", "-c", code, check=False, FILROUGE_MOVE_DATABASE_URL=database
+        )
+        assert f"DomainError: {table} and its copy" in refused.stderr
+        assert "the new database" in refused.stderr
+        server.run(f"DROP DATABASE {name} WITH (FORCE)")
+        server.run(f"CREATE DATABASE {name}")
+    move(site, database)
+    settle_on(site, database)
+    assert state(site) == before
+
+
 def test_what_cannot_be_right_is_refused(site, server, database):
     server.run("CREATE TABLE theirs (id int)", database.rpartition("/")[2])
     assert "not empty" in move(site, database, check=False).stderr
