@@ -87,18 +87,21 @@ class Load:
     def _run(self) -> None:
         with httpx.Client(timeout=10, headers=self._headers) as client:
             while not self._stop.is_set():
-                if self.rests():
+                drawn = self._draw()
+                if drawn is None:
                     self._stop.wait(_LOOK)
                     continue
-                due, batch = self._draw()
+                due, batch = drawn
                 if not batch:
                     return
                 self._stop.wait(max(0.0, due - time.monotonic()))
                 self._deliver(client, batch)
 
-    def _draw(self) -> tuple[float, list[Mapping[str, Any]]]:
-        """Return the next batch, and when it is due."""
+    def _draw(self) -> tuple[float, list[Mapping[str, Any]]] | None:
+        """Return the next batch, and when it is due; None while the load rests."""
         with self._guard:
+            if self._left <= 0:
+                return None
             self._due = max(self._due + self._pause, time.monotonic() - _CATCH_UP)
             self._left -= BATCH
             return self._due, list(islice(self._events, BATCH))

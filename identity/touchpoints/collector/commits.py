@@ -21,7 +21,9 @@ from identity.touchpoints.types import Mode
 log = logging.getLogger(__name__)
 
 LARGEST_COMMIT = 5_000  # rows
-MOST_QUEUED = 20_000  # rows that may wait for the disk before senders are told to wait
+# Rows that may wait for the disk before senders are told to wait: 256 connections of hundreds have their place. At 1 kB, as events usually
+# are, 30 MB of memory, and below 1 GB when each is as large as it may be; even a disk that takes 4,000 a second has them within PATIENCE.
+MOST_QUEUED = 30_000
 PATIENCE = 8.0  # seconds that a sender waits for the commit before being told to come again
 STOP_WITHIN = 3.0  # seconds that the last commits may take
 _TICK = 0.5  # seconds between looks at refusals and at what can be pruned, when nothing comes in
