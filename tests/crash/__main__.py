@@ -6,6 +6,7 @@ It prints acknowledged / counted / sent / unknown for each kind of stores, and e
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,10 @@ def main() -> int:
         "--report", type=Path, help="a file for what passed, as benchmarks/SOAK.md"
     )
     options = parser.parse_args()
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+    campaign.log.setLevel(logging.INFO)
     return max(
         [
             _run(kind, options.kills, options.seed, options.report)

@@ -8,6 +8,7 @@ hit by a pause point (identity.stages). PostgreSQL and Neo4j, where they keep th
 """
 
 import json
+import logging
 import os
 import random
 import signal
@@ -25,6 +26,8 @@ from tests.crash.report import LEAST_RATE, RATE, STAGES, Report
 from tests.crash.servers import Stores
 from tests.installation import Installation, installation_at
 from tests.sink import Sink
+
+log = logging.getLogger(__name__)
 
 WAITING = 1_000  # acknowledged rows unprocessed, for a kill to count
 ROOM = 3_000  # may wait when the load begins anew
@@ -63,6 +66,7 @@ class Campaign:
         load.start()
         try:
             self._home.wait_for(self._in_hand, "the first delivery", seconds=400)
+            log.info("Mails go out")
             for target in self._plan(kills):
                 self._kill(target)
             self._hit_what_chance_left_out()
@@ -71,6 +75,7 @@ class Campaign:
             raise
         load.stop()
         self._drain()
+        log.info("All is delivered: comparing the books")
         self._compare(load)
         self.report.seconds = time.monotonic() - began
 
@@ -109,7 +114,8 @@ class Campaign:
     def _load_up(self) -> None:
         """Let the load go on once everything is up and there is room for it; return when the collector acknowledges all of it."""
         self._home.wait_for(self._answers_and_runs, "everything to be up")
-        if self._home.waiting() > ROOM:
+        if (waiting := self._home.waiting()) > ROOM:
+            log.info("%d wait: the load rests", waiting)
             self._load.ration(0)
             self._home.wait_for(
                 lambda: self._home.waiting() <= ROOM, "room in the inbox", seconds=_EMPTIED
@@ -164,6 +170,7 @@ class Campaign:
             self._servers[target].kill()
         else:
             os.kill(pid, signal.SIGKILL)
+        log.info("Killed %s, with %d/s acknowledged; at %s", target, rate, stages_now)
         self.report.rates.append(rate)
         self.report.kills += 1
         self.report.killed[target] += 1
@@ -222,9 +229,11 @@ class Campaign:
 
     def _drain(self) -> None:
         self._sink.pause = 0
+        log.info("Draining: %d wait", self._home.waiting())
         self._home.wait_for(
             lambda: self._home.waiting() == 0, "the inbox to be empty", seconds=_EMPTIED
         )
+        log.info("The inbox is empty")
         self._home.wait_for(
             lambda: not self._deliveries("queued", "handing_over"), "the deliveries", seconds=300
         )
