@@ -151,6 +151,18 @@ def room_for(home: Installation, key: str, person: str, began: Instant) -> Insta
     return began + WINDOW * SECOND
 
 
+def profile_of(home: Installation, key: str, person: str) -> str:
+    return str(call(home, key, "GET", f"profiles/by/user_id/{person}")["id"])
+
+
+def woken_at(home: Installation, key: str, person: str) -> Instant:
+    """Return when the journey that waits for room will try again."""
+    (run,) = call(home, key, "GET", f"profiles/{profile_of(home, key, person)}/journeys")[
+        "results"
+    ]
+    return instant(run["wake_at"])
+
+
 def wait_until_all_went(home: Installation, reached: Mapping[str, Reached]) -> dict[str, Instant]:
     went: dict[str, Instant] = {}
 
@@ -189,13 +201,14 @@ def test_the_fourth_contact_is_refused_over_each_channel_and_goes_when_it_may(
     room = {
         channel: room_for(home, key, f"{channel}-lover", began[channel]) for channel in CHANNELS
     }
+    assert {channel: woken_at(home, key, f"{channel}-lover") for channel in CHANNELS} == room
     went = wait_until_all_went(home, reached)
     for channel in CHANNELS:
         assert went[channel] >= room[channel], channel
-        profile = call(home, key, "GET", f"profiles/by/user_id/{channel}-lover")["id"]
+        profile = profile_of(home, key, f"{channel}-lover")
         rows = call(home, key, "GET", f"pressure/ledger?profile={profile}")["results"]
         (own,) = [row for row in rows if row["origin"] == "own"]
-        assert instant(own["effective_at"]) >= room[channel]
+        assert room[channel] <= instant(own["effective_at"]) < room[channel] + SECOND
 
 
 def test_the_fourth_ad_is_refused_on_the_list_that_a_dsp_pulls(home: Installation) -> None:

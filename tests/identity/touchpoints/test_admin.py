@@ -9,7 +9,7 @@ from identity.graph.port import StoreAway
 from identity.privacy.models import AuditEntry
 from identity.touchpoints import aside, lane, sources, unowned
 from identity.touchpoints.decode import decode
-from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
+from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.signing import SignIn
 from tests.identity.touchpoints.events import row
@@ -69,6 +69,21 @@ def test_the_products_own_source_is_not_changed(sign_in: SignIn) -> None:
     own = sources.internal(NOW)
     sign_in("admin").post(f"{LIST}{own.pk}/change/", {"name": "x", "kind": "site"} | _inlines())
     assert Source.objects.get().name == "Filrouge"
+
+
+def test_a_sources_page_shows_how_often_its_events_were_refused_and_why(sign_in: SignIn) -> None:
+    shop, other = (sources.create(name, "site", NOW, actor="tests") for name in ("Shop", "Other"))
+    for source, reason, detail in [
+        (shop, "event_missing", "a track call needs event"),
+        (other, "wrong_type", "Expected object"),
+    ]:
+        Refusal.objects.create(
+            source=source, reason=reason, detail=detail, count=4711, first_at=NOW, last_at=NOW
+        )
+    page = sign_in("viewer").get(f"{LIST}{shop.pk}/change/").content.decode()
+    shown = re.sub(r"<[^>]*>|\s+", " ", page)
+    assert re.search(r"event_missing +4711 +a track call needs event", shown)
+    assert "wrong_type" not in page
 
 
 def test_a_sources_page_lists_what_was_refused_as_evidence_the_latest_first(

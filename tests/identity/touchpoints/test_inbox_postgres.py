@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from django.db import transaction
 
 from identity import postgres
+from identity.graph.port import LaneSuperseded
 from identity.sql import fetch
 from identity.touchpoints.inbox.port import Inbox, InboxAway, InboxWriter, NewRow
 from identity.touchpoints.types import Mode
@@ -59,6 +61,21 @@ def test_a_lock_that_somebody_else_holds_meanwhile_is_an_outage(writer: InboxWri
             writer.append(row(b"lost"), NOW)
         other.execute("SELECT pg_advisory_unlock(1179208018, 1)")
     assert writer.append(row(b"a"), NOW) == 1
+
+
+def test_who_lost_the_lease_settles_nothing_and_says_so(inbox: Inbox, writer: InboxWriter) -> None:
+    writer.append([*row(b"a"), *row(b"b")], NOW)
+    limits = dict.fromkeys(Mode, 10)
+    first, second = inbox.reader(), inbox.reader()
+    old = first.claim(limits, NOW + 1)
+    new = second.claim(limits, NOW + 2)
+    with pytest.raises(LaneSuperseded, match="another lane has taken over"), transaction.atomic():
+        first.settle(old)
+    assert inbox.reader().backlog().live == 2
+    second.settle(new)
+    with pytest.raises(LaneSuperseded), transaction.atomic():
+        second.settle(new)  # the rows are gone
+    assert inbox.reader().backlog().live == 0
 
 
 def test_who_comes_right_after_another_writer_is_let_in(inbox: Inbox, writer: InboxWriter) -> None:
