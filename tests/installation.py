@@ -118,7 +118,7 @@ class Installation:
 
     def everybody(self) -> list[int]:
         """Return the process ids of all that runs of this installation, however it was started."""
-        ours = f"FILROUGE_DATA_DIR={self.directory}\0".encode()
+        ours = f"FILROUGE_DATA_DIR={self.environment['FILROUGE_DATA_DIR']}\0".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from dmp_site.demo import places
 from dmp_site.demo.dataset import EVERYBODY
+from identity.touchpoints.inbox import sqlite
 
 FLOORS = ("identity", "activation", "journeys", "dmp_site")
 
@@ -56,8 +57,8 @@ def save(state: State) -> None:
 
 
 def schema() -> str:
-    """Return a fingerprint of the tables, as the migrations describe them."""
-    found = hashlib.sha256()
+    """Return a fingerprint of the tables, as the migrations and the inbox describe them."""
+    found = hashlib.sha256(sqlite.SCHEMA.encode())
     for floor in FLOORS:
         for migration in sorted((Path(settings.BASE_DIR) / floor / "migrations").glob("0*.py")):
             found.update(migration.name.encode() + migration.read_bytes())

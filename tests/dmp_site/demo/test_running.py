@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -60,20 +61,25 @@ def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing
     demo.wait_for((demo.data / "demo" / "state.json").exists, "the first file")
     assert demo.interrupt() == 0
     assert "Traceback" not in demo.said()
+    weeks = change_the_shift(demo)
     # In the middle of the import.
     demo.open(SOME)
     demo.until("Importing 2,")
     assert demo.interrupt() == 0
     assert "Traceback" not in demo.said()
     assert all_quiet(demo)
+    assert not demo.everybody()
     # To its end: what was done is not done again.
     demo.open(SOME)
     demo.until_open()
     assert answer_of(SOME) in demo.said()
     assert "Making audiences" not in demo.said()
-    password, weeks = demo.state["password"], demo.state["weeks"]
+    password = demo.state["password"]
     assert f"login admin / {password}" in demo.said()
     assert signed_in(demo, password)
+    assert_that_it_says_where_to_look(demo)
+    assert demo.state["weeks"] == weeks
+    assert last_order(demo) == max(moment(one["timestamp"]) for one in dataset.orders(1, weeks))
 
     refuse_another(demo)
 
@@ -84,6 +90,7 @@ def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing
     )
     assert demo.interrupt() == 0
     assert all_quiet(demo)
+    assert not demo.everybody()
 
     started = time.monotonic()
     demo.open()
@@ -95,7 +102,50 @@ def test_a_start_that_is_interrupted_is_gone_on_with_and_later_ones_lose_nothing
     assert password not in demo.said()
     assert demo.state["weeks"] == weeks
     assert demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/alice").status_code == 200
+    assert_that_it_says_where_to_look(demo)
+    assert len(demo.everybody()) > 1
     assert demo.interrupt() == 0
+    assert not demo.everybody()
+
+
+def change_the_shift(demo: Show) -> int:
+    """Store another shift than the one that today would give; return it."""
+    weeks: int = demo.state["weeks"] - 3
+    file = demo.data / "demo" / "state.json"
+    file.write_text(json.dumps({**demo.state, "weeks": weeks}))
+    return weeks
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def last_order(demo: Show) -> datetime:
+    """Return when the product thinks that the first household bought last."""
+    found = demo.api(demo.state["api_key"], "GET", "profiles/by/user_id/1").json()
+    return max(moment(order["placed_at"]) for order in found["orders"]["latest"])
+
+
+def assert_that_it_says_where_to_look(demo: Show) -> None:
+    """Its last words name four addresses, each of which answers, and three things worth looking at."""
+    addresses, things, _ = demo.said().split("\n\n")[-3:]
+    shown = dict(re.findall(r"^(\w+) +(http://\S+)", addresses, re.MULTILINE))
+    assert shown == {
+        "Console": f"http://{demo.console}/admin/",
+        "Shop": f"http://{demo.shop}/",
+        "Mail": f"http://{demo.mail}/",
+        "Collector": f"http://{demo.collector}/v1/batch",
+    }
+    assert [httpx.get(url, follow_redirects=True).status_code for url in shown.values()] == [
+        200,
+        200,
+        200,
+        405,  # it wants POST
+    ]
+    assert f"write key {demo.state['write_key']}" in addresses
+    heading, *listed = things.splitlines()
+    assert heading == "Worth looking at:"
+    assert [line[:5] for line in listed] == ["  1. ", "  2. ", "  3. "]
 
 
 def refuse_another(demo: Show) -> None:

@@ -1,7 +1,11 @@
 """What the demo remembers, and how it steps aside for a new schema."""
 
+import shutil
+from pathlib import Path
+
 from dmp_site.demo import places, state
 from dmp_site.demo.state import State
+from identity.touchpoints.inbox import sqlite
 
 
 def test_the_first_start_finds_nothing(tmp_path, settings):
@@ -17,6 +21,25 @@ def test_the_shift_is_stored_and_never_worked_out_again(tmp_path, settings):
     assert found is not None
     assert (found.weeks, found.done) == (460, ["orders.jsonl"])
     assert state.path().stat().st_mode & 0o077 == 0
+
+
+def test_the_fingerprint_changes_with_the_tables_of_the_database_and_of_the_inbox(
+    tmp_path, settings, monkeypatch
+):
+    before = state.schema()
+    assert state.schema() == before
+    monkeypatch.setattr(sqlite, "SCHEMA", sqlite.SCHEMA.replace("wish", "wanted"))
+    assert state.schema() != before
+    monkeypatch.undo()
+    for floor in state.FLOORS:
+        shutil.copytree(
+            Path(settings.BASE_DIR) / floor / "migrations", tmp_path / floor / "migrations"
+        )
+    settings.BASE_DIR = tmp_path
+    assert state.schema() == before
+    with (tmp_path / "journeys" / "migrations" / "0001_initial.py").open("a") as migration:
+        migration.write("# one more column")
+    assert state.schema() != before
 
 
 def test_old_files_are_kept_aside_in_a_folder_of_their_own(tmp_path, settings):

@@ -27,7 +27,7 @@ from identity.touchpoints.inbox.sqlite.file import (
 from identity.touchpoints.inbox.sqlite.reader import SqliteReader
 from identity.touchpoints.inbox.sqlite.writer import SqliteWriter
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE live (
     number INTEGER PRIMARY KEY AUTOINCREMENT, ordinal INTEGER NOT NULL, source INTEGER NOT NULL,
@@ -41,7 +41,7 @@ CREATE INDEX live_wishes ON live (number) WHERE wish;
 CREATE INDEX history_wishes ON history (number) WHERE wish;
 """
 
-__all__ = ["SEQUENCE", "SqliteInbox", "SqliteReader", "SqliteWriter"]
+__all__ = ["SCHEMA", "SEQUENCE", "SqliteInbox", "SqliteReader", "SqliteWriter"]
 
 
 class SqliteInbox(Inbox):
@@ -60,7 +60,7 @@ class SqliteInbox(Inbox):
         draft = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode=WAL")
-            database.executescript(_SCHEMA)
+            database.executescript(SCHEMA)
             database.execute("INSERT INTO meta VALUES ('uuid', ?)", [str(uuid.uuid4())])
         draft.chmod(0o600)
         draft.rename(self._path)

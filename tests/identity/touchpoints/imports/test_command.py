@@ -1,5 +1,6 @@
 """`import_touchpoints` as a person runs it, through a real collector."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def run(server: Collector, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+PROGRESS = re.compile(r"(\d+) rows, \d+ per second, 1 bad")
 AUDITED = (
     "from identity.privacy.models import AuditEntry\n"
     "entry = AuditEntry.objects.order_by('pk').last()\n"
@@ -53,6 +55,25 @@ def test_a_csv_file_becomes_history_once(tmp_path: Path) -> None:
     away = run(server, str(folder / "none.csv"), "--source", "crm")
     assert away.returncode != 0
     assert "is not there" in away.stderr
+
+
+def test_a_long_import_says_how_far_it_is(tmp_path: Path) -> None:
+    """Many times more rows than a second can take, so that there is something to say."""
+    rows, file = 60_000, tmp_path / "events.jsonl"
+    event = '{"type":"page","userId":"%d"}\n'
+    file.write_text('{"type":"dance"}\n' + "".join(event % number for number in range(1, rows)))
+    (tmp_path / "data").mkdir()
+    with collector(tmp_path / "data") as server:
+        loud = run(server, str(file), "--source", "shop")
+        quiet = run(server, str(file), "--source", "other", "--quiet")
+    assert loud.stdout.startswith(f"{rows} rows read, 1 of them bad")
+    said = [PROGRESS.fullmatch(line) for line in loud.stderr.splitlines()]
+    done = [int(found[1]) for found in said if found]
+    assert len(done) == len(said) > 0, loud.stderr
+    assert done[0] > 0
+    assert done == sorted(set(done))
+    assert done[-1] <= rows
+    assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
 def test_the_help_has_an_example(tmp_path: Path) -> None:
