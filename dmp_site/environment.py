@@ -15,7 +15,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def secret(name: str, default: str = "") -> str:
-    """Read FILROUGE_NAME, or the file that FILROUGE_NAME_FILE names (one trailing newline is cut)."""
+    """Read the variable, or the file that the one with _FILE at its end names (one trailing newline is cut)."""
     path = text(f"{name}_FILE")
     if not path:
         return text(name, default)

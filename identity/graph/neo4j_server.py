@@ -18,7 +18,7 @@ try:
     from neo4j.exceptions import DriverError, Neo4jError
 except ImportError as missing:
     raise ImportError(
-        "the graph store on Neo4j needs its driver: pip install 'filrouge[served]'"
+        "the graph store on Neo4j needs its driver: pip install -r requirements/served.txt"
     ) from missing
 
 _T = TypeVar("_T")

@@ -1,12 +1,22 @@
 """The documentation, checked where a machine can: links, commands, settings, Makefile targets."""
 
+import importlib
+import inspect
+import pkgutil
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import get_commands
 
+from activation import channels
+from activation.channels.models import Kind
+from activation.channels.port import Channel
+from dmp_site import environment
+from dmp_site.console import checks
 from tests.test_structure import FLOORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +25,8 @@ COMMANDS = {name for name, app in get_commands().items() if app in FLOORS}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MANAGE = re.compile(r"manage\.py (\w+)")
 MAKE = re.compile(r"(?:`|^|\s)make ([a-z-]+)(?=[`\s]|$)", re.MULTILINE)
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+NAMED = re.compile(r"FILROUGE_([A-Z_]*[A-Z])")
 VARIABLE = re.compile(r"env\.(?:text|secret|integer|flag|names)\(\s*\"([A-Z_]+)\"")
 
 
@@ -73,11 +85,98 @@ def test_every_command_has_help_with_an_example(command: str):
     assert re.search(rf"Example: .*manage\.py {command}\b", source)
 
 
-def test_every_setting_is_named():
-    read = set(VARIABLE.findall((ROOT / "dmp_site/settings.py").read_text(encoding="utf-8")))
-    assert len(read) > 20
-    documents = everything()
-    assert sorted(name for name in read if f"FILROUGE_{name}" not in documents) == []
+def product() -> Iterator[str]:
+    """Yield the source of everything but tests and benchmarks."""
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            if "node_modules" not in path.parts:
+                yield path.read_text(encoding="utf-8")
+
+
+def variables() -> set[str]:
+    """Return every variable that the product names, as settings.py or anything else that reads the environment does."""
+    found = {name for text in product() for name in VARIABLE.findall(text) + NAMED.findall(text)}
+    return found - {f"{name}_FILE" for name in found}
+
+
+def test_every_variable_that_is_read_anywhere_is_described():
+    assert {"DATA_DIR", "STAGE_FILE", "LIFELINE"} < variables()
+    described = set(NAMED.findall(CONFIGURATION))
+    assert sorted(variables() - described) == []
+
+
+def defaults() -> dict[str, str]:
+    """Return the defaults that the tables state: what is between backquotes, "" for none or a thing that is made."""
+    rows = re.findall(r"^\| `FILROUGE_([A-Z_]+)` \| (.*?) \|", CONFIGURATION, re.MULTILINE)
+    return {name: "".join(re.findall(r"^`([^`]*)`", default)) for name, default in rows}
+
+
+def test_the_defaults_are_those_of_a_clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    read: dict[str, str] = {}
+
+    def text(name: str, default: str = "") -> str:
+        return read.setdefault(name, str(tmp_path / "data") if name == "DATA_DIR" else default)
+
+    monkeypatch.setattr(environment, "text", text)
+    runpy.run_path(str(ROOT / "dmp_site/settings.py"))
+    files = {f"{name}_FILE" for name in read} & set(read)
+    elsewhere = {"STAGE_FILE", "LIFELINE"}
+    assert variables() == set(read) - files | elsewhere
+    found = {
+        name: value.removeprefix(str(tmp_path / "data") + "/").removeprefix(f"{tmp_path}/")
+        for name, value in read.items()
+        if name not in files
+    }
+    found["DEBUG"], found["WEBHOOK_ALLOW_PRIVATE"] = (
+        found[name].lower() for name in ("DEBUG", "WEBHOOK_ALLOW_PRIVATE")
+    )
+    for one in ("CONSOLE", "COLLECTOR"):  # "from the bind address"
+        assert found[f"{one}_URL"] == f"http://{found[f'{one}_BIND']}"
+        found[f"{one}_URL"] = ""
+    assert found == defaults()
+
+
+def test_every_channel_is_described():
+    modules = [
+        importlib.import_module(f"activation.channels.{module.name}")
+        for module in pkgutil.iter_modules(channels.__path__)
+    ]
+    backends = {
+        name
+        for module in modules
+        for name, made in inspect.getmembers(module, inspect.isclass)
+        if issubclass(made, Channel) and made is not Channel
+    }
+    assert len(backends) > 2
+    text = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    said = set(re.findall(r"`(\w+)`", text.split("\n## Channels\n")[1].split("\n## ")[0]))
+    assert sorted({*settings.CHANNELS, *Kind.values, *backends} - said) == []
+
+
+def test_every_check_of_the_installation_is_described():
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").lower()
+    named = set(re.findall(r"^(?:\| |\*)([a-z0-9 ]+)(?: \||\*)", text, re.MULTILINE))
+    titles = {
+        str(checks.TITLES.get(name, name)).lower() for name in ("database", "move", *checks.CHECKS)
+    }
+    assert sorted(titles - named) == []
+
+
+def test_what_is_to_be_installed_can_be():
+    """Nothing is released: packages are installed from the lock files of a checkout, or by their own names."""
+    ours = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    texts = [everything(), *product()]
+    commands = [
+        told
+        for text in texts
+        for told in re.findall(r"pip install ([^`\"\n).,;]+(?:\.txt)?)", text)
+    ]
+    assert len(commands) > 4
+    for command in commands:
+        *_options, what = command.split()
+        assert (ROOT / what).is_file() or f'"{what}>=' in ours, command
 
 
 def test_every_document_that_the_code_names_exists():
@@ -100,8 +199,8 @@ def test_every_target_of_make_that_is_named_exists():
 
 
 def test_every_setting_that_is_named_exists():
-    known = set(VARIABLE.findall((ROOT / "dmp_site/settings.py").read_text(encoding="utf-8")))
-    named = set(re.findall(r"FILROUGE_([A-Z_]+[A-Z])", everything()))
+    known = variables()
+    named = set(NAMED.findall(everything()))
     assert {
         name for name in named if name.removesuffix("_FILE") not in known and name not in known
     } == set()

@@ -98,7 +98,7 @@ def _parquet(path: Path, blocks: Blocks, columns: Sequence[str], report: Report)
         import pyarrow as arrow  # noqa: PLC0415 - an optional dependency
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
-        raise BadTarget("Parquet needs pyarrow: pip install 'filrouge[parquet]'") from error
+        raise BadTarget("Parquet needs pyarrow: pip install pyarrow") from error
     kinds = dict.fromkeys(_NUMBERS, arrow.int64())
     schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in columns])
     done = 0

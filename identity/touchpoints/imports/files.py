@@ -65,7 +65,7 @@ def _parquet(path: Path) -> Iterator[Read]:
     try:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
-        raise BadFile("Parquet needs pyarrow: pip install 'filrouge[parquet]'") from error
+        raise BadFile("Parquet needs pyarrow: pip install pyarrow") from error
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=2_000):
