@@ -1,7 +1,9 @@
 """Profiles of Hypothesis, and the minutes that each group of tests took."""
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.utils import translation
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 from pytest_django import DjangoDbBlocker
 
+from identity import stages
 from tests.environment import STORES
 from tests.soaking import LONG, PROFILE, SOAK, examples
 from tests.stores import clear_graph, make_inbox_tables
@@ -65,6 +68,17 @@ def _empty_graph(request: pytest.FixtureRequest) -> None:
     """Empty Neo4j, where it keeps the graph, before each test that may use a store: no transaction of a test takes that back."""
     if _asks_a_database(request.node):
         clear_graph()
+
+
+@pytest.fixture
+def reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """Yield how to ask which stage this process has reached, as who kills processes asks it."""
+    monkeypatch.setattr(stages, "_path", str(tmp_path / "stage"))
+    file = stages._open()
+    assert file is not None
+    monkeypatch.setattr(stages, "_shared", file)
+    yield lambda: stages.last(tmp_path / f"stage.{os.getpid()}")
+    file.close()
 
 
 @pytest.fixture(autouse=True)

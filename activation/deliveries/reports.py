@@ -13,7 +13,7 @@ from activation.deliveries.events import sent_event
 from activation.deliveries.tokens import Sent
 from identity.clock import SECOND, Instant
 from identity.sql import Rows, execute, fetch
-from identity.stages import reach
+from identity.stages import leave, reach
 from identity.touchpoints import door
 from identity.touchpoints.inbox.port import InboxAway
 
@@ -51,6 +51,7 @@ class Reporter:
         reach("7 deliver: reported")
         self._wait = SECOND
         _mark([row for row, _ in waiting])
+        leave()
         return len(waiting)
 
 

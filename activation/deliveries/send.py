@@ -28,7 +28,7 @@ from activation.deliveries.handover import Hands, Look
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant
-from identity.stages import reach
+from identity.stages import leave, reach
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class Sender:
             dealt = sum(self._work_off(name, limit) for name in names)
         finally:
             self._settle_sent()  # the last one, or the one before what broke
+        if dealt:
+            leave()
         if self.stop.is_set():
             claims.let_go(self.token)
         return dealt

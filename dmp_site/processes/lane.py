@@ -21,6 +21,7 @@ from dmp_site.processes.care import Care
 from dmp_site.processes.clockwork import Clockwork
 from dmp_site.processes.errands import Errands
 from dmp_site.processes.lock import LaneLock
+from identity import stages
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, LaneSuperseded, StoreAway
 from identity.outage import is_outage
@@ -95,6 +96,12 @@ class LaneLoop:
 
         Commands and clock come behind the claim, and see the world as of its horizon: every row received before is processed.
         """
+        try:
+            return self._step()
+        finally:
+            stages.leave()
+
+    def _step(self) -> bool:
         self._beat()
         self._pay_back()
         limits = {mode: care.limit for mode, care in self._care.items()}
@@ -161,6 +168,7 @@ class LaneLoop:
             graph=self.graph,
             fence=lambda: self._timed(claim, settle),
         )
+        stages.leave()
         self.attempts.end()
 
     @contextmanager

@@ -18,6 +18,7 @@ from activation.deliveries.reports import Reporter
 from activation.deliveries.send import BACK_OFF, Sender
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure.models import LedgerRow, QuietHours
+from identity import stages
 from identity.clock import HOUR, MINUTE, SECOND, from_datetime
 from identity.privacy.models import VaultAccess
 from identity.profiles.models import Identifier
@@ -55,6 +56,14 @@ def test_a_due_delivery_reaches_the_mail_server_once(sender, mailbox):
     assert row.status == "sent"
     assert LedgerRow.objects.get(key=row.key).status == "committed"
     assert LedgerRow.objects.get(key=row.key).provider_id == expected
+
+
+def test_a_sender_that_has_sent_and_reported_is_at_no_stage(sender, clock, mailbox, reached):
+    queue()
+    sender.run_once(10)
+    assert reached() == stages.IDLE
+    assert Reporter(clock=clock, post=Door()).run_once() == 1
+    assert reached() == stages.IDLE
 
 
 def test_nothing_goes_before_its_time(sender, clock, mailbox):

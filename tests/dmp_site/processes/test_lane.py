@@ -1,9 +1,12 @@
 """The lane's loop over real stores: order, fencing, rows that cannot be processed."""
 
+from collections.abc import Callable
+
 import pytest
 
+from identity import stages
 from identity.clock import from_datetime
-from identity.graph.port import LaneSuperseded
+from identity.graph.port import LaneSuperseded, StoreAway
 from identity.graph.types import Recorded
 from identity.models import Batch, Identifier, Lane, LaneCommand, SetAside, Source
 from identity.touchpoints import aside, commands
@@ -27,6 +30,33 @@ def test_a_touchpoint_becomes_a_profile_and_the_position_advances(road: Road) ->
     assert people() == {"user_id:alice", "anonymous_id:browser"}
     assert len(profiles) == 1
     assert Lane.objects.get().live_position == number
+
+
+def test_between_batches_the_lane_is_at_no_stage(
+    road: Road, reached: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who kills it there has hit none, whatever it did before."""
+    behind_the_claim = []
+
+    def look(_context: object) -> bool:
+        behind_the_claim.append(reached())
+        stages.reach("6 reserve")  # as a wake-up does
+        return False
+
+    monkeypatch.setattr(road.loop._clockwork, "run", look)
+    road.receive(viewed("alice"))
+    assert road.loop.step()
+    assert (behind_the_claim, reached()) == ([stages.IDLE], stages.IDLE)
+
+    def away(*_: object, **__: object) -> Recorded:
+        assert reached() == "1 record"
+        raise StoreAway("it does not answer")
+
+    monkeypatch.setattr(road.store, "record", away)
+    road.receive(viewed("bob"))
+    with pytest.raises(StoreAway):
+        road.loop.step()
+    assert reached() == stages.IDLE
 
 
 def test_live_goes_before_history(road: Road) -> None:
