@@ -21,7 +21,10 @@ def children() -> list[Child]:
     """Return collector, lane, sender, jobs and console, in the order in which they start."""
     return [
         _child("collector"),
-        _child("lane", Pulse(_lane_heartbeat, settings.LANE_TIMEOUT, beats=_is_the_lane)),
+        _child(
+            "lane",
+            Pulse(_lane_heartbeat, settings.LANE_TIMEOUT, beats=_is_the_lane, times=lane_patience),
+        ),
         _child("send"),
         _child("jobs", Pulse(_jobs_heartbeat, JOBS_LIMIT)),
         _child("console"),
@@ -38,6 +41,7 @@ class Pulse:
     read: Callable[[], object]  # whatever changes with each beat
     limit: float
     beats: Callable[[int], bool] = lambda _pid: True  # whether the heartbeat is that process's
+    times: Callable[[], int] = lambda: 1  # how many times the limit it may take just now
     _last: object = None
     _changed: float = 0.0
     _looked: float = 0.0
@@ -46,7 +50,8 @@ class Pulse:
         if moment - self._looked >= 1.0:
             self._looked = moment
             self._look(moment)
-        return moment - max(self._changed, started) > self.limit and self._beats(pid)
+        silent = moment - max(self._changed, started)
+        return silent > self.limit and self._hangs(silent, pid)
 
     def _look(self, moment: float) -> None:
         try:
@@ -56,9 +61,9 @@ class Pulse:
         except Error:  # who cannot read the heartbeat cannot say that it stopped
             self._changed = moment
 
-    def _beats(self, pid: int) -> bool:
+    def _hangs(self, silent: float, pid: int) -> bool:
         try:
-            return self.beats(pid)
+            return silent > self.limit * self.times() and self.beats(pid)
         except Error:
             return False
 
@@ -80,6 +85,14 @@ def _child(role: str, hung: Hung = never) -> Child:
 def _lane_heartbeat() -> Instant | None:
     try:
         return lane.heartbeat()[1]
+    finally:
+        close_old_connections()
+
+
+def lane_patience() -> int:
+    """Return how many times as long as usual the lane may be silent."""
+    try:
+        return lane.patience()
     finally:
         close_old_connections()
 

@@ -52,10 +52,11 @@ class LaneLoop:
     _owed: int = 0  # the row whose try was written and did not count
     _beaten_at: Instant = 0
     _waits: float = 0.0
-    _said: str | None = None
+    _said: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         """After a lane that died in a batch: take the same rows in smaller batches, a lone one with its tries counted."""
+        self.graph.patience = 1
         for mode in Mode:
             self._care.setdefault(mode, Care.of(self.graph.batch))
         self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock, foreseen)
@@ -265,18 +266,21 @@ class LaneLoop:
         connections["default"].close()
         for care in self._care.values():
             care.away()
+        patience = self.graph.patience * (2 if isinstance(error, StoreAway) else 1)
         try:
             self._beat()
-            self._say(f"{type(error).__name__}: {error}")
+            self._say(f"{type(error).__name__}: {error}", min(patience, self.graph.most_patience))
         except Exception as worse:
             if not away(worse):  # it may be the very store that would keep it
                 raise
         return self._waits
 
-    def _say(self, trouble: str) -> None:
-        if trouble != self._said:
-            lane.say(trouble, self.clock(), epoch=self.epoch)
-            self._said = trouble
+    def _say(self, trouble: str, patience: int = 1) -> None:
+        """Say what holds the lane up; only then give the graph store more time: who watches the heartbeat must know first."""
+        if (trouble, patience) != self._said:
+            lane.say(trouble, self.clock(), epoch=self.epoch, patience=patience)
+            self._said = trouble, patience
+        self.graph.patience = patience
 
 
 def away(error: Exception) -> bool:

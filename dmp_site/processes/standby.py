@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import close_old_connections
 
-from dmp_site.processes.children import Pulse
+from dmp_site.processes.children import Pulse, lane_patience
 from dmp_site.processes.lock import LaneLock
 from identity.clock import Instant
 from identity.touchpoints import lane
@@ -19,7 +19,7 @@ _LOOK = 0.5  # seconds between tries to take the lock
 
 @dataclass
 class Watch:
-    """Watches the lane that holds `lock`: it hangs when its heartbeat has not changed for `limit` seconds of the monotonic clock.
+    """Watches the lane that holds `lock`: it hangs when its heartbeat has not changed for `limit` seconds of the monotonic clock, times its patience.
 
     A lane that has just taken the lock has as long to begin.
     """
@@ -30,7 +30,7 @@ class Watch:
     _holder: int | None = None
 
     def __post_init__(self) -> None:
-        self._pulse = Pulse(self._sign, self.limit)
+        self._pulse = Pulse(self._sign, self.limit, times=lane_patience)
 
     def evicts(self, moment: float) -> bool:
         """Cut the lane off when it hangs; return whether it was."""
@@ -52,7 +52,7 @@ def stand_by(lock: LaneLock, stop: threading.Event, watch: Watch | None = None) 
     """Wait for the lock; return False when told to stop first. Raises StoreAway when what keeps it is lost."""
     while not lock.acquire():
         if watch is not None and watch.evicts(time.monotonic()):
-            log.warning("The lane has hung for %d s: its connections are ended", watch.limit)
+            log.warning("The lane hangs: its connections are ended")
         if stop.wait(_LOOK):
             return False
     return True

@@ -23,9 +23,9 @@ except ImportError as missing:
 
 _T = TypeVar("_T")
 _CONNECT_WITHIN = 5.0  # seconds
-# Seconds; with the wait for one more answer under the 30 s after which a lane without a heartbeat is killed.
+# Seconds, times the patience; with the wait for one more answer under the 30 s after which a lane without a heartbeat is killed.
 _TRANSACTION = 12.0
-_ANSWER_WITHIN = 10.0
+ANSWER_WITHIN = 10.0
 _SCHEMA = 600.0  # seconds that an index of a large graph may take to be made
 _RETRY_WITHIN = 2.0  # seconds in which the driver tries a read again that lost its connection
 # What people can mend, by the beginning of the server's code.
@@ -52,24 +52,25 @@ class Server:
             for statement in statements:
                 session.execute_write(_bounded(_asks(statement), _SCHEMA, _SCHEMA))
 
-    def write(self, work: Callable[[Ask], _T]) -> _T:
-        """Do the work in one transaction. Raises StoreAway, also when nobody knows whether it was committed, and StoreRefuses.
+    def write(self, work: Callable[[Ask], _T], patience: float = 1) -> _T:
+        """Do the work in one transaction, which may take `patience` times as long as usual. Raises StoreAway, also when nobody knows whether it was committed, and StoreRefuses.
 
         It is tried once: the lane has a back-off of its own, and a second wait for a frozen server would be too long for its heartbeat.
         """
         with (
             _answers(),
             self._driver.session(database=self._database) as session,
-            session.begin_transaction(timeout=_TRANSACTION) as transaction,
+            session.begin_transaction(timeout=_TRANSACTION * patience) as transaction,
         ):
-            done = _within(transaction, work, _ANSWER_WITHIN)
+            done = _within(transaction, work, ANSWER_WITHIN * patience)
             transaction.commit()
         return done
 
-    def read(self, work: Callable[[Ask], _T]) -> _T:
+    def read(self, work: Callable[[Ask], _T], patience: float = 1) -> _T:
         """Do the work in one transaction that may not write. Raises StoreAway."""
+        bounded = _bounded(work, _TRANSACTION * patience, ANSWER_WITHIN * patience)
         with _answers(), self._driver.session(database=self._database) as session:
-            return session.execute_read(_bounded(work))
+            return session.execute_read(bounded)
 
 
 @cache
@@ -79,8 +80,8 @@ def _driver(url: str, user: str, password: str) -> neo4j.Driver:
         url,
         auth=(user, password) if user else None,
         connection_timeout=_CONNECT_WITHIN,
-        connection_acquisition_timeout=_ANSWER_WITHIN,
-        connection_write_timeout=_ANSWER_WITHIN,
+        connection_acquisition_timeout=ANSWER_WITHIN,
+        connection_write_timeout=ANSWER_WITHIN,
         max_transaction_retry_time=_RETRY_WITHIN,
         notifications_min_severity="OFF",
     )
@@ -93,7 +94,7 @@ def _asks(statement: str) -> Callable[[Ask], list[Any]]:
 
 
 def _bounded(
-    work: Callable[[Ask], _T], within: float = _TRANSACTION, answer: float = _ANSWER_WITHIN
+    work: Callable[[Ask], _T], within: float, answer: float
 ) -> Callable[[neo4j.ManagedTransaction], _T]:
     @neo4j.unit_of_work(timeout=within)
     def run(transaction: neo4j.ManagedTransaction) -> _T:

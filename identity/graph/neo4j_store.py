@@ -68,6 +68,7 @@ class Neo4jStore(GraphStore):
 
     batch = 2_000  # what a transaction costs here is mostly its round trips and its commit
     shows_members = True
+    most_patience = 6  # a minute for an answer
 
     def __init__(
         self,
@@ -196,10 +197,10 @@ class Neo4jStore(GraphStore):
 
     def write(self, work: Callable[[Ask], _T]) -> _T:
         self._require_schema()
-        return self._server.write(work)
+        return self._server.write(work, self.patience)
 
     def read(self, work: Callable[[Ask], _T]) -> _T:
-        return self._server.read(work)
+        return self._server.read(work, self.patience)
 
     def _require_schema(self) -> None:
         """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""

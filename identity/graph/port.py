@@ -35,10 +35,14 @@ class GraphStore(ABC):
     """Touchpoints and links, wherever they live.
 
     `batch`: how many touchpoints it takes best at once. `shows_members`: whether people look into it, and find profiles there.
+    `patience`: how many times as long as usual an answer may take. The lane raises it, up to `most_patience`, while the store does
+    not answer: what is only slow gets through in the end.
     """
 
     batch = 500
     shows_members = False
+    patience = 1
+    most_patience = 1
 
     @abstractmethod
     def make(self) -> UUID:

@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 ('history_position', models.BigIntegerField(default=0)),
                 ('trouble', models.CharField(blank=True, max_length=500)),
                 ('trouble_since', identity.fields.InstantField(null=True)),
+                ('patience', models.PositiveSmallIntegerField(default=1)),
             ],
             options={
                 'verbose_name': 'lane',

@@ -25,7 +25,7 @@ def take_over(holder: str, now: Instant) -> int:
     with transaction.atomic():
         Lane.objects.get_or_create(pk=ROW)
         rows = fetch(
-            "UPDATE identity_lane SET epoch = epoch + 1, holder = %s, heartbeat_at = %s"
+            "UPDATE identity_lane SET epoch = epoch + 1, holder = %s, heartbeat_at = %s, patience = 1"
             " WHERE id = %s RETURNING epoch",
             [holder, now, ROW],
         )
@@ -58,14 +58,17 @@ def beat(epoch: int, now: Instant) -> None:
         raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
 
 
-def say(trouble: str, now: Instant, *, epoch: int) -> None:
-    """Store what holds the lane up, and since when; "" when nothing does any more. Raises LaneSuperseded."""
+def say(trouble: str, now: Instant, *, epoch: int, patience: int = 1) -> None:
+    """Store what holds the lane up, and since when; "" when nothing does any more. Raises LaneSuperseded.
+
+    `patience`: how many times as long as usual it may be silent from now on.
+    """
     with fenced(epoch):
         execute(
-            "UPDATE identity_lane SET trouble = %s,"
+            "UPDATE identity_lane SET trouble = %s, patience = %s,"
             " trouble_since = CASE WHEN %s = '' THEN NULL ELSE COALESCE(trouble_since, %s) END"
             " WHERE id = %s",
-            [trouble[:500], trouble, now, ROW],
+            [trouble[:500], patience, trouble, now, ROW],
         )
 
 
@@ -93,6 +96,12 @@ def heartbeat() -> tuple[int, Instant | None]:
     """Return the present epoch and the last heartbeat."""
     rows = fetch("SELECT epoch, heartbeat_at FROM identity_lane WHERE id = %s", [ROW])
     return (rows[0][0], rows[0][1]) if rows else (0, None)
+
+
+def patience() -> int:
+    """Return how many times as long as usual the lane may be silent."""
+    rows = fetch("SELECT patience FROM identity_lane WHERE id = %s", [ROW])
+    return int(rows[0][0]) if rows else 1
 
 
 def name_of(host: str, pid: int) -> str:

@@ -123,6 +123,8 @@ class Lane(models.Model):
     history_position = models.BigIntegerField(default=0)
     trouble = models.CharField(max_length=500, blank=True)  # what holds it up: a store is away
     trouble_since = InstantField(null=True)
+    # How many times as long as usual it may give no sign: it waits that much longer for a store that did not answer.
+    patience = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
         verbose_name = _("lane")

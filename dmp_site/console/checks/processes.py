@@ -34,7 +34,7 @@ def the_lane(now: Instant) -> Finding:
         return fault("lane", _("No lane has ever worked here."), "manage.py up")
     age = max(0, now - beaten_at)
     said = {"epoch": epoch, "holder": _holder(), "seconds": age // SECOND}
-    if age > LANE_SILENT:
+    if age > LANE_SILENT * lane.patience():
         what = _("The lane (%(holder)s) has said nothing for %(seconds)d s.") % said
         return fault("lane", what, _restart("lane"))
     trouble, since = lane.trouble()

@@ -61,6 +61,17 @@ def test_a_clock_that_is_set_kills_nobody(heart: Heart, hangs: Pulse, beats: lis
         assert not hangs(moment, started=100)
 
 
+def test_who_said_how_long_it_may_be_silent_is_given_that_time(heart: Heart) -> None:
+    said = [4]
+    hangs = Pulse(heart, 30, times=lambda: said[0])
+    heart.beat = 1
+    assert not hangs(100, started=100)
+    assert not hangs(219, started=100)
+    assert hangs(221, started=100)
+    said[0] = 1
+    assert hangs(131, started=100)
+
+
 @pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("closed")])
 def test_an_outage_of_the_database_hides_the_heart_and_proves_nothing(
     heart: Heart, hangs: Pulse, error: Exception

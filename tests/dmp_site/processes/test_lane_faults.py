@@ -18,7 +18,7 @@ from identity.models import Lane, SetAside
 from identity.profiles import fold as fold_stage
 from identity.profiles.types import Resolved
 from identity.sql import execute, fetch
-from identity.touchpoints import aside
+from identity.touchpoints import aside, lane
 from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.types import BatchContext, Mode, Touchpoint
 from tests.dmp_site.processes.conftest import FailAt
@@ -135,6 +135,41 @@ def test_the_lane_asks_a_store_that_is_away_more_and_more_seldom(road: Road, sto
         store.error = None
         assert work(road.loop, 2) == [0, IDLE]
     assert people() == {"user_id:person-1", "user_id:person-2"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_store_that_is_slow_gets_longer_each_time_and_so_does_the_lane(
+    road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever watches the heartbeat knows how long the lane may be silent, before it is."""
+    monkeypatch.setattr(road.store, "most_patience", 6)
+    store.error = StoreAway("the store does not answer")
+    road.receive(viewed("alice"))
+    found = []
+    for _ in range(5):
+        work(road.loop, 1)
+        found.append((road.store.patience, lane.patience()))
+    assert found == [(2, 2), (4, 4), (6, 6), (6, 6), (6, 6)]
+    silent = checks.LANE_SILENT + MINUTE
+    assert "StoreAway" in checks.the_lane(road.now + silent).what
+    assert "said nothing" in checks.the_lane(road.now + silent + MINUTE).what
+    store.error = None
+    work(road.loop, 1)
+    assert (road.store.patience, lane.patience()) == (1, 1)
+    assert people() == {"user_id:alice"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_that_takes_over_begins_as_usual(
+    road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(road.store, "most_patience", 6)
+    store.error = StoreAway("the store does not answer")
+    road.receive(viewed("alice"))
+    work(road.loop, 2)
+    road.loop.lock.close()
+    road.new_lane()
+    assert (road.store.patience, lane.patience()) == (1, 1)
 
 
 @pytest.mark.skipif(STORES != "sqlite", reason="an inbox in PostgreSQL is no file")
