@@ -15,10 +15,10 @@ from activation.deliveries.models import Template
 from activation.deliveries.rendering import Parts
 from activation.deliveries.tokens import Sent
 from identity.clock import Instant
-from identity.graph.policy import DEFAULT
 from identity.privacy import vault
 from identity.profiles.models import Identifier as IdentifierRow
 from identity.profiles.types import Facts
+from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 
 _PERSON = "person."
@@ -102,10 +102,9 @@ def _reveal(claimed: Claimed, names: Iterable[str], now: Instant) -> dict[str, s
 
 def _open_value(address: tuple[int, Identifier] | None) -> str:
     """Return the value of an address that is no personal data (a push token): it is in its key, not in the vault."""
-    if address is None:
+    if address is None or not naming.is_readable(address[1].namespace):
         return ""
-    known = DEFAULT.find(address[1].namespace)
-    return address[1].value if known is not None and not known.pii else ""
+    return address[1].value
 
 
 def _places(profile: int, fields: Collection[str]) -> dict[tuple[str, str], str]:

@@ -15,8 +15,8 @@ from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
-from identity.graph.policy import DEFAULT
 from identity.privacy import audit
+from identity.touchpoints import naming
 
 
 def save_template(name: str, channel: str, parts: Parts, *, actor: str, now: Instant) -> Template:
@@ -106,8 +106,7 @@ def create_list(
             "not_fetched",
             gettext("nothing is fetched from the channel %(channel)s") % {"channel": channel},
         )
-    known = DEFAULT.find(namespace)
-    if known is None or known.pii:
+    if not naming.is_readable(namespace):
         raise DomainError(
             "bad_namespace",
             gettext("%(namespace)s is no namespace that a partner can read")

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from identity import clock, pages
 from identity.access import actor
-from identity.privacy import audit, naming, services
+from identity.privacy import audit, services
 from identity.privacy.models import AuditEntry, Suppression, VaultAccess
 from identity.privacy.shapes import (
     Asked,
@@ -21,6 +21,7 @@ from identity.privacy.shapes import (
     SuppressionWish,
     valid,
 )
+from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 
 READ, WRITE = "privacy:read", "privacy:write"

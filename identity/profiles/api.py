@@ -14,12 +14,13 @@ from rest_framework.views import APIView
 from identity import clock, pages
 from identity.access import actor
 from identity.errors import NotFound
-from identity.privacy import naming, services, vault
+from identity.privacy import services, vault
 from identity.privacy.shapes import Asked, ConsentWish, Named, SuppressionWish, valid
 from identity.profiles import facts, portrait, rendering, selectors, shapes, timeline
 from identity.profiles import totals as sums
 from identity.profiles.models import Profile
 from identity.profiles.portrait import Portrait
+from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 
 READ, CLEAR, WRITE = "profiles:read", "pii:read", "privacy:write"

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from identity.graph.policy import DEFAULT
-from identity.privacy import naming
 from identity.profiles import selectors
 from identity.profiles.models import Profile
+from identity.touchpoints import naming
 
 _ID = "id"
 

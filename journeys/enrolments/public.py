@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from identity.clock import Instant
-from identity.touchpoints.lookup import identifier_of
+from identity.touchpoints.naming import identifier_of
 from identity.touchpoints.public import Call, DatabaseAway, Reply, Route
 from journeys.enrolments import selectors
 

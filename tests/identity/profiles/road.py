@@ -1,9 +1,9 @@
 """Stages 1 to 3 for tests of what is read afterwards."""
 
 from identity import graph
-from identity.privacy import naming
 from identity.profiles import fold, resolve
 from identity.profiles.types import Resolved
+from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier, Touchpoint
 from tests.identity.profiles.people import CONTEXT
 

@@ -1,4 +1,4 @@
-"""From what a person types to the identifier it stands for."""
+"""From a clear value that somebody names to the identifier under which it would be stored."""
 
 from django.conf import settings
 from django.utils.translation import gettext
@@ -32,3 +32,17 @@ def identifier(
             status=400,
         )
     return policy.identify(namespace, value, key=keys_at(settings.KEYS_FILE).identifier)
+
+
+def identifier_of(namespace: str, clear: str) -> Identifier | None:
+    """Return the identifier of a clear value; None when it can be none (blocked, too long, of an unknown namespace)."""
+    try:
+        return policy.normalise(namespace, clear, key=keys_at(settings.KEYS_FILE).identifier)
+    except Refused:
+        return None
+
+
+def is_readable(namespace: str) -> bool:
+    """Tell whether a namespace is known and its values are stored as they are: they are no personal data."""
+    known = policy.DEFAULT.find(namespace)
+    return known is not None and not known.pii
