@@ -9,11 +9,15 @@ _FACTORS = {"fast": 0.25, "default": 1, "soak": 20}
 _ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
 # Rules that everything else rests on: their properties run long in `make soak`.
 LONG = (
+    "tests/activation/audiences/test_refresh.py",
+    "tests/activation/pressure/test_reserve.py",
     "tests/identity/graph/test_partition.py",
     "tests/identity/graph/test_store_contract.py",
+    "tests/identity/profiles/test_fold.py",
     "tests/identity/profiles/test_resolve.py",
     "tests/identity/profiles/test_rebuild.py",
     "tests/identity/touchpoints/test_inbox_properties.py",
+    "tests/journeys/enrolments/test_order.py",
 )
 
 
