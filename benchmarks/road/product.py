@@ -1,5 +1,7 @@
 """The product's own lane, with a clock that stands at the time at which the rows in hand were received."""
 
+import time
+
 from django.conf import settings
 
 from benchmarks.road.times import BATCH, moment
@@ -30,6 +32,7 @@ class Product:
         store = graph.store()
         epoch = lane.take_over("benchmark", moment(0))
         store.raise_epoch(epoch)
+        store.patience = store.most_patience  # the server may be cold
         care: type[Care] = Steady if steady else Care
         self.loop = process.LaneLoop(
             graph=store,
@@ -44,9 +47,9 @@ class Product:
         self._moment = moment(0)
 
     def step(self) -> int:
-        """Do one round of the lane; return how many touchpoints are done."""
+        """Do one round of the lane, and wait as it does for a server that is still too cold; return how many touchpoints are done."""
         self._moment = moment(_position() // BATCH + 1)
-        self.loop.step()
+        time.sleep(self.loop.turn())
         return _position()
 
     def rest(self) -> None:

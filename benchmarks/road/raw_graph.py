@@ -34,6 +34,7 @@ Write = Callable[[Sequence[Touchpoint], set[Identifier], dict[Identifier, Known]
 
 def main(touchpoints: str) -> None:
     store = graph.store()
+    store.patience = store.most_patience  # emptying a large graph takes long
     stored = list(_stored(int(touchpoints)))
     write = _on_neo4j(store) if isinstance(store, Neo4jStore) else _on_sql()
     known: dict[Identifier, Known] = {}

@@ -73,15 +73,18 @@ class LaneLoop:
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop, or until the lock is lost. Raises LaneSuperseded when another lane has taken over."""
         while not stop.is_set() and self.lock.held():
-            try:
-                pause = self._round()
-            except Exception as error:
-                if not away(error):
-                    raise
-                pause = self._outage(error)
-            stop.wait(pause)
+            stop.wait(self.turn())
         if not stop.is_set():
             log.warning("The lane's lock is lost: this lane ends")
+
+    def turn(self) -> float:
+        """Do one round, in which a store may be away; return how many seconds to wait before the next."""
+        try:
+            return self._round()
+        except Exception as error:
+            if not away(error):
+                raise
+            return self._outage(error)
 
     def _round(self) -> float:
         """Take a step, unless a backup lets the lane rest; return how long to wait then."""

@@ -56,7 +56,6 @@ def test_the_yardsticks_give_the_digest_of_the_product(driven):
     assert driven("naive") == product
 
 
-@pytest.mark.skipif(STORES == "sqlite", reason="it empties tables as PostgreSQL can")
 def test_the_raw_store_writes_what_the_lane_wrote(
     prepared: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
