@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from identity import stages
 from tests.environment import STORES
 from tests.soaking import LONG, PROFILE, SOAK, examples
-from tests.stores import clear_graph, make_inbox_tables
+from tests.stores import clear_graph, graph_rows, make_inbox_tables
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
@@ -27,8 +27,21 @@ settings.load_profile(PROFILE)
 
 _KINDS = ("browser", "process", "soak")
 _NOT_EVERYWHERE = ("browser", "process", "slow")  # unless they say that they are `stores`
-# Neo4j sees what the floor of identity and the lane ask of it; the floors above ask profiles, which are in PostgreSQL.
-_ASK_NEO4J = ("tests/identity/", "tests/dmp_site/processes/", "tests/docs/")
+# Neo4j sees what the floor of identity, the lane and the checks ask of it; the floors above ask profiles, which are in PostgreSQL.
+_ASK_NEO4J = (
+    "tests/identity/",
+    "tests/dmp_site/processes/",
+    "tests/dmp_site/console/test_doctor.py",
+    "tests/docs/",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse several workers on Neo4j. Groups of pytest-xdist 3.8 would keep all tests in one, but pytest 9 does not see them."""
+    if STORES == "neo4j" and (config.getoption("numprocesses", None) or 1) > 1:
+        raise pytest.UsageError(
+            "Neo4j has one database, which workers would wipe for each other: run STORES=neo4j without -n"
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,10 +77,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(autouse=True)
-def _empty_graph(request: pytest.FixtureRequest) -> None:
-    """Empty Neo4j, where it keeps the graph, before each test that may use a store: no transaction of a test takes that back."""
-    if _asks_a_database(request.node):
-        clear_graph()
+def _graph_in_one_place(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Empty Neo4j, where it keeps the graph, before each test that may use a store: no transaction of a test takes that back.
+
+    See afterwards that the tables, which keep it elsewhere, stayed empty.
+    """
+    if STORES != "neo4j" or not _asks_a_database(request.node):
+        yield
+        return
+    clear_graph()
+    request.getfixturevalue("db")  # this ends before the test's transaction does
+    yield
+    assert graph_rows() == 0, "the graph is in Neo4j, so its tables stay empty"
 
 
 @pytest.fixture

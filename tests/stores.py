@@ -22,6 +22,7 @@ from identity.touchpoints.inbox.postgres import PostgresInbox
 from identity.touchpoints.inbox.sqlite import SqliteInbox
 from tests.environment import STORES
 
+_TABLES = (GraphCarries, GraphLink, GraphTouchpoint, GraphIdentifier)
 _EMPTY = (
     "UPDATE inbox_mark SET last_number = 0, last_received = 0, live_ordinal = 0, history_ordinal = 0;"
     "UPDATE inbox_lease SET token = NULL, kept_from = 0"
@@ -50,8 +51,13 @@ def forget() -> None:
     """Delete all touchpoints, identifiers and links, wherever they are kept; inside `undone` they come back."""
     if STORES == "neo4j":
         cypher(_WIPE)
-    for model in (GraphCarries, GraphLink, GraphTouchpoint, GraphIdentifier):
+    for model in _TABLES:
         model.objects.all().delete()
+
+
+def graph_rows() -> int:
+    """Return how many rows the tables of the graph have in the Django database."""
+    return sum(model.objects.count() for model in _TABLES)
 
 
 def cypher(statement: str, **parameters: Any) -> list[neo4j.Record]:

@@ -1,7 +1,7 @@
 """The graph store on Neo4j 5 over Bolt, through the official driver. What it holds and costs: docs/neo4j.md.
 
-Every write runs in one transaction that first locks the node (:Lane) and compares its epoch, so a lane that was replaced can write
-nothing, and a batch whose commit had an unknown outcome is safe to send again.
+Every write runs in one transaction that first locks the node (:Lane) and compares its epoch and the graph's uuid, so a lane that was
+replaced can write nothing, nor can one whose graph was, and a batch whose commit had an unknown outcome is safe to send again.
 """
 
 import uuid as uuids
@@ -32,9 +32,14 @@ MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
 SET l.locked = true
 WITH l, l.epoch AS before
 SET l.epoch = CASE WHEN before <= $epoch THEN $epoch ELSE before END
-RETURN before
+WITH before OPTIONAL MATCH (g:Graph {id: 1})
+RETURN before, g.uuid
 """
-_FENCE = "MATCH (l:Lane {id: 1}) SET l.locked = true RETURN l.epoch"
+_FENCE = """
+MATCH (l:Lane {id: 1}) SET l.locked = true
+WITH l OPTIONAL MATCH (g:Graph {id: 1})
+RETURN l.epoch, g.uuid
+"""
 # An index over several properties is used only where each of them is asked for.
 _TIMELINE = f"""
 UNWIND $keys AS key
@@ -81,11 +86,13 @@ class Neo4jStore(GraphStore):
     ) -> None:
         self._policy = policy
         self._schema_seen = False
+        self._uuid: UUID | None = None  # of the graph that was asked for it
         self._server = Server(url=url, user=user, password=password, database=database)
 
     def make(self) -> UUID:
         self.prepare()
-        return self.write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
+        self._uuid = self.write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
+        return self._uuid
 
     def prepare(self) -> None:
         """Make the constraints and indexes that are missing; wait until they are usable."""
@@ -100,18 +107,23 @@ class Neo4jStore(GraphStore):
                 "the graph in Neo4j was never made, or was emptied: run `manage.py setup_graph`"
                 " for a new installation, else restore the graph from its backup"
             )
-        return UUID(found[0])
+        self._uuid = UUID(found[0])
+        return self._uuid
 
     def raise_epoch(self, epoch: int) -> None:
-        [before] = self.write(lambda ask: ask(_RAISE, epoch=epoch))
-        if before > epoch:
-            raise _superseded(epoch)
+        def work(ask: Ask) -> None:
+            before, uuid = ask(_RAISE, epoch=epoch)
+            if before > epoch:
+                raise _superseded(epoch)
+            self._compare_graph(uuid)
+
+        self.write(work)
 
     def record(
         self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
     ) -> Recorded:
         def work(ask: Ask) -> Recorded:
-            _compare(ask, epoch)
+            self._compare(ask, epoch)
             first_numbers, seeds = neo4j_recording.record(
                 ask, touchpoints, contested, self._policy
             )
@@ -129,7 +141,7 @@ class Neo4jStore(GraphStore):
         self, touchpoint_ids: Sequence[str], *, epoch: int, aside: bool
     ) -> Sequence[Neighbourhood]:
         def work(ask: Ask) -> list[Neighbourhood]:
-            _compare(ask, epoch)
+            self._compare(ask, epoch)
             seeds, gone = neo4j_aside.set_aside(
                 ask, touchpoint_ids, aside=aside, policy=self._policy
             )
@@ -188,7 +200,7 @@ class Neo4jStore(GraphStore):
 
     def show_members(self, members: Mapping[Identifier, str], *, epoch: int) -> None:
         def work(ask: Ask) -> None:
-            _compare(ask, epoch)
+            self._compare(ask, epoch)
             neo4j_members.show(ask, {each.key: uid for each, uid in members.items()})
 
         self.write(work)
@@ -201,6 +213,19 @@ class Neo4jStore(GraphStore):
 
     def read(self, work: Callable[[Ask], _T]) -> _T:
         return self._server.read(work, self.patience)
+
+    def _compare(self, ask: Ask, epoch: int) -> None:
+        """Lock (:Lane) for the rest of the transaction. Raises LaneSuperseded unless `epoch` is the present one, of the same graph."""
+        found = ask(_FENCE)
+        if found[:1] != [epoch]:
+            raise _superseded(epoch)
+        self._compare_graph(found[1])
+
+    def _compare_graph(self, uuid: str | None) -> None:
+        if self._uuid and str(self._uuid) != uuid:
+            raise LaneSuperseded(
+                "another graph was put in the place of this one: this lane ends, and the next one looks whose it is"
+            )
 
     def _require_schema(self) -> None:
         """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""
@@ -217,12 +242,6 @@ class Neo4jStore(GraphStore):
 def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
     """Return the nodes that belong to this neighbourhood alone; a hub touches many."""
     return [node for node in neighbourhood.nodes if not node.quarantined] or neighbourhood.nodes
-
-
-def _compare(ask: Ask, epoch: int) -> None:
-    """Lock (:Lane) for the rest of the transaction. Raises LaneSuperseded unless `epoch` is the present one."""
-    if ask(_FENCE) != [epoch]:
-        raise _superseded(epoch)
 
 
 def _superseded(epoch: int) -> LaneSuperseded:

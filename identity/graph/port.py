@@ -2,7 +2,7 @@
 
 Back ends pass one contract suite (tests/identity/graph). No SQL, Cypher or driver type crosses. Errors: `StoreAway` when the
 store does not answer (the lane waits), `GraphMissing` when it was never made, `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
-`LaneSuperseded` when a newer lane has raised the epoch.
+`LaneSuperseded` when a newer lane has raised the epoch, or another graph was put in the place of this one.
 """
 
 from abc import ABC, abstractmethod

@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(STORES == "sqlite", reason="test_backup.py does this drill with files"),
 ]
 
+POSITION, TROUBLE = (f"SELECT {it} FROM identity_lane" for it in ("live_position", "trouble"))
 BOOKS = """
 import json
 from pathlib import Path
@@ -73,7 +74,12 @@ def test_what_was_copied_under_load_comes_back_and_counts_once(make, tmp_path):
     try:
         site.wait_for(lambda: len(load.acknowledged) >= 500, "some touchpoints")
         before = set(load.acknowledged)
-        site.manage("backup", str(copy), "--keys", str(keys))
+        backup = site.start("backup", str(copy), "--keys", str(keys))
+        if STORES == "neo4j":
+            site.wait_for(lambda: "rests" in (site.ask(TROUBLE) or ""), "the lane to rest")
+        held = len(load.acknowledged)
+        assert backup.wait(120) == 0, site.last_words()
+        assert len(load.acknowledged) > held, "the collector goes on meanwhile"
         end = len(load.acknowledged) + 200
         site.wait_for(lambda: len(load.acknowledged) >= end, "some more")
     finally:
@@ -93,8 +99,7 @@ def test_what_was_copied_under_load_comes_back_and_counts_once(make, tmp_path):
     other.manage("setup")
     last = other.place.newest()
     other.start("worker", "--role", "lane")
-    position = "SELECT live_position FROM identity_lane"
-    other.wait_for(lambda: other.ask(position) == last, "the lane")
+    other.wait_for(lambda: other.ask(POSITION) == last, "the lane")
     missing, stored, expected, counted = json.loads(other.shell(BOOKS.format(file=str(file))))
     assert missing == 0
     assert stored >= len(before)
@@ -126,20 +131,17 @@ def test_the_lane_rests_for_a_backup_and_for_no_longer(make):
     site = make("site")
     site.manage("setup")
     site.start("worker", "--role", "lane")
-    position, trouble = (
-        f"SELECT {column} FROM identity_lane" for column in ("live_position", "trouble")
-    )
-    site.wait_for(lambda: site.ask(position) is not None, "the lane")
+    site.wait_for(lambda: site.ask(POSITION) is not None, "the lane")
     for seed, end in enumerate((signal.SIGKILL, signal.SIGSTOP)):
         holder = site.start("shell", "-c", HOLD)
-        site.wait_for(lambda: "rests" in (site.ask(trouble) or ""), "the lane to rest")
+        site.wait_for(lambda: "rests" in (site.ask(TROUBLE) or ""), "the lane to rest")
         last = int(site.shell(RECEIVE.format(seed=seed)))
         said = site.manage("doctor", check=False).stdout
         assert "while a backup copies" in said
-        assert site.ask(position) < last - 1
+        assert site.ask(POSITION) < last - 1
         os.kill(holder.pid, end)
-        site.wait_for(lambda last=last: site.ask(position) == last, "the lane to go on")
-        site.wait_for(lambda: site.ask(trouble) == "", "the lane to say so")
+        site.wait_for(lambda last=last: site.ask(POSITION) == last, "the lane to go on")
+        site.wait_for(lambda: site.ask(TROUBLE) == "", "the lane to say so")
 
 
 def test_what_is_no_backup_of_this_kind_of_stores_is_refused(make, tmp_path):

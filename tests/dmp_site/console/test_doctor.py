@@ -27,6 +27,7 @@ from identity import graph
 from identity.clock import DAY, MINUTE, SECOND, now
 from identity.graph.models import GraphMark
 from identity.privacy.keys import make_keys
+from identity.profiles import showing
 from identity.profiles.models import Identifier, Profile
 from identity.sql import execute
 from identity.touchpoints import inbox, installation, lane
@@ -193,9 +194,9 @@ def unfinished_copy(_settings, _tmp_path):
     execute(f"CREATE TABLE {checkpoints.TABLE} (step text)")
 
 
-def late_messages(_settings, _tmp_path):
+def somebody():
     profile = Profile.objects.create(uid=str(uuid4()), founder="user_id:1", created_at=1)
-    owner = Identifier.objects.create(
+    return Identifier.objects.create(
         key="user_id:1",
         namespace="user_id",
         kind="person",
@@ -203,9 +204,13 @@ def late_messages(_settings, _tmp_path):
         first_number=1,
         profile=profile,
     )
+
+
+def late_messages(_settings, _tmp_path):
+    owner = somebody()
     template = Template.objects.create(name="hello", version=1, channel="email", created_at=1)
     Delivery.objects.create(
-        key="1:send:1", ledger_key="1:send:1", owner=owner, profile=profile.pk, channel="email",
+        key="1:send:1", ledger_key="1:send:1", owner=owner, profile=owner.profile_id, channel="email",
         message_class="marketing", template=template, decision=1, status=DeliveryStatus.QUEUED,
         created_at=1, due_at=now() - 5 * MINUTE,
         reserved_for=now() - 5 * MINUTE,
@@ -405,6 +410,49 @@ def test_the_api_tells_the_same(client, settings, tmp_path):
     answer = client.get("/api/v1/health", headers=headers).json()
     assert answer["status"] == "fault"
     assert [one["name"] for one in answer["checks"] if one["level"] == "fault"] == ["lane"]
+
+
+@pytest.fixture
+def page(client):
+    """Return a function that looks at the health page."""
+    client.force_login(User.objects.create_superuser("alice"))
+    return lambda: client.get("/admin/health/").content.decode()
+
+
+@pytest.fixture
+def api(client):
+    """Return a function that asks the REST API for one check."""
+    key = apikeys.create("monitor", ["health:read"], now(), actor="tests")[1]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def ask(name):
+        checks = client.get("/api/v1/health", headers=headers).json()["checks"]
+        return next((one for one in checks if one["name"] == name), None)
+
+    return ask
+
+
+def test_what_neo4j_does_not_show_yet_is_on_the_page_and_in_the_api(page, api, monkeypatch):
+    """Any kind of store may note it; only Neo4j shows memberships."""
+    monkeypatch.setattr(type(graph.store()), "shows_members", True)
+    somebody()
+    showing.note_all(now() - MINUTE)
+    late = r"1 changes of membership are not shown in Neo4j yet, for \d+ s\."
+    assert re.search(late, page())
+    assert api("members")["level"] == "notice"
+    assert re.fullmatch(late, api("members")["what"])
+    assert doctor()[0] == []
+    showing.forget()
+    assert "Neo4j shows every membership." in page()
+    assert api("members")["level"] == "ok"
+
+
+@pytest.mark.skipif(STORES == "neo4j", reason="it shows memberships")
+def test_where_no_membership_is_shown_none_is_late(page, api):
+    somebody()
+    showing.note_all(now() - MINUTE)
+    assert "memberships in Neo4j" not in page()
+    assert api("members") is None
 
 
 @pytest.mark.parametrize(

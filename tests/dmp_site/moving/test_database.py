@@ -155,3 +155,21 @@ def test_a_move_that_is_given_up_leaves_all_as_it_was(site, database):
     assert "stays" in site.manage("move_store", "database", "--give-up").stdout
     assert state(site) == before
     assert work_off(site)["touchpoints"] == before["touchpoints"] + 100
+
+
+SET_ASIDE = """
+from identity.touchpoints.models import SetAside
+SetAside.objects.create(number=10**6, source=1, mode="live", received_at=1, payload=b"", state="aside", changed_at=1)
+"""
+
+
+def test_new_numbers_begin_above_every_number_that_is_stored(site, database):
+    """A row that was set aside may have the highest: it is taken again under its own."""
+    before = state(site)
+    site.shell(SET_ASIDE)
+    move(site, database)
+    settle_on(site, database)
+    assert receive(site, 5, seed=4) == 10**6 + 6
+    after = work_off(site)
+    assert after["touchpoints"] == before["touchpoints"] + 105
+    assert max(after["positions"]) == 10**6 + 6

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import STORES
 from tests.installation import Installation, installation
+from tests.places import Served
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -115,3 +117,19 @@ def test_a_second_collector_and_a_taken_port_are_refused(site: Installation) -> 
         "FILROUGE_COLLECTOR_INNER_BIND": "127.0.0.1:0",
     }
     assert "one collector per inbox" in refused(site, "worker", "--role", "collector", **free)
+
+
+@pytest.mark.stores
+@pytest.mark.skipif(STORES != "neo4j", reason="elsewhere the graph is in the database itself")
+def test_a_lane_refuses_an_empty_graph_and_another_installations(site: Installation) -> None:
+    site.manage("setup")
+    assert isinstance(site.place, Served)
+    [ours] = site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
+    site.place.cypher("MATCH (n) DETACH DELETE n")
+    said = refused(site, "worker", "--role", "lane")
+    assert "was emptied: run `manage.py setup_graph`" in said
+    site.manage("setup_graph")  # for a new installation, which this one is not
+    [theirs] = site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
+    said = refused(site, "worker", "--role", "lane")
+    assert f"the graph store {theirs} is not this installation's ({ours})" in said
+    assert site.place.cypher("MATCH (n) WHERE NOT n:Graph RETURN count(n)") == [0]

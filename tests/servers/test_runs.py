@@ -1,6 +1,7 @@
-"""Where a server cannot be had, a run on it says so in one line: well on a developer's machine, badly with CI set."""
+"""A run of the tests on servers: one that cannot be had is named in one line, and nobody shares Neo4j's one database."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,12 +41,12 @@ def run(arguments: Sequence[str], **more: str) -> tuple[int, str]:
         [sys.executable, *arguments],
         cwd=ROOT,
         env={**environment, "STORES": "neo4j", **more},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=120,
         check=False,
     )
-    assert result.stderr == ""
     return result.returncode, result.stdout
 
 
@@ -57,3 +58,12 @@ def test_a_run_without_java_says_so_in_one_line(ci: str, status: int) -> None:
 
 def test_a_java_that_is_too_old_is_none_and_nothing_is_started_for_it(java_11: Path) -> None:
     assert run(["-c", WATCHED], JAVA_HOME=str(java_11)) == (0, LINE)
+
+
+def test_several_workers_on_the_one_database_of_neo4j_are_refused() -> None:
+    """No server has to be started for that."""
+    there = {POSTGRES: "postgresql://127.0.0.1:1/none", NEO4J: "bolt://127.0.0.1:1"}
+    status, said = run(["-m", "pytest", "-q", "-n", "2", TEST], **there)
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert "without -n" in said
+    assert run(["-m", "pytest", "-q", "-n", "1", TEST], **there)[0] == 0
