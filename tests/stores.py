@@ -9,9 +9,10 @@ from typing import Any
 
 import neo4j
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
 
-from identity import postgres
+from identity import graph, postgres
 from identity.graph.models import GraphCarries, GraphIdentifier, GraphLink, GraphTouchpoint
 from identity.graph.neo4j_store import Neo4jStore
 from identity.graph.policy import DEFAULT, Policy
@@ -45,6 +46,7 @@ def clear_graph() -> None:
     """Delete everything in Neo4j, where that keeps the graph; constraints and indexes stay."""
     if STORES == "neo4j":
         cypher("MATCH (n) DETACH DELETE n")
+        graph.store.cache_clear()  # it knows the graph that is gone
 
 
 def forget() -> None:
@@ -56,7 +58,9 @@ def forget() -> None:
 
 
 def graph_rows() -> int:
-    """Return how many rows the tables of the graph have in the Django database."""
+    """Return how many rows the tables of the graph have in the Django database; none in a transaction that has failed."""
+    if connection.connection.info.transaction_status == TransactionStatus.INERROR:
+        return 0
     return sum(model.objects.count() for model in _TABLES)
 
 
@@ -91,7 +95,7 @@ def undone() -> Iterator[None]:
             transaction.set_rollback(True)
     finally:
         if STORES == "neo4j":
-            cypher(_WIPE)
+            cypher("MATCH (n:!Lane) DETACH DELETE n")
             if before:
                 cypher(_BACK, nodes=before)
 
@@ -99,7 +103,7 @@ def undone() -> Iterator[None]:
 _WIPE = "MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n"
 # Each node with its labels, properties and outgoing relationships; elementId names it until it is made again.
 _KEPT = """
-MATCH (n:Touchpoint|Identifier|Profile)
+MATCH (n:!Lane)
 RETURN elementId(n), labels(n), properties(n),
     COLLECT { MATCH (n)-[r]->(o) RETURN [type(r), properties(r), elementId(o)] }
 """

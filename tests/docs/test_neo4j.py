@@ -1,5 +1,7 @@
-"""The questions of docs/neo4j.md, asked on what the lane recorded."""
+"""What docs/neo4j.md says is in the graph, and its questions, asked on what the lane recorded."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ import pytest
 from identity.clock import DAY, SECOND
 from identity.models import Profile
 from identity.profiles import showing
-from tests.docs.examples import blocks
+from identity.touchpoints import sources
+from identity.touchpoints.types import Identifier
+from tests.docs.examples import ROOT, blocks
 from tests.environment import STORES
 from tests.road import Road
 from tests.stores import cypher
@@ -47,14 +51,79 @@ def road(tmp_path: Path) -> Iterator[Road]:
     road.receive({"event": "Order Completed", "userId": "alice", "properties": {"order_id": "o"}})
     road.receive({"event": "App Opened", "userId": "alice", "anonymousId": "phone"}, source=app)
     road.run()
-    while showing.show(road.store, epoch=road.loop.epoch):
-        pass
+    show_members(road)
     yield road
     road.writer.close()
 
 
+def show_members(road: Road) -> None:
+    while showing.show(road.store, epoch=road.loop.epoch):
+        pass
+
+
+def everybody_at_the_kiosk(road: Road) -> None:
+    people = [f"user_id:{number}" for number in range(60)]
+    for person in people:
+        road.receive({"type": "identify", "userId": person, "anonymousId": "kiosk"})
+    road.run()
+
+
 def alice() -> str:
     return Profile.objects.get(identifiers__key="user_id:alice").uid
+
+
+# A row of the table: a node with its labels or a relationship with its type, and what it has.
+ROW = re.compile(r"^\| `(\(.*?\))` \| (.*) \|$", re.MULTILINE)
+SHAPE = re.compile(r"\[:(\w+)\]|^\(:([\w:]+)\)$")
+NODES = "CALL db.schema.nodeTypeProperties() YIELD nodeLabels, propertyName RETURN nodeLabels, propertyName"
+RELATIONSHIPS = (
+    "CALL db.schema.relTypeProperties() YIELD relType, propertyName RETURN relType, propertyName"
+)
+
+FURTHER = {"Unowned", "Aside", "Hub"}
+
+
+def documented() -> dict[str, set[str]]:
+    """Return the properties that the document names of each label, or labels, and type."""
+    text = (ROOT / "docs/neo4j.md").read_text(encoding="utf-8")
+    found = {}
+    for pattern, said in ROW.findall(text):
+        [(kind, labels)] = SHAPE.findall(pattern)
+        found[kind or labels] = set(re.findall(r"`(\w+)`", said))
+    return found
+
+
+def stored() -> dict[str, set[str]]:
+    """Return what Neo4j itself finds. A further label of a node brings no property of its own."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for labels, name in (row.values() for row in cypher(NODES)):
+        [base] = set(labels) - FURTHER
+        found[":".join([base, *sorted(set(labels) & FURTHER)])] |= set()
+        found[base] |= {name} - {None}
+    for kind, name in (row.values() for row in cypher(RELATIONSHIPS)):
+        found[kind.strip(":`")] |= {name} - {None}
+    return found
+
+
+def everything(road: Road) -> None:
+    """Let a road bring a hub, a household, a touchpoint that is no evidence and one that is set aside, and show who is who."""
+    everybody_at_the_kiosk(road)
+    sources.change(road.source.pk, {"group_is_household": True}, road.now, actor="tests")
+    two = {"externalIds": [{"id": "carol", "type": "user_id"}]}
+    road.receive(
+        {"type": "group", "userId": "alice", "groupId": "home"},
+        {"event": "Product Viewed", "userId": "bob", "context": two},
+        {"event": "Product Viewed", "userId": "dave"},
+    )
+    road.run()
+    [touchpoint] = road.store.timeline([Identifier("user_id", "dave")], before=None, limit=1)
+    road.store.set_aside([touchpoint.id], epoch=road.loop.epoch, aside=True)
+    show_members(road)
+
+
+def test_all_that_is_in_the_graph_is_documented_and_nothing_else(road: Road) -> None:
+    everything(road)
+    assert stored() == documented()
 
 
 def test_the_last_contacts_of_a_person(road: Road) -> None:
@@ -74,10 +143,7 @@ def test_why_two_identifiers_are_one_person(road: Road) -> None:
 
 
 def test_the_identifiers_with_the_most_people_around_them(road: Road) -> None:
-    people = [f"user_id:{number}" for number in range(60)]
-    for person in people:
-        road.receive({"type": "identify", "userId": person, "anonymousId": "kiosk"})
-    road.run()
+    everybody_at_the_kiosk(road)
     first, *_ = ask(2)
     assert first == {"identifier": "anonymous_id:kiosk", "people": 60, "hub": True}
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -137,7 +138,8 @@ def world(directory: Path, postgres: Postgres, graph: Neo4j | None) -> Iterator[
     }
     if graph_proxy:
         through["GRAPH_URL"] = f"bolt://127.0.0.1:{graph_proxy.port}"
-    with installation_at(place, directory, **through) as site:
+    stage = str(directory / "stage")
+    with installation_at(place, directory, STAGE_FILE=stage, **through) as site:
         site.up()
         visitors = Visitors(site.collector, site.write_key())
         made = World(site, postgres, graph, postgres_proxy, graph_proxy, visitors)
@@ -203,6 +205,22 @@ def _harms(server: Program) -> list[tuple[Callable[[], None], Callable[[], None]
         (server.freeze, server.thaw),
         (server.kill, server.start),
     ]
+
+
+def test_postgresql_is_restarted_in_the_middle_of_a_batch(
+    tmp_path: Path, postgres: Postgres, graph: Neo4j | None
+) -> None:
+    """Before the graph store has the batch, and when all is written and nothing committed."""
+    with world(tmp_path, postgres, graph) as here:
+        for point in ("1 record", "5 react"):
+            lane = here.site.lane()
+            pause = here.site.pause_at(point)
+            here.site.wait_for(lambda: not pause.exists(), f"a batch to come to {point}")  # noqa: B023
+            postgres.kill()
+            postgres.start()
+            os.kill(lane, signal.SIGCONT)
+            here.flows()
+        here.balances()
 
 
 def test_networks_that_crawl_and_lose_answers(

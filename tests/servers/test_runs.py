@@ -1,7 +1,6 @@
 """A run of the tests on servers: one that cannot be had is named in one line, and nobody shares Neo4j's one database."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence

@@ -416,7 +416,11 @@ def test_the_api_tells_the_same(client, settings, tmp_path):
 def page(client):
     """Return a function that looks at the health page."""
     client.force_login(User.objects.create_superuser("alice"))
-    return lambda: client.get("/admin/health/").content.decode()
+
+    def look():
+        return client.get("/admin/health/").content.decode()
+
+    return look
 
 
 @pytest.fixture

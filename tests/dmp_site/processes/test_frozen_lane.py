@@ -10,6 +10,7 @@ import pytest
 from tests.dmp_site.processes.test_takeover import PEOPLE, books, epoch, events
 from tests.environment import STORES
 from tests.installation import Installation, installation
+from tests.places import Served
 
 pytestmark = [
     pytest.mark.process,
@@ -20,19 +21,25 @@ pytestmark = [
     ),
 ]
 
-FORGET = {
-    "postgresql": """
-from identity.models import GraphCarries, GraphLink, GraphTouchpoint
-for model in (GraphCarries, GraphLink, GraphTouchpoint):
-    model.objects.all().delete()
-""",
-    "neo4j": """
-import neo4j
-from django.conf import settings
-with neo4j.GraphDatabase.driver(settings.GRAPH_STORE["OPTIONS"]["url"]) as driver:
-    driver.execute_query("MATCH (t:Touchpoint) DETACH DELETE t")
-""",
-}
+# As an erasure would: whatever is known of anybody.
+FORGET = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute(
+        "TRUNCATE identity_graphtouchpoint, identity_graphcarries, identity_graphidentifier, identity_graphlink,"
+        " identity_identifier, identity_profile, identity_contactcount CASCADE"
+    )
+"""
+KNOWN = """
+from identity import models
+from identity.profiles.models import ContactCount
+graph = (models.GraphTouchpoint, models.GraphCarries, models.GraphIdentifier, models.GraphLink)
+print(*(model.objects.count() for model in (models.Identifier, models.Profile, ContactCount, *graph)))
+"""
+IN_NEO4J = (
+    "RETURN COUNT { MATCH (:Touchpoint) }, COUNT { MATCH ()-[:CARRIES]->() },"
+    " COUNT { MATCH (:Identifier) }, COUNT { MATCH ()-[:LINKED]->() }"
+)
 
 
 @pytest.fixture
@@ -40,6 +47,27 @@ def home(tmp_path: Path) -> Iterator[Installation]:
     with installation(tmp_path, LANE_TIMEOUT="5", STAGE_FILE=str(tmp_path / "stage")) as made:
         made.manage("setup")
         yield made
+
+
+def forget(home: Installation) -> None:
+    home.shell(FORGET)
+    if STORES == "neo4j":
+        served(home).cypher("MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n")
+
+
+def known(home: Installation) -> list[int]:
+    """Return how many identifiers, profiles and counts there are; touchpoints, what they carry, their identifiers and links."""
+    *people, touchpoints, carries, identifiers, links = map(int, home.shell(KNOWN).split())
+    graph = [touchpoints, carries, identifiers, links]
+    if STORES == "neo4j":
+        assert graph == [0] * 4
+        graph = served(home).cypher(IN_NEO4J)
+    return [*people, *graph]
+
+
+def served(home: Installation) -> Served:
+    assert isinstance(home.place, Served)
+    return home.place
 
 
 def frozen(pid: int) -> bool:
@@ -65,10 +93,12 @@ def test_a_lane_that_wakes_after_it_was_replaced_brings_nothing_back(
     home.wait_for(lambda: home.lane() == second.pid, "the second lane")
     home.wait_for(lambda: home.position() >= PEOPLE, "what the first had in hand")
     assert books(home) == [PEOPLE, PEOPLE, before + 1]
-    home.shell(FORGET[STORES])  # as an erasure would
+    both = 2 * PEOPLE  # each has a browser
+    assert known(home) == [both, PEOPLE, PEOPLE, PEOPLE, both, both, PEOPLE]
+    forget(home)
     os.kill(first.pid, signal.SIGCONT)
     first.wait(60)
-    assert home.place.touchpoints() == 0
+    assert known(home) == [0] * 7
     home.post(key, *events("later"))
     home.wait_for(lambda: home.position() >= 2 * PEOPLE, "the second lane to go on")
-    assert books(home) == [PEOPLE, 2 * PEOPLE, before + 1]
+    assert books(home) == [PEOPLE, PEOPLE, before + 1]

@@ -36,6 +36,7 @@ def events(word: str, count: int = PEOPLE) -> list[dict[str, object]]:
             "event": "Viewed",
             "messageId": f"{word}-{n}",
             "userId": f"{word}-{n}",
+            "anonymousId": f"browser-of-{word}-{n}",
         }
         for n in range(count)
     ]
