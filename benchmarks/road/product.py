@@ -32,7 +32,6 @@ class Product:
         store = graph.store()
         epoch = lane.take_over("benchmark", moment(0))
         store.raise_epoch(epoch)
-        store.patience = store.most_patience  # the server may be cold
         care: type[Care] = Steady if steady else Care
         self.loop = process.LaneLoop(
             graph=store,
@@ -44,6 +43,7 @@ class Product:
             _care={mode: care.of(store.batch) for mode in Mode},
             _clockwork=Clockwork(process.foreseen, care(most=DUE, pace=DUE, few=DUE)),
         )
+        store.patience = store.most_patience  # for the first batch: the server may be cold
         self._moment = moment(0)
 
     def step(self) -> int:
