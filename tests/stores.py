@@ -38,6 +38,8 @@ def empty_graph(policy: Policy = DEFAULT) -> GraphStore:
         return store
     clear_graph()
     store = Neo4jStore(**settings.GRAPH_STORE["OPTIONS"], policy=policy)
+    # The server may be cold, and no lane is here to give it time.
+    store.patience = store.most_patience
     store.make()
     return store
 

@@ -10,13 +10,14 @@ from typing import Any
 from identity.graph import bodies
 from identity.graph.evidence import carried, first_numbers, links
 from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_properties import TOUCHPOINT, listed
 from identity.graph.neo4j_recording import neighbours, write_identifiers, write_links
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
 from identity.graph.types import Node
 from identity.touchpoints.types import Identifier, Touchpoint
 
-COLUMNS = "[t.number, t.id, t.source, t.at, t.received, t.body]"
+COLUMNS = f"[{listed('t', TOUCHPOINT)}, t.body]"
 _MARKED = f"UNWIND $ids AS id MATCH (t:Touchpoint {{id: id}}) RETURN collect({COLUMNS})"
 _OUT = (
     "UNWIND $ids AS id MATCH (t:Touchpoint {id: id}) SET t:Aside, t.owner = null REMOVE t:Unowned"

@@ -16,29 +16,38 @@ from identity.graph.contents import (
 )
 from identity.graph.evidence import carried
 from identity.graph.neo4j_asking import Ask
-from identity.graph.neo4j_recording import IDENTIFIERS, link_key, properties
+from identity.graph.neo4j_properties import (
+    IDENTIFIER,
+    LINK,
+    TOUCHPOINT,
+    assigned,
+    identifier_row,
+    link_row,
+    listed,
+    touchpoint_row,
+)
+from identity.graph.neo4j_recording import IDENTIFIERS, LINKS
 from identity.touchpoints.types import Identifier
 
 _T = TypeVar("_T")
 _SLICE = 10_000  # nodes deleted in one transaction
 
-_IDENTIFIER_PAGE = """
+_IDENTIFIER_PAGE = f"""
 MATCH (i:Identifier) WHERE i.key > $after
 WITH i ORDER BY i.key LIMIT $size
-RETURN collect([i.key, i.kind, i.first_number, i.degree, coalesce(i.quarantined, false), i.turned])
+RETURN collect([i.key, {listed("i", IDENTIFIER)}])
 """
-_TOUCHPOINT_PAGE = """
+_TOUCHPOINT_PAGE = f"""
 MATCH (t:Touchpoint) WHERE t.number > $after
 WITH t ORDER BY t.number LIMIT $size
-RETURN collect([t.number, t.id, t.source, t.at, t.received, t:Aside, t.body])
+RETURN collect([{listed("t", TOUCHPOINT)}, t:Aside, t.body])
 """
 # The store finds a link by its own key only; LINKED come first, then those of households.
 _KINDS = ("LINKED", "GROUPED")
-_LINK_PAGE = """
+_LINK_PAGE = f"""
 MATCH ()-[r:TYPE]->() WHERE r.key > $after
 WITH r ORDER BY r.key LIMIT $size
-RETURN collect([r.key, startNode(r).key, endNode(r).key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength,
-    r.first_number])
+RETURN collect([r.key, startNode(r).key, endNode(r).key, {listed("r", LINK)}])
 """
 _TOUCHPOINTS = """
 UNWIND $rows AS row
@@ -51,13 +60,7 @@ UNWIND row.carries AS key
 MATCH (i:Identifier {key: key})
 MERGE (t)-[:CARRIES]->(i)
 """
-_LINKS = """
-UNWIND $rows AS row
-MATCH (a:Identifier {key: row.a})
-MATCH (b:Identifier {key: row.b})
-MERGE (a)-[r:TYPE {key: row.properties.key}]->(b)
-SET r = row.properties
-"""
+_LINKS = f"{LINKS}SET {assigned('r', LINK)}"
 _MARK = """
 OPTIONAL MATCH (g:Graph {id: 1}) OPTIONAL MATCH (l:Lane {id: 1})
 RETURN g.uuid, coalesce(l.epoch, 0)
@@ -117,7 +120,11 @@ class Neo4jContents(Contents):
             if part is Part.IDENTIFIERS:
                 ask(
                     IDENTIFIERS,
-                    rows=[_node(row) for row in rows if isinstance(row, StoredIdentifier)],
+                    rows=[
+                        identifier_row(Identifier.of(row.key), row[1:])
+                        for row in rows
+                        if isinstance(row, StoredIdentifier)
+                    ],
                 )
             elif part is Part.TOUCHPOINTS:
                 ask(
@@ -142,14 +149,10 @@ class Neo4jContents(Contents):
             pass
 
 
-def _node(row: StoredIdentifier) -> list[Any]:
-    return [row.key, Identifier.of(row.key).namespace, *row[1:]]
-
-
 def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:
     """Return what a node is made of; one that is set aside is found neither by its owner nor by having none."""
     touchpoint = row.decoded()
-    values = properties(touchpoint, row.body)
+    values = touchpoint_row(touchpoint, row.body)
     unowned = values["owner"] is None and not row.aside
     if row.aside:
         values["owner"] = None
@@ -162,12 +165,11 @@ def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:
 
 
 def _load_links(ask: Ask, rows: Sequence[StoredLink]) -> None:
-    kinds: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        values = row._asdict()
-        a, b = Identifier.of(values.pop("a")), Identifier.of(values.pop("b"))
-        kind = "LINKED" if values.pop("conducts") else "GROUPED"
-        values |= {"count": values.pop("counted"), "key": link_key(a, b, row.source)}
-        kinds.setdefault(kind, []).append({"a": a.key, "b": b.key, "properties": values})
-    for kind, found in kinds.items():
-        ask(_LINKS.replace("TYPE", kind), rows=found)
+    for conducts, kind in zip((True, False), _KINDS, strict=True):
+        found = [
+            link_row(Identifier.of(row.a), Identifier.of(row.b), (*row[2:8], row.first_number))
+            for row in rows
+            if row.conducts == conducts
+        ]
+        if found:
+            ask(_LINKS.replace("TYPE", kind), rows=found)

@@ -9,6 +9,7 @@ from typing import Any
 
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_properties import LINK, listed
 from identity.graph.policy import Policy
 from identity.graph.types import Link, Neighbourhood, Node
 from identity.touchpoints.types import Identifier
@@ -33,13 +34,14 @@ UNWIND $keys AS key MATCH (i:Identifier {key: key})
 WHERE i.first_number IS NOT NULL AND i.kind <> 'household'
 RETURN collect([i.key, i.first_number, i:Hub])
 """
-_LINKS = """
-UNWIND $keys AS key MATCH (a:Identifier {key: key})-[r:LINKED]->(b)
-RETURN collect([a.key, b.key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength])
+_LINK = f"[a.key, b.key, {listed('r', LINK)}]"
+_LINKS = f"""
+UNWIND $keys AS key MATCH (a:Identifier {{key: key}})-[r:LINKED]->(b)
+RETURN collect({_LINK})
 """
-_LINKS_OF_HUBS = """
-UNWIND $keys AS key MATCH (b:Identifier {key: key})<-[r:LINKED]-(a:Hub)
-RETURN collect([a.key, b.key, r.source, r.first_seen, r.last_seen, r.count, r.same, r.strength])
+_LINKS_OF_HUBS = f"""
+UNWIND $keys AS key MATCH (b:Identifier {{key: key}})<-[r:LINKED]-(a:Hub)
+RETURN collect({_LINK})
 """
 
 
@@ -62,7 +64,7 @@ def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhoo
     known = {node.identifier for node in nodes}
     links = [
         Link(a, b, source, first, last, count, bool(same), strength)
-        for a, b, source, first, last, count, same, strength in (
+        for a, b, source, first, last, count, same, strength, _number in (
             (Identifier.of(row[0]), Identifier.of(row[1]), *row[2:]) for row in rows
         )
         if a in known and b in known

@@ -4,15 +4,22 @@ The node (:Lane) is locked before, so there is one writer at a time, and what is
 and links are looked up first and then created, which is cheaper than to let MERGE find out.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from identity.graph import bodies
 from identity.graph.evidence import Evidence, carried, links
 from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_properties import (
+    IDENTIFIER,
+    LINK,
+    assigned,
+    identifier_row,
+    link_row,
+    touchpoint_row,
+)
 from identity.graph.policy import Policy
-from identity.graph.recording import Known, LinkKey, advance, changed
+from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _STORED = """
@@ -28,12 +35,15 @@ UNWIND $pairs AS pair
 MATCH (a:Identifier {key: pair[0]})-[r:LINKED|GROUPED]->(b:Identifier {key: pair[1]})
 RETURN collect([pair[0], pair[1], r.source, r.first_number])
 """
-IDENTIFIERS = """
+_POSITIONS = {name: position for position, name in enumerate(IDENTIFIER, 2)}
+_HUB = f"row[{_POSITIONS['quarantined']}]"
+# Lists, unlike maps, do not carry the names along with every row.
+IDENTIFIERS = f"""
 UNWIND $rows AS row
-MERGE (i:Identifier {key: row[0]})
-SET i.namespace = row[1], i.kind = row[2], i.first_number = row[3], i.degree = row[4], i.quarantined = row[5], i.turned = row[6]
-FOREACH (_ IN CASE WHEN row[5] THEN [1] ELSE [] END | SET i:Hub)
-FOREACH (_ IN CASE WHEN row[5] THEN [] ELSE [1] END | REMOVE i:Hub)
+MERGE (i:Identifier {{key: row[0]}})
+SET i.namespace = row[1], {", ".join(f"i.{name} = row[{position}]" for name, position in _POSITIONS.items())}
+FOREACH (_ IN CASE WHEN {_HUB} THEN [1] ELSE [] END | SET i:Hub)
+FOREACH (_ IN CASE WHEN {_HUB} THEN [] ELSE [1] END | REMOVE i:Hub)
 """
 _TOUCHPOINTS = """
 UNWIND $rows AS row
@@ -47,13 +57,14 @@ UNWIND row[1] AS key
 MATCH (i:Identifier {key: key})
 CREATE (t)-[:CARRIES]->(i)
 """
-_LINKS = """
+LINKS = """
 UNWIND $rows AS row
 MATCH (a:Identifier {key: row.a})
 MATCH (b:Identifier {key: row.b})
 MERGE (a)-[r:TYPE {key: row.key}]->(b)
-ON CREATE SET r.source = row.source, r.first_seen = row.first_seen, r.last_seen = row.last_seen, r.count = row.count,
-    r.same = row.same, r.strength = 1.0, r.first_number = row.first_number
+"""
+_LINKS = f"""{LINKS}
+ON CREATE SET {assigned("r", LINK)}
 ON MATCH SET r.count = r.count + row.count, r.same = r.same OR row.same,
     r.first_seen = CASE WHEN row.first_seen < r.first_seen THEN row.first_seen ELSE r.first_seen END,
     r.last_seen = CASE WHEN row.last_seen > r.last_seen THEN row.last_seen ELSE r.last_seen END,
@@ -112,11 +123,16 @@ def write_identifiers(
 ) -> None:
     """Make or change these nodes."""
     rows = [
-        [
-            *(each.key, each.namespace, policy[each.namespace].kind.value),
-            *(known[each].first_number, known[each].degree, known[each].quarantined),
-            known[each].turned,
-        ]
+        identifier_row(
+            each,
+            (
+                policy[each.namespace].kind.value,
+                known[each].first_number,
+                known[each].degree,
+                known[each].quarantined,
+                known[each].turned,
+            ),
+        )
         for each in sorted(moved)
     ]
     if rows:
@@ -126,24 +142,8 @@ def write_identifiers(
 def write_touchpoints(ask: Ask, fresh: Sequence[Touchpoint]) -> None:
     if not fresh:
         return
-    ask(_TOUCHPOINTS, rows=[properties(each, bodies.encode(each)) for each in fresh])
+    ask(_TOUCHPOINTS, rows=[touchpoint_row(each, bodies.encode(each)) for each in fresh])
     ask(_CARRIES, rows=[[each.id, [one.key for one in carried(each)]] for each in fresh])
-
-
-def properties(touchpoint: Touchpoint, body: str) -> dict[str, Any]:
-    """Return the properties of a node. `body` holds the whole touchpoint; the others are there to be found and read by."""
-    return {
-        "id": touchpoint.id,
-        "number": touchpoint.number,
-        "source": touchpoint.source,
-        "at": touchpoint.at,
-        "received": touchpoint.received_at,
-        "owner": touchpoint.owner.key if touchpoint.owner else None,
-        "type": touchpoint.type,
-        "event": touchpoint.event,
-        "channel": touchpoint.channel,
-        "body": body,
-    }
 
 
 def write_links(ask: Ask, brought: Mapping[LinkKey, Evidence], policy: Policy) -> None:
@@ -152,26 +152,22 @@ def write_links(ask: Ask, brought: Mapping[LinkKey, Evidence], policy: Policy) -
     for (a, b, source), evidence in sorted(brought.items(), key=lambda item: item[0]):
         household = policy.is_household(a) or policy.is_household(b)
         rows.setdefault("GROUPED" if household else "LINKED", []).append(
-            {
-                "key": link_key(a, b, source),
-                "a": a.key,
-                "b": b.key,
-                "source": source,
-                "first_seen": evidence.first_seen,
-                "last_seen": evidence.last_seen,
-                "count": evidence.count,
-                "same": evidence.same,
-                "first_number": evidence.first_number,
-            }
+            link_row(
+                a,
+                b,
+                (
+                    source,
+                    evidence.first_seen,
+                    evidence.last_seen,
+                    evidence.count,
+                    evidence.same,
+                    STRENGTH,
+                    evidence.first_number,
+                ),
+            )
         )
     for kind, values in rows.items():
         ask(_LINKS.replace("TYPE", kind), rows=values)
-
-
-def link_key(a: Identifier, b: Identifier, source: int) -> str:
-    """Return the key of a link: SHA-256 of the length-prefixed triple, in hex."""
-    parts = [part.encode() for part in (a.key, b.key, str(source))]
-    return hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).hexdigest()
 
 
 def neighbours(ask: Ask, identifiers: Collection[Identifier]) -> set[str]:

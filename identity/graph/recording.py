@@ -12,6 +12,7 @@ from identity.graph.policy import Kind, Policy
 from identity.touchpoints.types import Identifier, Touchpoint
 
 LinkKey = tuple[Identifier, Identifier, int]
+STRENGTH = 1.0  # of a link that touchpoints bear witness to
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from identity.graph import bodies
 from identity.graph.evidence import carried, first_numbers, links
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
-from identity.graph.sql_recording import link_rows, link_values, neighbours
+from identity.graph.sql_recording import neighbours, write_links
 from identity.graph.types import Node
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -101,15 +101,7 @@ def _add_up_links(
         values,
     )
     left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
-    fresh = link_rows()
-    known = {identifier: Known(row) for identifier, row in rows.items()}
-    execute(
-        "INSERT INTO identity_graphlink"
-        " (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)"
-        " SELECT a, b, source, first_seen, last_seen, count, same, 1.0, conducts, first_number"
-        f" FROM {fresh}",
-        fresh.of(link_values(left, known, policy)),
-    )
+    write_links(left, {identifier: Known(row) for identifier, row in rows.items()}, policy)
 
 
 def _add_up_identifiers(rows: Mapping[Identifier, int], number: int, policy: Policy) -> None:

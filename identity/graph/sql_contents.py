@@ -1,10 +1,11 @@
 """Everything that the graph store on SQL holds, page by page. Pages follow the row ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import connection, transaction
 
 from identity.graph.contents import (
+    ROWS,
     Contents,
     Mark,
     Page,
@@ -17,6 +18,7 @@ from identity.graph.contents import (
 from identity.graph.evidence import carried
 from identity.graph.models import GraphMark
 from identity.graph.sql_answers import MARK, answers
+from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
 from identity.sql import Rows, execute, fetch
 
 _TABLES = (
@@ -27,20 +29,24 @@ _TABLES = (
 )
 _PAGES = {
     Part.IDENTIFIERS: (
-        "SELECT id, key, kind, first_number, degree, quarantined, turned"
+        f"SELECT id, {names(IDENTIFIER)}"
         " FROM identity_graphidentifier WHERE id > %s ORDER BY id LIMIT %s"
     ),
     Part.TOUCHPOINTS: (
-        "SELECT number, number, uid, source, at, received_at, aside, body"
+        f"SELECT number, {names(TOUCHPOINT)}"
         " FROM identity_graphtouchpoint WHERE number > %s ORDER BY number LIMIT %s"
     ),
     Part.LINKS: (
-        "SELECT link.id, a.key, b.key, link.source, link.first_seen, link.last_seen, link.count,"
-        " link.same, link.strength, link.conducts, link.first_number"
+        f"SELECT link.id, a.key, b.key, {names(LINK, 'link')}"
         " FROM (SELECT * FROM identity_graphlink WHERE id > %s ORDER BY id LIMIT %s) link"
         " JOIN identity_graphidentifier a ON a.id = link.a"
         " JOIN identity_graphidentifier b ON b.id = link.b ORDER BY link.id"
     ),
+}
+_TYPES: Mapping[Part, Sequence[str]] = {
+    Part.IDENTIFIERS: tuple(IDENTIFIER.values()),
+    Part.TOUCHPOINTS: tuple(TOUCHPOINT.values()),
+    Part.LINKS: ("text", "text", *LINK.values()),
 }
 
 
@@ -84,33 +90,19 @@ class SqlContents(Contents):
 
 def _row(part: Part, row: Sequence[object]) -> Row:
     """Return the row as the port has it: SQLite says 0 and 1 for no and yes."""
-    values: list[object] = list(row)
-    if part is Part.IDENTIFIERS:
-        values[4] = bool(values[4])
-        return StoredIdentifier._make(values)
-    if part is Part.TOUCHPOINTS:
-        values[5] = bool(values[5])
-        return StoredTouchpoint._make(values)
-    values[6], values[8] = bool(values[6]), bool(values[8])
-    return StoredLink._make(values)
+    return ROWS[part]._make(
+        bool(value) if kind == "boolean" else value
+        for kind, value in zip(_TYPES[part], row, strict=True)
+    )
 
 
 def _load_identifiers(rows: Sequence[StoredIdentifier]) -> None:
     if not rows:
         return
-    given = Rows(
-        "given",
-        key="text",
-        kind="text",
-        first_number="bigint",
-        degree="bigint",
-        quarantined="boolean",
-        turned="bigint",
-    )
-    columns = "key, kind, first_number, degree, quarantined, turned"
+    given = Rows("given", **IDENTIFIER)
     execute(
-        f"INSERT INTO identity_graphidentifier ({columns})"
-        f" SELECT {columns} FROM {given} WHERE true ON CONFLICT (key) DO NOTHING",
+        f"INSERT INTO identity_graphidentifier ({names(IDENTIFIER)})"
+        f" SELECT {names(IDENTIFIER)} FROM {given} WHERE true ON CONFLICT (key) DO NOTHING",
         given.of(rows),
     )
 
@@ -118,22 +110,11 @@ def _load_identifiers(rows: Sequence[StoredIdentifier]) -> None:
 def _load_touchpoints(rows: Sequence[StoredTouchpoint]) -> None:
     if not rows:
         return
-    given = Rows(
-        "given",
-        number="bigint",
-        uid="text",
-        source="bigint",
-        at="bigint",
-        received_at="bigint",
-        aside="boolean",
-        body="text",
-        owner="text",
-    )
+    given = Rows("given", **TOUCHPOINT, owner="text")
     decoded = [row.decoded() for row in rows]
     execute(
-        "INSERT INTO identity_graphtouchpoint"
-        " (number, uid, source, at, received_at, aside, body, owner)"
-        " SELECT number, uid, source, at, received_at, aside, body, node.id"
+        f"INSERT INTO identity_graphtouchpoint ({names(TOUCHPOINT)}, owner)"
+        f" SELECT {names(TOUCHPOINT)}, node.id"
         f" FROM {given} LEFT JOIN identity_graphidentifier node ON node.key = given.owner"
         " WHERE true ON CONFLICT (number) DO NOTHING",
         given.of(
@@ -156,32 +137,10 @@ def _load_touchpoints(rows: Sequence[StoredTouchpoint]) -> None:
 def _load_links(rows: Sequence[StoredLink]) -> None:
     if not rows:
         return
-    given = Rows(
-        "given",
-        a="text",
-        b="text",
-        source="bigint",
-        first_seen="bigint",
-        last_seen="bigint",
-        count="bigint",
-        same="boolean",
-        strength="double precision",
-        conducts="boolean",
-        first_number="bigint",
-    )
-    names = [
-        "source",
-        "first_seen",
-        "last_seen",
-        "count",
-        "same",
-        "strength",
-        "conducts",
-        "first_number",
-    ]
+    given = Rows("given", a="text", b="text", **LINK)
     execute(
-        f"INSERT INTO identity_graphlink (a, b, {', '.join(names)})"
-        f" SELECT one.id, two.id, {', '.join(f'given.{name}' for name in names)}"
+        f"INSERT INTO identity_graphlink (a, b, {names(LINK)})"
+        f" SELECT one.id, two.id, {names(LINK, 'given')}"
         f" FROM {given} JOIN identity_graphidentifier one ON one.key = given.a"
         " JOIN identity_graphidentifier two ON two.key = given.b"
         " WHERE true ON CONFLICT (a, b, source) DO NOTHING",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from identity.graph import bodies
 from identity.graph.evidence import Evidence, carried, links
 from identity.graph.policy import Policy
-from identity.graph.recording import Known, LinkKey, advance, changed
+from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
+from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -98,20 +99,12 @@ def write(
     """Insert or update these rows; new ones get their ids in `known`."""
     if not moved:
         return
-    names = {identifier.key: identifier for identifier in moved}
-    given = Rows(
-        "given",
-        key="text",
-        kind="text",
-        first_number="bigint",
-        degree="bigint",
-        quarantined="boolean",
-        turned="bigint",
-    )
+    named = {identifier.key: identifier for identifier in moved}
+    given = Rows("given", **IDENTIFIER)
     rows = fetch(
         f"""
-        INSERT INTO identity_graphidentifier (key, kind, first_number, degree, quarantined, turned)
-        SELECT key, kind, first_number, degree, quarantined, turned FROM {given} WHERE true
+        INSERT INTO identity_graphidentifier ({names(IDENTIFIER)})
+        SELECT {names(IDENTIFIER)} FROM {given} WHERE true
         ON CONFLICT (key) DO UPDATE SET
             first_number = excluded.first_number,
             degree = excluded.degree,
@@ -123,37 +116,27 @@ def write(
             [
                 (
                     key,
-                    policy[names[key].namespace].kind.value,
-                    known[names[key]].first_number,
-                    known[names[key]].degree,
-                    known[names[key]].quarantined,
-                    known[names[key]].turned,
+                    policy[named[key].namespace].kind.value,
+                    known[named[key]].first_number,
+                    known[named[key]].degree,
+                    known[named[key]].quarantined,
+                    known[named[key]].turned,
                 )
-                for key in sorted(names)
+                for key in sorted(named)
             ]
         ),
     )
     for key, row in rows:
-        known[names[key]].row = row
+        known[named[key]].row = row
 
 
 def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
     if not fresh:
         return
-    given = Rows(
-        "given",
-        number="bigint",
-        uid="text",
-        source="bigint",
-        at="bigint",
-        received_at="bigint",
-        owner="bigint",
-        body="text",
-    )
+    given = Rows("given", **TOUCHPOINT, owner="bigint")
+    columns = f"{names(TOUCHPOINT)}, owner"
     execute(
-        "INSERT INTO identity_graphtouchpoint"
-        " (number, uid, source, at, received_at, owner, aside, body)"
-        f" SELECT number, uid, source, at, received_at, owner, false, body FROM {given}",
+        f"INSERT INTO identity_graphtouchpoint ({columns}) SELECT {columns} FROM {given}",
         given.of(
             [
                 (
@@ -162,8 +145,9 @@ def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Kn
                     each.source,
                     each.at,
                     each.received_at,
-                    known[each.owner].row if each.owner else None,
+                    False,
                     bodies.encode(each),
+                    known[each.owner].row if each.owner else None,
                 )
                 for each in fresh
             ]
@@ -189,13 +173,11 @@ def write_links(
     """Insert the links, or add the evidence to those that are there."""
     if not brought:
         return
-    given = link_rows()
+    given = Rows("given", a="bigint", b="bigint", **LINK)
+    columns = f"a, b, {names(LINK)}"
     execute(
         f"""
-        INSERT INTO identity_graphlink
-            (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)
-        SELECT a, b, source, first_seen, last_seen, count, same, 1.0, conducts, first_number
-        FROM {given} WHERE true
+        INSERT INTO identity_graphlink ({columns}) SELECT {columns} FROM {given} WHERE true
         ON CONFLICT (a, b, source) DO UPDATE SET
             count = identity_graphlink.count + excluded.count,
             same = identity_graphlink.same OR excluded.same,
@@ -206,42 +188,24 @@ def write_links(
             first_number = CASE WHEN excluded.first_number < identity_graphlink.first_number
                 THEN excluded.first_number ELSE identity_graphlink.first_number END
         """,
-        given.of(link_values(brought, known, policy)),
+        given.of(
+            [
+                (
+                    known[a].row,
+                    known[b].row,
+                    source,
+                    evidence.first_seen,
+                    evidence.last_seen,
+                    evidence.count,
+                    evidence.same,
+                    STRENGTH,
+                    not (policy.is_household(a) or policy.is_household(b)),
+                    evidence.first_number,
+                )
+                for (a, b, source), evidence in brought.items()
+            ]
+        ),
     )
-
-
-def link_rows() -> Rows:
-    return Rows(
-        "given",
-        a="bigint",
-        b="bigint",
-        source="bigint",
-        first_seen="bigint",
-        last_seen="bigint",
-        count="bigint",
-        same="boolean",
-        conducts="boolean",
-        first_number="bigint",
-    )
-
-
-def link_values(
-    brought: Mapping[LinkKey, Evidence], known: Mapping[Identifier, Known], policy: Policy
-) -> list[tuple[int | bool, ...]]:
-    return [
-        (
-            known[a].row,
-            known[b].row,
-            source,
-            evidence.first_seen,
-            evidence.last_seen,
-            evidence.count,
-            evidence.same,
-            not (policy.is_household(a) or policy.is_household(b)),
-            evidence.first_number,
-        )
-        for (a, b, source), evidence in brought.items()
-    ]
 
 
 # --- What may have changed ----------------------------------------------------------------------------------------------

@@ -5,7 +5,18 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from identity.graph.contents import Contents, Digest, Mark, Part, add_up
+from identity.graph.contents import (
+    Contents,
+    Digest,
+    Mark,
+    Part,
+    StoredIdentifier,
+    StoredLink,
+    StoredTouchpoint,
+    add_up,
+)
+from identity.graph.models import GraphIdentifier, GraphLink, GraphTouchpoint
+from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT
 from identity.graph.sql_store import SqlStore
 from identity.touchpoints.types import Identifier
 from tests.identity.graph.conftest import EPOCH
@@ -136,3 +147,17 @@ def test_each_kind_of_store_adds_up_to_the_same(graph_store, stream):
         other.set_aside([batch[-1].id], epoch=EPOCH, aside=True)
         assert without_order(rows(other.contents())) == without_order(found)
         assert str(add_up(other.contents()).digest) == str(here.digest)
+
+
+def test_no_column_of_the_tables_is_forgotten():
+    """Recording and copying write what is named in one place, which has to be everything."""
+    references = {
+        GraphIdentifier: ({"id"}, IDENTIFIER),
+        GraphTouchpoint: ({"owner"}, TOUCHPOINT),
+        GraphLink: ({"id", "a", "b"}, LINK),
+    }
+    for model, (refers, columns) in references.items():
+        assert {field.column for field in model._meta.local_fields} == refers | set(columns)
+    for columns, row in ((IDENTIFIER, StoredIdentifier), (TOUCHPOINT, StoredTouchpoint)):
+        assert len(columns) == len(row._fields)
+    assert len(LINK) + 2 == len(StoredLink._fields)

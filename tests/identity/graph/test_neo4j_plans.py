@@ -53,7 +53,7 @@ def statements(graph_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> list
 
 
 def listening(real: Any, asked: dict[str, dict[str, Any]]) -> Any:
-    def listen(self: Server, work: Any) -> Any:
+    def listen(self: Server, work: Any, patience: float) -> Any:
         def heard(ask: Any) -> Any:
             def note(cypher: str, **parameters: Any) -> Any:
                 asked[cypher] = parameters
@@ -61,7 +61,7 @@ def listening(real: Any, asked: dict[str, dict[str, Any]]) -> Any:
 
             return work(note)
 
-        return real(self, heard)
+        return real(self, heard, patience)
 
     return listen
 
