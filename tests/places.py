@@ -34,6 +34,10 @@ class Place(ABC):
     def newest(self) -> int:
         """Return the number of the last live touchpoint that the inbox took, 0 before the first."""
 
+    @abstractmethod
+    def inbox(self, mode: str) -> list[tuple[int, int, bytes]]:
+        """Return number, source and sealed payload of the rows that the inbox holds, `live` or `history`."""
+
     def touchpoints(self) -> int:
         """Return how many touchpoints the graph holds."""
         return int(self.ask("SELECT count(*) FROM identity_graphtouchpoint"))
@@ -51,19 +55,21 @@ class Files(Place):
         self._directory = directory
 
     def ask(self, sql: str) -> Any:
-        return self._ask("filrouge.sqlite3", sql)
+        return _first(self._rows("filrouge.sqlite3", sql))
 
     def newest(self) -> int:
-        return self._ask("inbox.sqlite3", "SELECT max(number) FROM live") or 0
+        return _first(self._rows("inbox.sqlite3", "SELECT max(number) FROM live")) or 0
+
+    def inbox(self, mode: str) -> list[tuple[int, int, bytes]]:
+        return self._rows("inbox.sqlite3", f"SELECT number, source, payload FROM {mode}")
 
     def remove(self) -> None:
         pass
 
-    def _ask(self, file: str, sql: str) -> Any:
+    def _rows(self, file: str, sql: str) -> list[Any]:
         path = f"file:{self._directory / file}?mode=ro"
         with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
-            row = database.execute(sql).fetchone()
-        return row[0] if row else None
+            return database.execute(sql).fetchall()
 
 
 class Served(Place):
@@ -80,12 +86,13 @@ class Served(Place):
             self.cypher(_EMPTY)
 
     def ask(self, sql: str) -> Any:
-        with psycopg.connect(self._url, connect_timeout=5) as connection:
-            row = connection.execute(sql.encode()).fetchone()
-        return row[0] if row else None
+        return _first(self._rows(sql))
 
     def newest(self) -> int:
         return self.ask("SELECT last_number FROM inbox_mark") or 0
+
+    def inbox(self, mode: str) -> list[tuple[int, int, bytes]]:
+        return self._rows(f"SELECT number, source, payload FROM inbox_{mode}")
 
     def touchpoints(self) -> int:
         if not self._graph:
@@ -99,6 +106,10 @@ class Served(Place):
             rows = session.run(statement).values()
         return rows[0] if rows else []
 
+    def _rows(self, sql: str) -> list[Any]:
+        with psycopg.connect(self._url, connect_timeout=5) as connection:
+            return connection.execute(sql.encode()).fetchall()
+
     def remove(self) -> None:
         self._run(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
         if self._graph:
@@ -107,6 +118,10 @@ class Served(Place):
     def _run(self, sql: str) -> None:
         with psycopg.connect(self._cluster, autocommit=True) as connection:
             connection.execute(sql.encode())
+
+
+def _first(rows: list[Any]) -> Any:
+    return rows[0][0] if rows else None
 
 
 def place(directory: Path) -> Place:

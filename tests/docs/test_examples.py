@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from tests.docs.examples import Block, blocks, curl, shown_in
+from tests.environment import STORES
 from tests.installation import Installation, installation
 
 pytestmark = [
     pytest.mark.process,
+    pytest.mark.stores,
     # What the libraries do to their own dependencies is not ours to mend.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -62,6 +64,9 @@ def commands(document: str, program: str) -> list[str]:
     ]
 
 
+@pytest.mark.skipif(
+    STORES == "neo4j", reason="the other documents' installation has the one database of Neo4j"
+)
 def test_readme_sends_a_touchpoint_and_shows_the_profile(tmp_path: Path) -> None:
     """It has an installation of its own: the other documents tell of an Alice too."""
     with installation(tmp_path) as site:

@@ -12,7 +12,7 @@ import pytest
 from tests.activation.channels.servers import Endpoint, http
 from tests.installation import Installation, installation
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 # Everybody who signs up gets a mail, a call over a webhook and a letter; the mail server never says a word.
 CONTENT = """

@@ -12,10 +12,12 @@ pytestmark = pytest.mark.process
 ORDERS = 155_848
 # Every touchpoint of an order, with the number under which the inbox took it in.
 NUMBERS = """
-from django.db.models import Count, Min
-from identity.graph.models import GraphTouchpoint
-orders = GraphTouchpoint.objects.filter(body__contains='"event":"Order Completed"')
-print(*orders.aggregate(Count("uid"), Count("number", distinct=True), Min("number")).values())
+from identity import graph
+numbers, last = [], 0
+while block := graph.store().scan(after=last, limit=5_000):
+    numbers += [each.number for each in block if each.event == "Order Completed"]
+    last = block[-1].number
+print(len(numbers), len(set(numbers)), min(numbers))
 """
 MOVED = """
 from activation.deliveries.models import Delivery

@@ -9,7 +9,7 @@ import pytest
 
 from tests.installation import installation
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.process, pytest.mark.stores, pytest.mark.timeout(300)]
 
 SUPERVISED = """
 from dmp_site.processes.children import children

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from identity.privacy.keys import Keys, keys_at
 from identity.touchpoints import payload
 from identity.touchpoints.decode import NO_SOURCE
 from tests.installation import ROOT, free_port
+from tests.places import place
 
 
 class Collector:
@@ -26,6 +26,7 @@ class Collector:
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
+        self.place = place(directory)
         self.address = f"127.0.0.1:{free_port()}"
         self.door = f"127.0.0.1:{free_port()}"
         inherited = {
@@ -37,7 +38,10 @@ class Collector:
             "FILROUGE_DATA_DIR": str(directory),
             "FILROUGE_COLLECTOR_BIND": self.address,
             "FILROUGE_COLLECTOR_INNER_BIND": self.door,
-            **{f"FILROUGE_{name}": value for name, value in settings.items()},
+            **{
+                f"FILROUGE_{name}": value
+                for name, value in {**self.place.settings, **settings}.items()
+            },
         }
         self.url = f"http://{self.address}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -125,25 +129,22 @@ class Collector:
         return found
 
     def _clear(self) -> list[tuple[int, str, int, bytes]]:
-        key = self.keys.inbox
-        with contextlib.closing(sqlite3.connect(self.directory / "inbox.sqlite3")) as database:
-            found = [
-                (number, mode, source, payload.unseal(key, sealed))
-                for mode in ("live", "history")
-                for number, source, sealed in database.execute(
-                    f"SELECT number, source, payload FROM {mode}"
-                )
-            ]
+        found = [
+            (number, mode, source, payload.unseal(self.keys.inbox, sealed))
+            for mode in ("live", "history")
+            for number, source, sealed in self.place.inbox(mode)
+        ]
         return sorted(found)
 
 
 @contextlib.contextmanager
 def collector(directory: Path, **settings: str) -> Iterator[Collector]:
-    """Yield a running collector; end it afterwards, and see that it ended as it was told."""
+    """Yield a running collector on the stores that STORES names; end it afterwards, and see that it ended as it was told."""
     made = Collector(directory, **settings)
     made.start()
     try:
         yield made
     finally:
         status = made.end()
+        made.place.remove()
         assert status == 0, made.log()

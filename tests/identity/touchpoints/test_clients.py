@@ -12,6 +12,7 @@ from tests.identity.touchpoints.process import Collector, collector
 
 pytestmark = [
     pytest.mark.process,
+    pytest.mark.stores,
     # What the libraries do to their own dependencies is not ours to mend.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

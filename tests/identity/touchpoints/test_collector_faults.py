@@ -13,10 +13,13 @@ import httpx
 import pytest
 
 from identity.touchpoints.inbox.sqlite import SqliteInbox
+from tests.environment import STORES
 from tests.identity.touchpoints.process import Collector, collector
 from tests.installation import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
+
+files = pytest.mark.skipif(STORES != "sqlite", reason="an inbox in PostgreSQL is no file")
 
 
 class Load:
@@ -117,6 +120,7 @@ def test_over_the_limit_senders_are_told_to_wait(small: Collector) -> None:
     raise AssertionError("it never took anything again")
 
 
+@files
 def test_a_full_disk_is_503_and_loses_nothing(tmp_path: Path) -> None:
     """A file-size limit of the process stands for the disk's end."""
     with collector(tmp_path, FILE_LIMIT="8000000") as server:
@@ -156,6 +160,7 @@ def test_a_second_collector_is_refused_with_a_message(tmp_path: Path) -> None:
         assert "another process writes" in second.stderr
 
 
+@files
 def test_an_inbox_of_another_installation_is_refused(tmp_path: Path) -> None:
     with collector(tmp_path) as server:
         environment = server.environment
@@ -194,6 +199,7 @@ def test_an_older_copy_of_the_inbox_is_refused_before_it_takes_anything(tmp_path
     assert "older or emptied copy" in second.stderr
 
 
+@files
 def test_the_inbox_is_pruned_well_behind_the_lane(tmp_path: Path) -> None:
     with collector(tmp_path) as server:
         key = server.key()

@@ -10,7 +10,7 @@ import pytest
 from tests.identity.touchpoints.process import Collector, collector
 from tests.installation import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 
 def run(server: Collector, *arguments: str) -> subprocess.CompletedProcess[str]:
