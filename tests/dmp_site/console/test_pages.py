@@ -113,7 +113,7 @@ def test_liveness_tells_nothing_but_that(client):
 
 
 def test_every_check_has_a_name_for_people_and_the_page_of_health_opens(sign_in):
-    assert checks.TITLES.keys() == {"database", *checks.CHECKS}
+    assert checks.TITLES.keys() == {"database", "move", *checks.CHECKS}
     page = sign_in("viewer").get("/admin/health/")
     assert page.status_code == 200
     assert all(title in page.content.decode() for title in ("backlog", "set aside"))

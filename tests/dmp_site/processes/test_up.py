@@ -64,7 +64,8 @@ def test_ctrl_c_ends_it_quietly_at_any_moment(site: Installation) -> None:
         process = site.start("up")
         site.wait_for(has_come, what)
         process.send_signal(signal.SIGINT)
-        assert process.wait(STOP_WITHIN + 20) in {0, 130}, log.read_text()
+        # What was there already comes so early that Python has not taken the signal over: to a shell that is 130 too.
+        assert process.wait(STOP_WITHIN + 20) in {0, 130, -signal.SIGINT}, log.read_text()
         assert "Traceback" not in log.read_text()
         assert not site.everybody()
     site.manage("setup")  # finishes what was cut short
