@@ -90,8 +90,8 @@ QUICKLY := not soak and (not process or kills)
 test test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 
 test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and the kills (≤ 30 minutes)
-	$(PYTHON) -m pytest -n 2 -m "not soak"
-	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and $(QUICKLY)"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not soak"
+	STORES=postgresql $(PYTHON) -m pytest -n 2 --dist worksteal -m "stores and $(QUICKLY)"
 	STORES=neo4j $(PYTHON) -m pytest -m "stores and $(QUICKLY)" $(ON_NEO4J)
 
 # Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.

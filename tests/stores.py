@@ -61,7 +61,8 @@ def forget() -> None:
 
 def graph_rows() -> int:
     """Return how many rows the tables of the graph have in the Django database; none in a transaction that has failed."""
-    if connection.connection.info.transaction_status == TransactionStatus.INERROR:
+    opened = connection.connection
+    if opened is not None and opened.info.transaction_status == TransactionStatus.INERROR:
         return 0
     return sum(model.objects.count() for model in _TABLES)
 

@@ -16,8 +16,9 @@ SERVERS = {"sqlite": [], "postgresql": ["postgresql"], "neo4j": ["postgresql", "
 
 
 @pytest.mark.process
+@pytest.mark.kills
 @pytest.mark.stores
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_few_kills_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:
     """Of lane, sender and supervisor, of the servers that keep the stores, and between the two commits of a batch."""
     report = campaign.run(STORES, tmp_path, kills=3, seed=1)
