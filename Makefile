@@ -103,10 +103,12 @@ test-served: install frontend  ## every test of the stores on PostgreSQL and Neo
 test-fast: install  ## the tests that start no process and no browser and are not slow (≤ 60 s)
 	HYPOTHESIS_PROFILE=fast $(PYTHON) -m pytest -n 2 -q -m "not soak and not process and not browser and not slow"
 
+soak: export HYPOTHESIS_PROFILE := soak
+soak: export SOAK_REPORT := benchmarks/SOAK.md
 soak: install frontend  ## the long property, kill and outage runs, and the recorded stream at its full length, on all stores
-	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m soak
-	STORES=postgresql HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m "soak and stores"
-	STORES=neo4j HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -m "soak and stores"
+	$(PYTHON) -m pytest -m soak
+	STORES=postgresql $(PYTHON) -m pytest -m "soak and stores"
+	STORES=neo4j $(PYTHON) -m pytest -m "soak and stores"
 
 bench: install  ## measure; writes benchmarks/RESULTS.md
 	$(PYTHON) -m benchmarks

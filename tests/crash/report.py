@@ -1,7 +1,7 @@
 """What a campaign of kills saw, and what of it must not be."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -22,8 +22,9 @@ A kill counts only when {LEAST_RATE} or more of {RATE:,} touchpoints were acknow
 Each random kill came with at least 1,000 acknowledged touchpoints unprocessed and a delivery in hand. Every acknowledged touchpoint
 was counted exactly once, none was set aside, no message came twice to the SMTP server, what reached it is recorded as sent or unknown,
 nobody got more marketing mails than the policy allows, and no reservation was left behind. Acknowledged counts identify calls too,
-which are no contacts.
+which are no contacts. Under "All long runs" stands what else `make soak` ran: properties with many examples, outages, the recorded stream.
 """
+_RUNS = {f"runs_{kind}": f"All long runs on {name}" for kind, name in measured.STORES.items()}
 
 
 @dataclass
@@ -109,5 +110,12 @@ def leave_out(kind: str, missing: Missing, file: Path) -> None:
     _document(file).write(kind, measured.machine(), f"Left out, for want of {missing}.")
 
 
+def write_runs(kind: str, minutes: Mapping[str, float], outcome: str, file: Path) -> None:
+    """Write how long each test of `make soak` took on these stores, and how many passed."""
+    lines = [*measured.table("test", "minutes")]
+    lines += [measured.row(name, f"{spent:.1f}") for name, spent in sorted(minutes.items())]
+    _document(file).write(f"runs_{kind}", measured.machine(), "\n".join([*lines, "", outcome]))
+
+
 def _document(file: Path) -> measured.Report:
-    return measured.Report(file, HEAD, measured.STORES)
+    return measured.Report(file, HEAD, {**measured.STORES, **_RUNS})
