@@ -182,21 +182,21 @@ def test_an_inbox_of_another_installation_is_refused(tmp_path: Path) -> None:
 def test_an_older_copy_of_the_inbox_is_refused_before_it_takes_anything(tmp_path: Path) -> None:
     """What it acknowledged would get numbers that were processed already, and be skipped."""
     with collector(tmp_path) as server:
-        environment = server.environment
         server.shell(
             "from identity.touchpoints.models import Lane\n"
             "Lane.objects.update_or_create(pk=1, defaults={'live_position': 500})"
         )
-    second = subprocess.run(
-        [sys.executable, "-m", "tests.identity.touchpoints.serve"],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert second.returncode != 0
-    assert "older or emptied copy" in second.stderr
+        assert server.end() == 0
+        second = subprocess.run(
+            [sys.executable, "-m", "tests.identity.touchpoints.serve"],
+            env=server.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert second.returncode != 0
+        assert "older or emptied copy" in second.stderr
 
 
 @files
