@@ -83,7 +83,7 @@ docs-check:
 	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
 
 # Neo4j takes its time: there, rooms that ask the graph alone, and the kills.
-ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs tests/crash
+ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs tests/crash
 QUICKLY := not soak and (not process or kills)
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.

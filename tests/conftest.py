@@ -31,6 +31,7 @@ _NOT_EVERYWHERE = ("browser", "process", "slow")  # unless they say that they ar
 # Neo4j sees what the floor of identity, the lane and the checks ask of it; the floors above ask profiles, which are in PostgreSQL.
 _ASK_NEO4J = (
     "tests/identity/",
+    "tests/dmp_site/cases/",
     "tests/dmp_site/processes/",
     "tests/dmp_site/console/test_doctor.py",
     "tests/docs/",

@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _LATEST = 2**63 - 1  # above every time and number
 _COLUMNS = neo4j_aside.COLUMNS
 
+_SCRATCH = "MATCH (s:Scratch) RETURN count(s)"
 _MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
 _RAISE = """
 MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
@@ -91,6 +92,10 @@ class Neo4jStore(GraphStore):
 
     def make(self) -> UUID:
         self.prepare()
+        if self.read(lambda ask: ask(_SCRATCH)) != [0]:
+            raise GraphMissing(
+                "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
+            )
         self._uuid = self.write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
         return self._uuid
 

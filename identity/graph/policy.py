@@ -147,16 +147,23 @@ def looks_like_pii(value: str) -> bool:
 # --- The policy ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """Namespaces by name, families of namespaces by prefix, and the values that are junk in all of them."""
+    """Namespaces by name, families of namespaces by prefix, and the values that are junk in all of them.
+
+    `guesses_pii`: a value of whatever namespace that looks like personal data is stored as such. Two policies are one only when they
+    are the same object, which is what caches go by.
+    """
 
     namespaces: Mapping[str, Namespace]
     families: Mapping[str, Namespace] = field(default_factory=dict)
     blocked_values: frozenset[str] = BLOCKED_VALUES
     blocked_patterns: tuple[str, ...] = BLOCKED_PATTERNS
+    guesses_pii: bool = True
 
     def __post_init__(self) -> None:
+        blocked = frozenset(value.strip().lower() for value in self.blocked_values)
+        object.__setattr__(self, "blocked_values", blocked)
         joined = "|".join(f"(?:{pattern})" for pattern in self.blocked_patterns)
         object.__setattr__(self, "_blocked", re.compile(joined or r"(?!)", re.IGNORECASE))
         object.__setattr__(self, "_known", dict(self.namespaces))
@@ -301,7 +308,7 @@ def clean(namespace: str, clear: str, *, region: str = "", policy: Policy = DEFA
     if policy.is_blocked(clear):
         raise Refused("blocked")
     value = NORMALISERS[rules.normaliser](clear, region)
-    if not rules.pii and looks_like_pii(value):
+    if not rules.pii and policy.guesses_pii and looks_like_pii(value):
         value = _unmasked(value)
     if value != clear and policy.is_blocked(value):
         raise Refused("blocked")
@@ -327,7 +334,7 @@ def _is_text(value: str) -> bool:
 
 def is_pii(namespace: str, value: str, *, policy: Policy = DEFAULT) -> bool:
     """Say whether a cleaned value is stored as its HMAC, and clear in the vault only."""
-    return policy[namespace].pii or looks_like_pii(value)
+    return policy[namespace].pii or (policy.guesses_pii and looks_like_pii(value))
 
 
 def identify(namespace: str, value: str, *, key: bytes, policy: Policy = DEFAULT) -> Identifier:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from identity.graph.policy import DEFAULT, Policy
 from identity.privacy.keys import Keys, keys_at
 from identity.touchpoints import evidence, payload
 from identity.touchpoints.contacts import contact
@@ -63,14 +64,14 @@ class Refused(msgspec.Struct, array_like=True):
     count: int
 
 
-def decode(rows: Sequence[InboxRow]) -> list[Touchpoint]:
+def decode(rows: Sequence[InboxRow], policy: Policy = DEFAULT) -> list[Touchpoint]:
     """Return the touchpoints of these rows, of several with one id the first. Raises Poison."""
     keys = keys_at(settings.KEYS_FILE)
     origins = _origins({row.source for row in rows} - {NO_SOURCE})
     found: dict[str, Touchpoint] = {}
     for row in rows:
         if row.source != NO_SOURCE:
-            touchpoint = _read(row, origins.get(row.source), keys)
+            touchpoint = _read(row, origins.get(row.source), keys, policy)
             found.setdefault(touchpoint.id, touchpoint)
     return list(found.values())
 
@@ -92,7 +93,7 @@ def identity_of(row: InboxRow) -> str:
     origin = _origins({row.source}).get(row.source)
     keys = keys_at(settings.KEYS_FILE)
     try:
-        return _read(row, origin, keys).id if origin else ""
+        return _read(row, origin, keys, DEFAULT).id if origin else ""
     except Exception:  # noqa: BLE001 - whatever is wrong with it: a row without an id was never recorded
         return ""
 
@@ -107,7 +108,7 @@ def _origins(sources: Collection[int]) -> dict[int, Origin]:
     }
 
 
-def _read(row: InboxRow, origin: Origin | None, keys: Keys) -> Touchpoint:
+def _read(row: InboxRow, origin: Origin | None, keys: Keys, policy: Policy) -> Touchpoint:
     if origin is None:
         raise Poison(row.number, f"source {row.source} does not exist any more")
     try:
@@ -115,7 +116,8 @@ def _read(row: InboxRow, origin: Origin | None, keys: Keys) -> Touchpoint:
         event = _event(encoded, envelope)
         if given:
             event["messageId"] = given
-        touchpoint = _touchpoint(row, origin, event, envelope, key=keys.identifier)
+        who = _evidence(event, origin, keys.identifier, policy)
+        touchpoint = _touchpoint(row, origin, event, envelope, who)
         return (
             replace(touchpoint, unnamed=True) if given and origin.kind != INTERNAL else touchpoint
         )
@@ -158,8 +160,7 @@ def _touchpoint(
     origin: Origin,
     event: Mapping[str, Any],
     envelope: Envelope,
-    *,
-    key: bytes,
+    who: Evidence,
 ) -> Touchpoint:
     type_ = str(event["type"])
     name = str(event.get("event") or "") if type_ == "track" else type_
@@ -168,7 +169,6 @@ def _touchpoint(
         event.get("sentAt") or envelope.sent_at,
         row.received_at,
     )
-    who = _evidence(event, origin, key)
     cleaner = Cleaner()
     name = cleaner.text(name)
     traits = _traits(event, cleaner)
@@ -200,11 +200,13 @@ def _touchpoint(
     )
 
 
-def _evidence(event: Mapping[str, Any], origin: Origin, key: bytes) -> Evidence:
+def _evidence(event: Mapping[str, Any], origin: Origin, key: bytes, policy: Policy) -> Evidence:
     own = (event.get("context") or {}).get("filrouge")
     if origin.kind == INTERNAL and isinstance(own, dict):
-        return evidence.of_keys([str(each) for each in own.get("identifiers") or []])
-    return evidence.of_event(event, key=key, region=origin.region, household=origin.household)
+        return evidence.of_keys([str(each) for each in own.get("identifiers") or []], policy)
+    return evidence.of_event(
+        event, key=key, region=origin.region, household=origin.household, policy=policy
+    )
 
 
 def _traits(event: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from identity.graph import policy
-from identity.graph.policy import DEFAULT, Refused
+from identity.graph.policy import DEFAULT, MAX_IDENTIFIERS, Policy, Refused, clean, identify
 from identity.touchpoints.types import Identifier
 
+NO_IDENTIFIER = "no_identifier"  # why a touchpoint without any value that counts has no owner
 _SILENT = {"unknown_namespace"}  # ids that other products add to every event; nobody has to act
 
 
@@ -24,42 +24,59 @@ class Evidence:
     dropped: list[str] = field(default_factory=list)
 
 
-def of_event(event: Mapping[str, Any], *, key: bytes, region: str, household: bool) -> Evidence:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How values become identifiers: by which policy, with which HMAC key, in which region."""
+
+    policy: Policy
+    key: bytes
+    region: str
+
+
+def of_event(
+    event: Mapping[str, Any],
+    *,
+    key: bytes,
+    region: str,
+    household: bool,
+    policy: Policy = DEFAULT,
+) -> Evidence:
     """Collect the identifiers of an event. `household`: the source says that its groups are households."""
-    evidence = Evidence()
+    evidence, reading = Evidence(), _Reading(policy, key, region)
     found = [
-        _identifier(namespace, value, key, region, evidence)
+        _identifier(namespace, value, reading, evidence)
         for namespace, value in _values(event, household=household)
         if value is not None
     ]
-    evidence.same = _same(event, key, region, evidence)
+    evidence.same = _same(event, reading, evidence)
     pairs = [identifier for pair in evidence.same for identifier in pair]
-    return _conclude(evidence, [each for each in found if each is not None] + pairs)
+    identifiers = [each for each in found if each is not None] + pairs
+    return _conclude(evidence, identifiers, policy)
 
 
-def of_keys(keys: list[str]) -> Evidence:
+def of_keys(keys: list[str], policy: Policy = DEFAULT) -> Evidence:
     """Take identifiers that the product itself names; they were normalised before."""
     known = [Identifier.of(key) for key in keys]
-    return _conclude(Evidence(), [each for each in known if DEFAULT.find(each.namespace)])
+    return _conclude(Evidence(), [each for each in known if policy.find(each.namespace)], policy)
 
 
-def _conclude(evidence: Evidence, identifiers: list[Identifier]) -> Evidence:
-    evidence.refusal = DEFAULT.refusal(identifiers, evidence.same)
-    evidence.identifiers = DEFAULT.strongest_first(identifiers)[: policy.MAX_IDENTIFIERS]
+def _conclude(evidence: Evidence, identifiers: list[Identifier], policy: Policy) -> Evidence:
+    evidence.refusal = policy.refusal(identifiers, evidence.same)
+    evidence.identifiers = policy.strongest_first(identifiers)[:MAX_IDENTIFIERS]
     if not evidence.refusal:
-        evidence.owner = DEFAULT.owner(evidence.identifiers)
-        evidence.refusal = "" if evidence.owner else "no_identifier"
+        evidence.owner = policy.owner(evidence.identifiers)
+        evidence.refusal = "" if evidence.owner else NO_IDENTIFIER
     return evidence
 
 
 def _identifier(
-    namespace: str, clear: Any, key: bytes, region: str, evidence: Evidence
+    namespace: str, clear: Any, reading: _Reading, evidence: Evidence
 ) -> Identifier | None:
     text = _text(clear)
     if text is None:
         return None
     try:
-        identifier, value = _normalised(namespace, text, key, region)
+        identifier, value = _normalised(namespace, text, reading)
     except Refused as refused:
         if refused.reason not in _SILENT:
             evidence.dropped.append(f"{refused.reason}:{namespace}")
@@ -70,10 +87,10 @@ def _identifier(
 
 
 @lru_cache(maxsize=20_000)
-def _normalised(namespace: str, clear: str, key: bytes, region: str) -> tuple[Identifier, str]:
+def _normalised(namespace: str, clear: str, reading: _Reading) -> tuple[Identifier, str]:
     """Return the identifier and the cleaned value it was made of; the two differ for PII alone. Raises Refused."""
-    value = policy.clean(namespace, clear, region=region)
-    return policy.identify(namespace, value, key=key), value
+    value = clean(namespace, clear, region=reading.region, policy=reading.policy)
+    return identify(namespace, value, key=reading.key, policy=reading.policy), value
 
 
 def _text(value: Any) -> str | None:
@@ -122,7 +139,7 @@ def _external(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _same(
-    event: Mapping[str, Any], key: bytes, region: str, evidence: Evidence
+    event: Mapping[str, Any], reading: _Reading, evidence: Evidence
 ) -> tuple[tuple[Identifier, Identifier], ...]:
     """Read what an alias call (previousId) or RudderStack's merge call (mergeProperties) declares to be one."""
     if event.get("type") == "alias":
@@ -136,7 +153,7 @@ def _same(
         declared = [(str(each.get("type")), each.get("value")) for each in listed]
     else:
         return ()
-    found = [_identifier(*each, key, region, evidence) for each in declared]
+    found = [_identifier(*each, reading, evidence) for each in declared]
     first, *others = found or [None]
     return tuple((first, other) for other in others if first and other and first != other)
 
