@@ -20,6 +20,7 @@ from benchmarks.orm.lane import OrmLane
 from benchmarks.orm.naive import Naive
 from benchmarks.road.digest import digest
 from benchmarks.road.driven import Driven, Mark
+from benchmarks.road.machine import Machine
 from benchmarks.road.product import Product
 
 WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
@@ -30,6 +31,7 @@ WHO: Mapping[str, Callable[[], Product | OrmLane]] = {
 }
 _PROFILE = "profile="
 _SAY_EVERY = 30.0  # seconds
+_EVERY = 10  # rounds between looks at the machine's own speed
 
 
 def main(who: str, touchpoints: str, *options: str) -> None:
@@ -39,9 +41,11 @@ def main(who: str, touchpoints: str, *options: str) -> None:
 
 def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = ()) -> Driven:
     """Step until so many touchpoints are done."""
-    counted, profiler, marks = _Statements(), cProfile.Profile(time.process_time), []
+    counted, profiler = _Statements(), cProfile.Profile(time.process_time)
+    marks: list[Mark] = []
+    speeds: list[tuple[int, float]] = []
     profile = [one.removeprefix(_PROFILE) for one in options if one.startswith(_PROFILE)]
-    progress = _Progress(touchpoints)
+    progress, machine = _Progress(touchpoints), Machine()
     with ExitStack() as stack:
         if "statements" in options:
             stack.enter_context(connection.execute_wrapper(counted))
@@ -51,10 +55,12 @@ def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = 
         while done < touchpoints:
             done = lane.step()
             marks.append(Mark(done, time.perf_counter() - begun, time.process_time() - cpu))
+            if len(marks) % _EVERY == 0:
+                speeds.append((done, machine.speed()))
             progress.look(marks[-1])
     for path in profile:
         profiler.dump_stats(path)
-    return Driven(marks, counted.number, digest() if "digest" in options else {})
+    return Driven(marks, speeds, counted.number, digest() if "digest" in options else {})
 
 
 class _Progress:

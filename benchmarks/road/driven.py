@@ -1,6 +1,7 @@
 """What a drive down the road took."""
 
 from bisect import bisect_left
+from statistics import fmean
 
 import msgspec
 
@@ -17,6 +18,7 @@ class Driven(msgspec.Struct):
     """What a drive took, round by round. `statements`: how many went to the database in all."""
 
     marks: list[Mark]
+    machine: list[tuple[int, float]] = []  # touchpoints done, and the machine's own speed then
     statements: int = 0
     digest: dict[str, str] = {}
 
@@ -39,3 +41,12 @@ class Driven(msgspec.Struct):
         total = self.whole.done
         second = self.rate(warm + part, warm + 2 * part)
         return second, self.rate(total - part, total)
+
+    def steadiness(self, part: int, warm: int = 0) -> float:
+        """Return the machine's own speed in the last part by that in the second one; 1 where it was not measured."""
+        total = self.whole.done
+        return self._speed(total - part, total) / self._speed(warm + part, warm + 2 * part)
+
+    def _speed(self, begin: int, end: int) -> float:
+        measured = [speed for done, speed in self.machine if begin < done <= end]
+        return fmean(measured or [speed for _, speed in self.machine] or [1.0])

@@ -8,7 +8,9 @@ from benchmarks.road.times import BATCH, moment
 from dmp_site.processes import lane as process
 from dmp_site.processes.care import Care
 from dmp_site.processes.clockwork import DUE, Clockwork
+from dmp_site.processes.garbage import collect_seldom
 from dmp_site.processes.lock import FileLock
+from dmp_site.processes.outages import foreseen
 from identity import graph
 from identity.sql import fetch
 from identity.touchpoints import inbox, lane
@@ -40,11 +42,12 @@ class Product:
             attempts=process.attempts_at(settings.DATA_DIR),
             epoch=epoch,
             clock=lambda: self._moment,
-            _care={mode: care.of(store.batch) for mode in Mode},
-            _clockwork=Clockwork(process.foreseen, care(most=DUE, pace=DUE, few=DUE)),
+            care={mode: care.of(store.batch) for mode in Mode},
+            _clockwork=Clockwork(foreseen, care(most=DUE, pace=DUE, few=DUE)),
         )
         store.patience = store.most_patience  # for the first batch: the server may be cold
         self._moment = moment(0)
+        collect_seldom()
 
     def step(self) -> int:
         """Do one round of the lane, and wait as it does for a server that is still too cold; return how many touchpoints are done."""

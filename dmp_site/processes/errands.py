@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dmp_site.processes.attempts import Attempts
+from dmp_site.processes.outages import foreseen
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.touchpoints import commands, lane
@@ -23,14 +24,20 @@ COMMANDS = 100  # executed between two claims
 
 @dataclass
 class Errands:
-    """`execute` does a command and marks it as done in one transaction. `foreseen` tells errors that are no command's fault."""
+    """`execute` does a command and marks it as done in one transaction."""
 
     execute: Callable[[LaneCommand, BatchContext], None]
     attempts: Attempts
     epoch: int
     clock: Callable[[], Instant]
-    foreseen: Callable[[Exception], bool]
     _owed: int = 0  # the command whose try was written and did not count
+
+    def begin(self) -> None:
+        """Suspect the command in which the lane before died."""
+        left = self.attempts.left()
+        if isinstance(left, int):
+            log.warning("The lane before died in command %d", left)
+            commands.suspect(left, epoch=self.epoch)
 
     def run(self, context: BatchContext) -> bool:
         """Execute what waits; return whether anything did."""
@@ -58,7 +65,7 @@ class Errands:
         except DomainError as refusal:
             self._refuse(command, refusal.message)
         except Exception as failure:
-            if self.foreseen(failure):
+            if foreseen(failure):
                 self.attempts.end()
                 self._owed = command.pk if command.tries else 0
                 self._pay_back()

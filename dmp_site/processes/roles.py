@@ -13,6 +13,7 @@ from django.db import close_old_connections, connection
 from activation.deliveries import crew
 from dmp_site import jobs, public
 from dmp_site.processes.console import serve_console
+from dmp_site.processes.garbage import collect_seldom
 from dmp_site.processes.lane import LaneLoop, attempts_at
 from dmp_site.processes.lock import AdvisoryLock, FileLock, LaneLock, application_of
 from dmp_site.processes.showing import shown
@@ -50,6 +51,7 @@ def run_lane(stop: threading.Event) -> None:
             attempts=attempts_at(settings.DATA_DIR),
             epoch=epoch,
         )
+        collect_seldom()
         with shown(store, epoch):
             loop.run(stop)
 

@@ -48,3 +48,9 @@ def test_a_drive_tells_how_fast_its_second_and_its_last_part_were():
     assert driven.flatness(10) == (10.0, 2.5)
     assert driven.flatness(10, warm=10) == (5.0, 2.5)
     assert driven.rate(0, 20) == pytest.approx(20 / 6)
+
+
+def test_a_drive_tells_how_steady_the_machine_was():
+    marks = [Mark(10, 5.0, 0), Mark(20, 6.0, 0), Mark(30, 8.0, 0)]
+    assert Driven(marks, [(8, 9.0), (12, 4.0), (20, 6.0), (30, 4.0)]).steadiness(10) == 0.8
+    assert Driven(marks).steadiness(10) == 1.0

@@ -70,9 +70,8 @@ class Replay:
         _fixed_settings(directory, settings)
         self._monkeypatch = monkeypatch
         self._road = Road(directory)
-        self._road.loop._care = {
-            mode: Care.of(BATCH) for mode in Mode
-        }  # Neo4j would take more at once
+        # Neo4j would take more at once.
+        self._road.loop.care.update({mode: Care.of(BATCH) for mode in Mode})
         self._sources = {SITE: self._road.source, CRM: self._road.make_source(CRM, "crm")}
         sources.change(self._sources[CRM].pk, {"group_is_household": True}, START, actor="tests")
         self._own = sources.internal(START)

@@ -71,7 +71,7 @@ def test_who_bought_is_not_reminded_however_late_the_lane_is(road: Road, limit: 
     road.now += 10 * MINUTE
     road.receive(viewed("bob"))
     road.now += HOUR
-    for care in road.loop._care.values():
+    for care in road.loop.care.values():
         care.most = care.pace = care.few = limit
     road.run()
     assert Enrolment.objects.get(owner__key="user_id:alice").node == "thanks"

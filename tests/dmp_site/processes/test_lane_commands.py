@@ -126,7 +126,7 @@ def test_batches_remember_their_horizon(road: Road) -> None:
     road.now += 5
     road.receive(viewed("bob"))
     road.now += HOUR
-    for care in road.loop._care.values():
+    for care in road.loop.care.values():
         care.most = care.pace = care.few = 1
     road.run()
     first, second, *_ = Batch.objects.order_by("pk")

@@ -9,7 +9,8 @@ import pytest
 from django.db import OperationalError
 
 from dmp_site.console import checks
-from dmp_site.processes.lane import IDLE, away
+from dmp_site.processes.lane import IDLE
+from dmp_site.processes.outages import away
 from identity import postgres
 from identity.clock import MINUTE
 from identity.graph.port import StoreAway, StoreRefuses
