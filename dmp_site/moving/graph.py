@@ -18,7 +18,7 @@ from dmp_site.processes import running
 from identity import graph, postgres
 from identity.clock import Instant
 from identity.errors import DomainError
-from identity.graph.contents import Contents, Mark, Part, add_up
+from identity.graph.contents import Contents, Mark, Part, Sums, add_up
 from identity.graph.port import GraphStore
 from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_store import SqlStore
@@ -154,11 +154,19 @@ def _copy(
 
 def _verify(source: Contents, target: Contents) -> None:
     here, there = add_up(source), add_up(target)
-    if str(here.digest) != str(there.digest):
+    if differing := here.differing(there):
         raise DomainError(
             "differs",
             gettext(
-                "what was copied is not what is here (%(here)s, %(there)s): give up, empty the target and begin again"
+                "what was copied is not what is here (%(parts)s): give up, empty the target and begin again"
             )
-            % {"here": here.digest, "there": there.digest},
+            % {"parts": ", ".join(_compared(part, here, there) for part in differing)},
         )
+
+
+def _compared(part: Part, here: Sums, there: Sums) -> str:
+    return gettext("%(part)s: %(here)d here, %(there)d there") % {
+        "part": part,
+        "here": here.counts[part],
+        "there": there.counts[part],
+    }

@@ -159,15 +159,29 @@ class Digest:
 
 @dataclass(slots=True)
 class Sums:
-    """What a store holds, counted and added up."""
+    """What a store holds, counted and added up, part by part."""
 
-    counts: dict[Part, int] = field(default_factory=lambda: dict.fromkeys(Part, 0))
-    digest: Digest = field(default_factory=Digest)
+    parts: dict[Part, Digest] = field(default_factory=lambda: {part: Digest() for part in Part})
 
     def add(self, part: Part, rows: Sequence[Row]) -> None:
         for row in rows:
-            self.digest.add(part, *row)
-        self.counts[part] += len(rows)
+            self.parts[part].add(part, *row)
+
+    @property
+    def counts(self) -> dict[Part, int]:
+        return {part: digest.count for part, digest in self.parts.items()}
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest of all parts together."""
+        total = Digest()
+        for digest in self.parts.values():
+            total = total.with_all_of(digest)
+        return total
+
+    def differing(self, other: "Sums") -> list[Part]:
+        """Return the parts that are not the same in both stores."""
+        return [part for part, digest in self.parts.items() if digest != other.parts[part]]
 
 
 def add_up(

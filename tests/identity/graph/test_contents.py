@@ -114,6 +114,7 @@ def test_another_count_is_another_digest(filled):
     after = add_up(filled.contents())
     assert after.counts == {**before.counts, Part.TOUCHPOINTS: 9}
     assert str(after.digest) != str(before.digest)
+    assert after.differing(before) == [Part.TOUCHPOINTS, Part.LINKS]
 
 
 def test_a_digest_does_not_depend_on_the_order():
