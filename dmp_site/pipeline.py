@@ -6,7 +6,7 @@ advances too. A stage is a function that takes what an earlier one returned; non
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext
 
@@ -18,14 +18,31 @@ from identity.errors import NotFound
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
-from identity.profiles import facts, fold, rebuild, resolve
+from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
+from identity.touchpoints import forgetting as sources
 from identity.touchpoints.types import BatchContext, InboxRow
 from journeys.enrolments import plans, react
 from journeys.enrolments.react import Steps
 
 Fence = Callable[[], AbstractContextManager[None]]  # opens a transaction of the lane
+
+
+class OnGraph(Protocol):
+    """Does a command in both stores: the graph first, then what `fence` opens. Both may be done twice."""
+
+    def __call__(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        context: BatchContext,
+        /,
+        *,
+        graph: GraphStore,
+        fence: Fence,
+    ) -> None: ...
+
 
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     members.ADD: members.execute_add,
@@ -41,7 +58,7 @@ def process(
     rows: Sequence[InboxRow], context: BatchContext, *, graph: GraphStore, fence: Fence
 ) -> None:
     """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too."""
-    touchpoints = decode.decode(rows)
+    touchpoints = forgetting.left_out(decode.decode(rows))
     contested = resolve.contested(touchpoints)
     reach("1 record")
     recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
@@ -73,13 +90,80 @@ def regroup(
 
 
 def repair(
-    payload: Mapping[str, Any], context: BatchContext, *, graph: GraphStore, fence: Fence
+    _kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
 ) -> None:
     """Bring the identifiers of a REGROUP command where the evidence says they belong."""
     neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
     with fence():
         regroup(neighbourhoods, context, newborn=True)
         remember(resolve.REGROUP, context)
+
+
+def decide(
+    kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+) -> None:
+    """Carry out what people decided about who is who, or take it back."""
+    change = decisions.change(kind, payload)
+    changed = graph.decide(change.standing, epoch=context.epoch)
+    with fence():
+        decisions.keep(change, context.now)
+        regroup(changed, context, newborn=False)
+        remember(kind, context)
+
+
+def forget(
+    _kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+) -> None:
+    """Let an identifier take part in nothing any more."""
+    identifier = forgetting.asked_for(payload)
+    changed = graph.forget(identifier, epoch=context.epoch)
+    with fence():
+        forgetting.keep(identifier)
+        regroup(changed, context, newborn=False)
+        remember(forgetting.FORGET, context)
+
+
+def forget_source(
+    _kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+) -> None:
+    """Take one slice of what a source brought out of the evidence; the next slice is a command of its own."""
+    asked = sources.asked_for(payload)
+    swept = graph.forget_source(
+        asked.source, after=asked.after, limit=sources.SLICE, epoch=context.epoch
+    )
+    with fence():
+        sources.keep(asked, swept, context.now)
+        regroup(swept.neighbourhoods, context, newborn=False)
+        remember(sources.FORGET, context)
+
+
+# Commands that change the graph too.
+ON_GRAPH: Mapping[str, OnGraph] = {
+    **dict.fromkeys(decisions.KINDS, decide),
+    forgetting.FORGET: forget,
+    sources.FORGET: forget_source,
+    resolve.REGROUP: repair,
+}
 
 
 def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fence: Fence) -> None:

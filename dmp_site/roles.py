@@ -70,12 +70,18 @@ ROLES: Mapping[str, Role] = {
     ),
     "operator": Role(
         _("Operator"),
-        frozenset({_READ, "sources:write", "channels:write", "deliveries:write", "jobs:write"}),
+        frozenset(
+            {
+                *(_READ, "sources:write", "channels:write", "deliveries:write", "jobs:write"),
+                "profiles:write",
+            }
+        ),
         {
             **_SEE,
             "identity.source": _EDIT,
             "identity.writekey": _EDIT,
             "identity.setaside": _VIEW | {"change"},
+            "identity.decision": _EDIT,
             "activation.channelconfig": _EDIT,
             "activation.partnerlist": _EDIT,
             "activation.delivery": _VIEW | {"change"},
@@ -84,12 +90,13 @@ ROLES: Mapping[str, Role] = {
     ),
     "privacy officer": Role(
         _("Privacy officer"),
-        frozenset({_READ, "audit:read", "pii:read", "privacy:write"}),
+        frozenset({_READ, "audit:read", "pii:read", "privacy:write", "profiles:write"}),
         {
             **_SEE,
             "identity.auditentry": _VIEW,
             "identity.vaultaccess": _VIEW,
             "identity.profile": _ALL,
+            "identity.decision": _EDIT,
             "identity.consent*": _ALL,
             "identity.suppression*": _ALL,
         },

@@ -2,6 +2,7 @@
 
 from identity.privacy import admin as privacy
 from identity.profiles import admin as profiles
+from identity.profiles import admin_decisions as decisions
 from identity.touchpoints import admin as touchpoints
 
-__all__ = ["privacy", "profiles", "touchpoints"]
+__all__ = ["decisions", "privacy", "profiles", "touchpoints"]

@@ -10,6 +10,7 @@ from identity.graph.models import (
 from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
 from identity.profiles.models import (
     ContactCount,
+    Decision,
     Identifier,
     Order,
     OrderTotal,
@@ -22,6 +23,7 @@ from identity.profiles.models import (
 )
 from identity.touchpoints.models import (
     Batch,
+    Forgetting,
     Installation,
     Lane,
     LaneCommand,
@@ -36,6 +38,8 @@ __all__ = [
     "Batch",
     "Consent",
     "ContactCount",
+    "Decision",
+    "Forgetting",
     "GraphCarries",
     "GraphIdentifier",
     "GraphLink",

@@ -31,6 +31,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
         _("Who"),
         [
             Entry("identity.profile", "person"),
+            Entry("identity.decision", "call_split"),
             Entry("identity.source", "input"),
             Entry("identity.writekey", "vpn_key"),
             Entry("identity.consent", "verified_user"),

@@ -24,7 +24,6 @@ from dmp_site.processes.outages import away, foreseen
 from identity import stages
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, StoreAway
-from identity.profiles import resolve
 from identity.touchpoints import aside, commands, lane
 from identity.touchpoints.inbox.port import InboxReader
 from identity.touchpoints.models import LaneCommand
@@ -120,8 +119,8 @@ class LaneLoop:
         kind, payload = command.kind, command.payload
         if kind == aside.RETRY:
             self._claims.retry(int(payload["number"]), context.horizon, finish)
-        elif kind == resolve.REGROUP:
-            pipeline.repair(payload, context, graph=self.graph, fence=fence)
+        elif on_graph := pipeline.ON_GRAPH.get(kind):
+            on_graph(kind, payload, context, graph=self.graph, fence=fence)
         else:
             pipeline.execute(kind, payload, context, fence=fence)
 

@@ -1,10 +1,11 @@
 """What touchpoints say about identifiers and links, added up before a store sees it. No Django, no store."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from identity.clock import Instant
+from identity.graph.types import SOURCE_FORGOTTEN
 from identity.touchpoints.types import Identifier, Touchpoint
 
 Pair = tuple[Identifier, Identifier]
@@ -59,3 +60,15 @@ def links(touchpoints: Iterable[Touchpoint]) -> dict[tuple[Identifier, Identifie
             if (a, b) in same:
                 evidence.same = True
     return found
+
+
+def once_evidence(touchpoints: Iterable[Touchpoint]) -> list[Touchpoint]:
+    """Return those that are evidence, or were before their source was forgotten, as they were then."""
+    return [
+        replace(each, refusal="") for each in touchpoints if each.refusal in {"", SOURCE_FORGOTTEN}
+    ]
+
+
+def no_evidence(touchpoints: Iterable[Touchpoint]) -> Sequence[Touchpoint]:
+    """Return touchpoints as they stay stored when their source is forgotten: each keeps its owner and links nothing."""
+    return [replace(each, refusal=SOURCE_FORGOTTEN) for each in touchpoints]

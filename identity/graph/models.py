@@ -69,6 +69,9 @@ class GraphIdentifier(models.Model):
 
     class Meta:
         verbose_name = _("node of the graph")
+        indexes = [
+            models.Index(fields=["key"], condition=models.Q(quarantined=True), name="graph_hubs")
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -14,7 +14,7 @@ from identity.graph.neo4j_properties import TOUCHPOINT, listed
 from identity.graph.neo4j_recording import neighbours, write_identifiers, write_links
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
-from identity.graph.types import Node
+from identity.graph.types import FORGOTTEN, UNVOUCHED, VOID, Node
 from identity.touchpoints.types import Identifier, Touchpoint
 
 COLUMNS = f"[{listed('t', TOUCHPOINT)}, t.body]"
@@ -33,18 +33,27 @@ WHERE t.source = pair[2] AND NOT t:Aside
 WITH DISTINCT t
 RETURN collect({COLUMNS})
 """
-_UNLINK = """
+UNLINK = """
 UNWIND $pairs AS pair
 MATCH (:Identifier {key: pair[0]})-[r:LINKED|GROUPED {source: pair[2]}]->(:Identifier {key: pair[1]})
 DELETE r
 """
-_SUMS = """
+_SUMS = (
+    """
 UNWIND $keys AS key MATCH (i:Identifier {key: key})
 WITH i,
     COLLECT { MATCH (i)<-[:CARRIES]-(t:!Aside) RETURN min(t.number) }[0] AS first,
-    COUNT { MATCH (i)-[:LINKED|GROUPED]-(o {kind: 'person'}) RETURN DISTINCT o } AS degree
-RETURN collect([i.key, first, degree, i.quarantined, i.turned])
-"""
+    COUNT {
+      MATCH (i)-[r:LINKED|GROUPED]-(o {kind: 'person'})
+      WHERE r.source > 0 AND NOT EXISTS { (i)-[:DECIDED {source: VOID}]-(o) }
+      RETURN DISTINCT o
+    } AS degree
+WHERE i.kind <> 'FORGOTTEN'
+RETURN collect([i.key, coalesce(first, CASE WHEN i.first_number = UNVOUCHED THEN UNVOUCHED END), degree, i.quarantined, i.turned])
+""".replace("VOID", str(VOID))
+    .replace("UNVOUCHED", str(UNVOUCHED))
+    .replace("FORGOTTEN", FORGOTTEN)
+)
 
 
 def touchpoints(rows: Sequence[Sequence[Any]]) -> list[Touchpoint]:
@@ -72,11 +81,11 @@ def set_aside(
     _add_up_links(ask, set(links(marked)), policy)
     carrying = sorted({identifier for each in marked for identifier in carried(each)})
     number = max((each.number for each in marked), default=0)
-    known = _add_up_identifiers(ask, carrying, number, policy)
+    known = add_up(ask, carrying, number, policy)
     gone = [
         Node(identifier, first)
         for identifier, first in first_numbers(marked).items()
-        if known[identifier].first_number is None
+        if identifier not in known or known[identifier].first_number is None
     ]
     return {each.key for each in carrying} | neighbours(ask, carrying), gone
 
@@ -85,15 +94,18 @@ def _add_up_links(ask: Ask, wanted: Collection[LinkKey], policy: Policy) -> None
     """Write these links afresh from every touchpoint that carries both ends and is not set aside."""
     pairs = [[a.key, b.key, source] for a, b, source in sorted(wanted)]
     vouching = touchpoints(ask(_VOUCHING, pairs=pairs)[0])
-    ask(_UNLINK, pairs=pairs)
+    ask(UNLINK, pairs=pairs)
     left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
     write_links(ask, left, policy)
 
 
-def _add_up_identifiers(
-    ask: Ask, identifiers: Sequence[Identifier], number: int, policy: Policy
+def add_up(
+    ask: Ask, identifiers: Sequence[Identifier], number: int | None, policy: Policy
 ) -> dict[Identifier, Known]:
-    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`."""
+    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`.
+
+    Pairs that people unlinked count for nothing, and what they decided is no evidence. What was forgotten stays so.
+    """
     known = {}
     for key, first, degree, hub, turned in ask(_SUMS, keys=[each.key for each in identifiers])[0]:
         identifier = Identifier.of(key)

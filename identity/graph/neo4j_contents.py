@@ -18,10 +18,12 @@ from identity.graph.evidence import carried
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_properties import (
     IDENTIFIER,
+    KINDS,
     LINK,
     TOUCHPOINT,
     assigned,
     identifier_row,
+    kind_of,
     link_row,
     listed,
     touchpoint_row,
@@ -42,8 +44,7 @@ MATCH (t:Touchpoint) WHERE t.number > $after
 WITH t ORDER BY t.number LIMIT $size
 RETURN collect([{listed("t", TOUCHPOINT)}, t:Aside, t.body])
 """
-# The store finds a link by its own key only; LINKED come first, then those of households.
-_KINDS = ("LINKED", "GROUPED")
+# The store finds a link by its own key only, so the types come one after the other.
 _LINK_PAGE = f"""
 MATCH ()-[r:TYPE]->() WHERE r.key > $after
 WITH r ORDER BY r.key LIMIT $size
@@ -98,9 +99,9 @@ class Neo4jContents(Contents):
         return Page(identifiers, identifiers[-1].key if identifiers else after)
 
     def _links(self, after: str, size: int) -> Page:
-        """Return a page of links; `after` is "LINKED key" or "GROUPED key"."""
-        first, _, key = (after or _KINDS[0]).partition(" ")
-        for kind in _KINDS[_KINDS.index(first) :]:
+        """Return a page of links; `after` is "LINKED key", "GROUPED key" or "DECIDED key"."""
+        first, _, key = (after or KINDS[0]).partition(" ")
+        for kind in KINDS[KINDS.index(first) :]:
             found = self._ask(_LINK_PAGE.replace("TYPE", kind), after=key, size=size)
             if found:
                 rows = [StoredLink._make([*row[1:9], kind == "LINKED", row[9]]) for row in found]
@@ -165,11 +166,11 @@ def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:
 
 
 def _load_links(ask: Ask, rows: Sequence[StoredLink]) -> None:
-    for conducts, kind in zip((True, False), _KINDS, strict=True):
+    for kind in KINDS:
         found = [
             link_row(Identifier.of(row.a), Identifier.of(row.b), (*row[2:8], row.first_number))
             for row in rows
-            if row.conducts == conducts
+            if kind_of(row.source, conducts=row.conducts) == kind
         ]
         if found:
             ask(_LINKS.replace("TYPE", kind), rows=found)

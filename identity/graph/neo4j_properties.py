@@ -12,7 +12,15 @@ from identity.touchpoints.types import Identifier, Touchpoint
 
 IDENTIFIER = ("kind", "first_number", "degree", "quarantined", "turned")
 TOUCHPOINT = ("number", "id", "source", "at", "received")
+KINDS = ("LINKED", "GROUPED", "DECIDED")  # types of links
 LINK = ("source", "first_seen", "last_seen", "count", "same", "strength", "first_number")
+
+
+def kind_of(source: int, *, conducts: bool) -> str:
+    """Return the type of a link: LINKED conducts; GROUPED is a household's, DECIDED keeps apart."""
+    if conducts:
+        return "LINKED"
+    return "GROUPED" if source > 0 else "DECIDED"
 
 
 def listed(variable: str, properties: Collection[str]) -> str:

@@ -11,7 +11,7 @@ from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_properties import LINK, listed
 from identity.graph.policy import Policy
-from identity.graph.types import Link, Neighbourhood, Node
+from identity.graph.types import VERDICTS, Decision, Link, Neighbourhood, Node
 from identity.touchpoints.types import Identifier
 
 _SEEDS = """
@@ -36,7 +36,7 @@ RETURN collect([i.key, i.first_number, i:Hub])
 """
 _LINK = f"[a.key, b.key, {listed('r', LINK)}]"
 _LINKS = f"""
-UNWIND $keys AS key MATCH (a:Identifier {{key: key}})-[r:LINKED]->(b)
+UNWIND $keys AS key MATCH (a:Identifier {{key: key}})-[r:LINKED|DECIDED]->(b)
 RETURN collect({_LINK})
 """
 _LINKS_OF_HUBS = f"""
@@ -62,14 +62,16 @@ def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhoo
         for key, number, hub in ask(_NODES, keys=sorted(reached))[0]
     ]
     known = {node.identifier for node in nodes}
-    links = [
-        Link(a, b, source, first, last, count, bool(same), strength)
-        for a, b, source, first, last, count, same, strength, _number in (
-            (Identifier.of(row[0]), Identifier.of(row[1]), *row[2:]) for row in rows
-        )
-        if a in known and b in known
-    ]
-    return neighbourhoods(nodes, links, policy)
+    links, decisions = [], []
+    for one, two, source, first, last, count, same, strength, number in rows:
+        a, b = Identifier.of(one), Identifier.of(two)
+        if a not in known or b not in known:
+            continue
+        if source in VERDICTS:
+            decisions.append(Decision(a, b, VERDICTS[source], number, last))
+        else:
+            links.append(Link(a, b, source, first, last, count, bool(same), strength))
+    return neighbourhoods(nodes, links, policy, decisions)
 
 
 def _one_of_each(around: Iterable[tuple[str, Collection[str]]]) -> list[str]:

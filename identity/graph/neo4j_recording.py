@@ -20,6 +20,7 @@ from identity.graph.neo4j_properties import (
 )
 from identity.graph.policy import Policy
 from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
+from identity.graph.types import FORGOTTEN, VOID
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _STORED = """
@@ -28,13 +29,14 @@ RETURN collect([t.id, t.number])
 """
 _KNOWN = """
 UNWIND $keys AS key MATCH (i:Identifier {key: key})
-RETURN collect([i.key, i.first_number, i.degree, i.quarantined, i.turned])
+RETURN collect([i.key, i.first_number, i.degree, i.quarantined, i.turned, i.kind])
 """
 _LINKS_BEFORE = """
 UNWIND $pairs AS pair
-MATCH (a:Identifier {key: pair[0]})-[r:LINKED|GROUPED]->(b:Identifier {key: pair[1]})
+MATCH (a:Identifier {key: pair[0]})-[r:LINKED|GROUPED|DECIDED]->(b:Identifier {key: pair[1]})
+WHERE r.source > 0 OR r.source = VOID
 RETURN collect([pair[0], pair[1], r.source, r.first_number])
-"""
+""".replace("VOID", str(VOID))
 _POSITIONS = {name: position for position, name in enumerate(IDENTIFIER, 2)}
 _HUB = f"row[{_POSITIONS['quarantined']}]"
 # Lists, unlike maps, do not carry the names along with every row.
@@ -99,15 +101,15 @@ def record(
 def _known(ask: Ask, identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
     [rows] = ask(_KNOWN, keys=sorted(each.key for each in identifiers))
     return {
-        Identifier.of(key): Known(1, first, degree, bool(hub), turned)
-        for key, first, degree, hub, turned in rows
+        Identifier.of(key): Known(1, first, degree, bool(hub), turned, kind == FORGOTTEN)
+        for key, first, degree, hub, turned, kind in rows
     }
 
 
 def _links_before(
     ask: Ask, wanted: Iterable[LinkKey], known: Mapping[Identifier, Known]
 ) -> dict[LinkKey, int]:
-    """Return the first number of each link, of whatever source, that the wanted pairs had before."""
+    """Return the first number of each link, of whatever source, that the wanted pairs had before; and of the pairs that are unlinked."""
     pairs = {(a, b) for a, b, _ in wanted if a in known and b in known}
     if not pairs:
         return {}

@@ -11,10 +11,12 @@ CONSTRAINTS = {
     "lane_id": "FOR (l:Lane) REQUIRE l.id IS UNIQUE",
     "linked_key": "FOR ()-[r:LINKED]-() REQUIRE r.key IS UNIQUE",
     "grouped_key": "FOR ()-[r:GROUPED]-() REQUIRE r.key IS UNIQUE",
+    "decided_key": "FOR ()-[r:DECIDED]-() REQUIRE r.key IS UNIQUE",
 }
 INDEXES = {
     "touchpoint_timeline": "FOR (t:Touchpoint) ON (t.owner, t.at, t.id)",
     "touchpoint_unowned": "FOR (t:Unowned) ON (t.source, t.number)",
+    "hub_key": "FOR (h:Hub) ON (h.key)",
 }
 SHOW = "SHOW CONSTRAINTS YIELD name RETURN collect(name)"
 # A constraint's own index has the constraint's name.

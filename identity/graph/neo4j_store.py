@@ -11,7 +11,14 @@ from uuid import UUID
 
 from identity import stages
 from identity.clock import Instant
-from identity.graph import neo4j_aside, neo4j_members, neo4j_recording, neo4j_schema
+from identity.graph import (
+    neo4j_aside,
+    neo4j_deciding,
+    neo4j_forgetting,
+    neo4j_members,
+    neo4j_recording,
+    neo4j_schema,
+)
 from identity.graph.contents import Contents
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_contents import Neo4jContents
@@ -19,7 +26,16 @@ from identity.graph.neo4j_reading import reach
 from identity.graph.neo4j_server import Server
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
-from identity.graph.types import Neighbourhood, Node, Recorded
+from identity.graph.recording import Standing
+from identity.graph.types import (
+    FORGOTTEN,
+    UNVOUCHED,
+    Hub,
+    Neighbourhood,
+    Node,
+    Recorded,
+    Swept,
+)
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _T = TypeVar("_T")
@@ -61,6 +77,11 @@ _SCAN = f"""
 MATCH (t:Touchpoint) WHERE t.number > $after AND NOT t:Aside
 WITH t ORDER BY t.number LIMIT $limit
 RETURN collect({_COLUMNS})
+"""
+_HUBS = """
+MATCH (h:Hub) WHERE h.key > $after AND h.kind <> $forgotten
+WITH h ORDER BY h.key LIMIT $limit
+RETURN collect([h.key, h.degree])
 """
 _BLOCK = """
 MATCH (i:Identifier) WHERE i.key > $after AND i.first_number IS NOT NULL AND i.kind <> 'household'
@@ -155,6 +176,29 @@ class Neo4jStore(GraphStore):
 
         return self.write(work)
 
+    def decide(self, standing: Standing, *, epoch: int) -> Sequence[Neighbourhood]:
+        def work(ask: Ask) -> list[Neighbourhood]:
+            self._compare(ask, epoch)
+            return reach(ask, neo4j_deciding.decide(ask, standing, self._policy), self._policy)
+
+        return self.write(work)
+
+    def forget_source(self, source: int, *, after: int, limit: int, epoch: int) -> Swept:
+        def work(ask: Ask) -> Swept:
+            self._compare(ask, epoch)
+            done = neo4j_forgetting.forget_source(ask, source, after, limit, self._policy)
+            return Swept(done.after, done.touchpoints, reach(ask, done.seeds, self._policy))
+
+        return self.write(work)
+
+    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
+        def work(ask: Ask) -> list[Neighbourhood]:
+            self._compare(ask, epoch)
+            left = reach(ask, neo4j_forgetting.forget(ask, identifier, self._policy), self._policy)
+            return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+
+        return self.write(work)
+
     def timeline(
         self,
         identifiers: Collection[Identifier],
@@ -174,6 +218,10 @@ class Neo4jStore(GraphStore):
     def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
         highest = _LATEST if before is None else before
         return self._touchpoints(_UNOWNED, source=source, before=highest, limit=limit)
+
+    def hubs(self, *, after: str, limit: int) -> Sequence[Hub]:
+        [rows] = self.read(lambda ask: ask(_HUBS, after=after, limit=limit, forgotten=FORGOTTEN))
+        return [Hub(Identifier.of(key), degree) for key, degree in rows]
 
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         return self._touchpoints(_SCAN, after=after, limit=limit)

@@ -2,9 +2,11 @@
 
 The order in which evidence arrived does not matter: links are sorted by what they say, then joined one by one (Kruskal) unless a
 limit of the policy would break. A link that is refused stays in the graph and is tried again each time.
+
+What people decided comes before all evidence, the newest first; see docs/decisions/0012-what-people-decide.md.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 from identity.clock import Instant
 from identity.graph.policy import Kind, Namespace, Policy
-from identity.graph.types import Link, Neighbourhood, Node
+from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
 Values = dict[
@@ -30,24 +32,40 @@ def _first(profile: Sequence[Node]) -> Identifier:
 
 
 class RefusedLink(NamedTuple):
-    """A pair that stays apart. `reason`: "max:user_id" (joining would break that limit) or "hub:email" (that end is a hub)."""
+    """A pair that stays apart.
+
+    `reason`: "max:user_id" (joining would break that limit), "hub:email" (that end is a hub), "unlink" (its evidence is void) or
+    "never_link" (joining would bring two together that must not be).
+    """
 
     a: Identifier
     b: Identifier
     reason: str
 
 
+class Overruled(NamedTuple):
+    """A decision that does not hold. `reason`: as of a RefusedLink, or "always_link"; a newer decision says so, or the policy."""
+
+    decision: Decision
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The profiles of one neighbourhood, each a tuple of its nodes in order, and the links that the policy refused."""
+    """The profiles of one neighbourhood, each a tuple of its nodes in order, and the links that were refused."""
 
     profiles: tuple[tuple[Node, ...], ...]
     refused: tuple[RefusedLink, ...] = ()
+    overruled: tuple[Overruled, ...] = ()
 
     @property
     def contested(self) -> bool:
         """Say whether newer evidence for known links alone could change the profiles."""
-        return any(link.reason.startswith("max:") for link in self.refused)
+        reasons = [
+            *(each.reason for each in self.refused),
+            *(each.reason for each in self.overruled),
+        ]
+        return any(each == Verdict.NEVER or each.startswith("max:") for each in reasons)
 
 
 def partition(neighbourhood: Neighbourhood, policy: Policy) -> Partition:
@@ -61,10 +79,9 @@ def partition(neighbourhood: Neighbourhood, policy: Policy) -> Partition:
     names = [node.identifier.namespace for node in nodes]
     table = {name: policy[name] for name in set(names)}
     hubs = any(node.quarantined for node in nodes)
-    if not hubs and _within_limits(names, table):
+    if not (hubs or neighbourhood.decisions) and _within_limits(names, table):
         return Partition((tuple(nodes),))
-    limits = sorted((name, rule.max) for name, rule in table.items() if rule.max)
-    return _replay(nodes, [table[name] for name in names], neighbourhood.links, limits)
+    return _replay(nodes, [table[name] for name in names], neighbourhood)
 
 
 def founder(nodes: Iterable[Node], policy: Policy) -> Identifier:
@@ -87,60 +104,149 @@ def _within_limits(names: Sequence[str], table: Mapping[str, Namespace]) -> bool
     return all(rule.max is None or names.count(name) <= rule.max for name, rule in table.items())
 
 
-def _replay(
-    nodes: Sequence[Node],
-    rules: Sequence[Namespace],
-    links: Sequence[Link],
-    limits: Sequence[tuple[str, int]],
-) -> Partition:
-    """Join the links in their order, each unless a limit would break."""
-    newest, same, hubs = _evidence(nodes, links)
-    values = _values(rules, same)
-    home = list(range(len(nodes)))  # node -> its part; the smaller part moves when two join
-    parts = [[position] for position in home]
-    refused = []
-    for a, b in _in_order(newest, rules):
-        left, right = home[a], home[b]
+class _Parts:
+    """Nodes, by position, in parts that join one by one. `apart`: which nodes a decision keeps out of a part."""
+
+    def __init__(self, rules: Sequence[Namespace], same: Sequence[Pair]) -> None:
+        self.home = list(
+            range(len(rules))
+        )  # node -> its part; the smaller part moves when two join
+        self.parts = [[position] for position in self.home]
+        self._values = _values(rules, same)
+        self._limits = sorted({(rule.name, rule.max) for rule in rules if rule.max})
+        self._apart: dict[int, set[int]] = {}
+
+    def keep_apart(self, a: int, b: int) -> bool:
+        """Let the two never come together; False when they are."""
+        left, right = self.home[a], self.home[b]
         if left == right:
-            continue
+            return False
+        self._apart.setdefault(left, set()).add(b)
+        self._apart.setdefault(right, set()).add(a)
+        return True
+
+    def join(self, left: int, right: int) -> str:
+        """Make two parts one, unless something speaks against it: then return what."""
+        home, values = self.home, self._values
+        if self._apart and any(home[each] == right for each in self._apart.get(left, ())):
+            return Verdict.NEVER
         if values[left] and values[right]:
-            broken = _broken(values[left], values[right], limits)
+            broken = _broken(values[left], values[right], self._limits)
             if broken:
-                refused.append(RefusedLink(nodes[a].identifier, nodes[b].identifier, broken))
-                continue
-        if len(parts[left]) < len(parts[right]):
+                return broken
+        if len(self.parts[left]) < len(self.parts[right]):
             left, right = right, left
         values[left] = _joined(values[left], values[right])
-        for moved in parts[right]:
+        for moved in self.parts[right]:
             home[moved] = left
-        parts[left] += parts[right]
-        parts[right] = []
-    refused.extend(_hub(nodes, rules, *pair) for pair in hubs)
-    profiles = (tuple(nodes[each] for each in sorted(part)) for part in parts if part)
-    return Partition(tuple(sorted(profiles, key=_first)), tuple(refused))
+        self.parts[left] += self.parts[right]
+        self.parts[right] = []
+        if right in self._apart:
+            self._apart[left] = self._apart.pop(right) | self._apart.get(left, set())
+        return ""
+
+
+def _replay(
+    nodes: Sequence[Node], rules: Sequence[Namespace], neighbourhood: Neighbourhood
+) -> Partition:
+    """Join what was decided to be one, then the links in their order, each unless something speaks against it."""
+    at = {node.identifier: position for position, node in enumerate(nodes)}
+    hub = [node.quarantined for node in nodes]
+    decisions = sorted(neighbourhood.decisions, key=lambda each: each.number, reverse=True)
+    pairs = [(at[each.a], at[each.b]) for each in decisions]
+    void = {
+        pair for pair, each in zip(pairs, decisions, strict=True) if each.verdict is Verdict.UNLINK
+    }
+    newest, same, refused = _evidence(neighbourhood.links, at, hub, void)
+    parts = _Parts(rules, [*same, *_declared(rules, pairs, decisions)])
+    overruled = [
+        Overruled(each, reason)
+        for each, reason in zip(
+            decisions, _decide(parts, rules, hub, pairs, decisions), strict=True
+        )
+        if reason
+    ]
+    turned_down = [(pair, _hub(rules, hub, *pair) or Verdict.UNLINK) for pair in refused]
+    home, join = parts.home, parts.join
+    kept_out = []
+    for pair in _in_order(newest, rules):
+        left, right = home[pair[0]], home[pair[1]]
+        if left != right and (broken := join(left, right)):
+            kept_out.append((pair, broken))
+    profiles = (tuple(nodes[each] for each in sorted(part)) for part in parts.parts if part)
+    return Partition(
+        tuple(sorted(profiles, key=_first)),
+        tuple(
+            RefusedLink(nodes[a].identifier, nodes[b].identifier, reason)
+            for (a, b), reason in (*kept_out, *turned_down)
+        ),
+        tuple(overruled),
+    )
+
+
+def _declared(
+    rules: Sequence[Namespace], pairs: Sequence[Pair], decisions: Sequence[Decision]
+) -> Iterator[Pair]:
+    """Yield the pairs of one namespace that were decided to be one person: two values that count once, as after an alias call."""
+    unlinked = set()
+    for pair, decision in zip(pairs, decisions, strict=True):
+        if decision.verdict is Verdict.UNLINK:
+            unlinked.add(pair)
+        elif (
+            decision.verdict is Verdict.ALWAYS
+            and pair not in unlinked
+            and rules[pair[0]] is rules[pair[1]]
+        ):
+            yield pair
+
+
+def _decide(
+    parts: _Parts,
+    rules: Sequence[Namespace],
+    hub: Sequence[bool],
+    pairs: Sequence[Pair],
+    decisions: Sequence[Decision],
+) -> Iterator[str]:
+    """Carry out what was decided, the newest first; yield of each decision why it does not hold, or ""."""
+    unlinked = set()
+    for pair, decision in zip(pairs, decisions, strict=True):
+        a, b = pair
+        if decision.verdict is Verdict.UNLINK:
+            unlinked.add(pair)
+            yield ""
+        elif decision.verdict is Verdict.NEVER:
+            yield "" if parts.keep_apart(a, b) else Verdict.ALWAYS
+        elif pair in unlinked:
+            yield Verdict.UNLINK
+        elif hub[a] or hub[b]:
+            yield _hub(rules, hub, a, b)
+        else:
+            left, right = parts.home[a], parts.home[b]
+            yield parts.join(left, right) if left != right else ""
 
 
 def _evidence(
-    nodes: Sequence[Node], links: Sequence[Link]
+    links: Sequence[Link],
+    at: Mapping[Identifier, int],
+    hub: Sequence[bool],
+    void: Collection[Pair],
 ) -> tuple[dict[Pair, Instant], list[Pair], list[Pair]]:
-    """Return when each pair was last seen together, the pairs of alias calls, and the pairs with a hub, in order.
+    """Return when each pair was last seen together, the pairs of alias calls, and those void or with a hub, in order.
 
     A pair is two positions in `nodes`; they follow the identifiers, so that pairs sort by (namespace, value).
     """
-    at = {node.identifier: position for position, node in enumerate(nodes)}
-    hub = [node.quarantined for node in nodes]
     newest: dict[Pair, Instant] = {}
-    same, hubs = [], set()
+    same, refused = [], set()
     for link in links:
         a, b, seen = at[link.a], at[link.b], link.last_seen
         pair = a, b
-        if hub[a] or hub[b]:
-            hubs.add(pair)
+        if hub[a] or hub[b] or pair in void:
+            refused.add(pair)
         elif newest.setdefault(pair, seen) < seen:
             newest[pair] = seen
-        if link.same:
+        if link.same and pair not in void:
             same.append(pair)
-    return newest, same, sorted(hubs)
+    return newest, same, sorted(refused)
 
 
 def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> Iterator[Pair]:
@@ -158,9 +264,11 @@ def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> Ite
     return (pair for *_, pair in chain(people, others))
 
 
-def _hub(nodes: Sequence[Node], rules: Sequence[Namespace], a: int, b: int) -> RefusedLink:
-    hub = rules[a] if nodes[a].quarantined else rules[b]
-    return RefusedLink(nodes[a].identifier, nodes[b].identifier, f"hub:{hub.name}")
+def _hub(rules: Sequence[Namespace], hub: Sequence[bool], a: int, b: int) -> str:
+    """Return the reason why a pair with a hub stays apart, "" when neither is one."""
+    if not (hub[a] or hub[b]):
+        return ""
+    return f"hub:{rules[a if hub[a] else b].name}"
 
 
 def _values(rules: Sequence[Namespace], same: Sequence[Pair]) -> list[Values]:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from identity.clock import Instant
 from identity.graph.contents import Contents
-from identity.graph.types import Neighbourhood, Recorded
+from identity.graph.recording import Standing
+from identity.graph.types import Hub, Neighbourhood, Recorded, Swept
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -83,6 +84,27 @@ class GraphStore(ABC):
         """
 
     @abstractmethod
+    def decide(self, standing: Standing, *, epoch: int) -> Sequence[Neighbourhood]:
+        """Let exactly these decisions of people stand about these pairs (none: an empty collection); return what may have changed by it.
+
+        No end is a household. An end that was never seen is remembered for the day it comes. Done twice, it returns the same twice.
+        """
+
+    @abstractmethod
+    def forget_source(self, source: int, *, after: int, limit: int, epoch: int) -> Swept:
+        """Take what this source brought out of the evidence, for good: a slice of up to `limit` touchpoints above number `after`.
+
+        Its links go; its touchpoints stay stored with their owners, but are no evidence. Done twice, a slice returns the same twice.
+        """
+
+    @abstractmethod
+    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
+        """Let this identifier take part in nothing any more, for good; return what may have changed by it, itself alone among it.
+
+        Its links stay stored and lead nowhere. Done twice, it returns the same twice.
+        """
+
+    @abstractmethod
     def timeline(
         self,
         identifiers: Collection[Identifier],
@@ -98,6 +120,10 @@ class GraphStore(ABC):
 
         They have no owner and count for no profile; those set aside are not among them.
         """
+
+    @abstractmethod
+    def hubs(self, *, after: str, limit: int) -> Sequence[Hub]:
+        """Return the quarantined identifiers in the order of their keys, above the key `after`; forgotten ones are not among them."""
 
     @abstractmethod
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:

@@ -7,12 +7,17 @@ A store reads what it knows (`Known`, the links of each pair), lets `advance` br
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from identity.graph.evidence import Evidence, first_numbers
+from identity.graph.evidence import Evidence, Pair, first_numbers
 from identity.graph.policy import Kind, Policy
+from identity.graph.types import RESERVED, VOID, Decision, Verdict
 from identity.touchpoints.types import Identifier, Touchpoint
 
 LinkKey = tuple[Identifier, Identifier, int]
 STRENGTH = 1.0  # of a link that touchpoints bear witness to
+
+
+# Pairs, and all that stands of what people decided about each.
+Standing = Mapping[Pair, Collection[Decision]]
 
 
 @dataclass(slots=True)
@@ -27,6 +32,7 @@ class Known:
     degree: int = 0
     quarantined: bool = False
     turned: int | None = None
+    forgotten: bool = False
 
 
 def advance(
@@ -40,10 +46,14 @@ def advance(
     moved = set()
     for identifier, number in first_numbers(fresh).items():
         row = known.setdefault(identifier, Known())
+        if row.forgotten:
+            continue
         if row.first_number is None or number < row.first_number:
             row.first_number = number
             moved.add(identifier)
-    for end, others in new_neighbours(brought, before, policy).items():
+    forgotten = {each for each, row in known.items() if row.forgotten}
+    speaking = {key: each for key, each in brought.items() if forgotten.isdisjoint(key[:2])}
+    for end, others in new_neighbours(speaking, before, policy).items():
         row, limit = known[end], policy[end.namespace].hub
         if limit is not None and not row.quarantined and row.degree + len(others) > limit:
             row.quarantined = True
@@ -56,7 +66,10 @@ def advance(
 def new_neighbours(
     brought: Mapping[LinkKey, Evidence], before: Iterable[LinkKey], policy: Policy
 ) -> dict[Identifier, dict[Identifier, int]]:
-    """Return, for each end of a pair that no source had linked, the new person identifiers around it, with their numbers."""
+    """Return, for each end of a pair that no source had linked, the new person identifiers around it, with their numbers.
+
+    A pair that people unlinked is among `before`: whatever is brought, neither end counts the other.
+    """
     old = {(a, b) for a, b, _ in before}
     found: dict[Identifier, dict[Identifier, int]] = {}
     for (a, b, _), evidence in brought.items():
@@ -85,8 +98,37 @@ def changed(
     first = dict(before)
     for key, evidence in brought.items():
         first[key] = min(evidence.first_number, first.get(key, evidence.first_number))
-    for (a, b, _), number in first.items():
+    for (a, b, source), number in first.items():
+        if source == VOID:  # its number is of the log of decisions
+            continue
         if number in numbers and not (policy.is_household(a) or policy.is_household(b)):
             found |= {a, b}
     turned = {each for each, row in known.items() if row.turned in numbers}
     return found | turned, turned
+
+
+def decided(
+    standing: Standing,
+) -> list[tuple[Identifier, Identifier, tuple[int, int, int, int, bool, float, bool, int]]]:
+    """Return decisions as rows among the links: the ends, and the values of StoredLink behind them. The log's number is the first number.
+
+    Only what joins conducts.
+    """
+    return [
+        (
+            each.a,
+            each.b,
+            (
+                RESERVED[each.verdict],
+                each.at,
+                each.at,
+                0,
+                False,
+                STRENGTH,
+                each.verdict is Verdict.ALWAYS,
+                each.number,
+            ),
+        )
+        for decisions in standing.values()
+        for each in decisions
+    ]

@@ -11,7 +11,7 @@ from identity.graph.evidence import carried, first_numbers, links
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
 from identity.graph.sql_recording import neighbours, write_links
-from identity.graph.types import Node
+from identity.graph.types import FORGOTTEN, UNVOUCHED, VOID, Node
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -45,9 +45,9 @@ def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[i
         )
     )
     wanted = links(marked)
-    rows = _rows({identifier for each in marked for identifier in carried(each)})
+    rows = rows_of({identifier for each in marked for identifier in carried(each)})
     _add_up_links(wanted, rows, policy)
-    _add_up_identifiers(rows, max((each.number for each in marked), default=0), policy)
+    add_up(rows, max((each.number for each in marked), default=0), policy)
     vouched_for = _vouched_for(rows.values())
     gone = [
         Node(identifier, number)
@@ -57,7 +57,7 @@ def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[i
     return set(rows.values()) | neighbours(rows.values()), gone
 
 
-def _rows(identifiers: Collection[Identifier]) -> dict[Identifier, int]:
+def rows_of(identifiers: Collection[Identifier]) -> dict[Identifier, int]:
     given = Rows("given", key="text")
     rows = fetch(
         f"SELECT node.key, node.id FROM {given}"
@@ -104,13 +104,17 @@ def _add_up_links(
     write_links(left, {identifier: Known(row) for identifier, row in rows.items()}, policy)
 
 
-def _add_up_identifiers(rows: Mapping[Identifier, int], number: int, policy: Policy) -> None:
-    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`."""
+def add_up(rows: Mapping[Identifier, int], number: int | None, policy: Policy) -> None:
+    """Write first numbers, degrees and quarantine of these identifiers afresh; what turns does so under `number`.
+
+    Pairs that people unlinked count for nothing, and what they decided is no evidence. What was forgotten stays so.
+    """
     given = Rows("given", id="bigint", hub="bigint")
     execute(
         f"""
         UPDATE identity_graphidentifier SET
-            first_number = sums.first_number,
+            first_number = COALESCE(sums.first_number, CASE
+                WHEN identity_graphidentifier.first_number = {UNVOUCHED} THEN {UNVOUCHED} END),
             degree = sums.degree,
             quarantined = sums.hub,
             turned = CASE WHEN identity_graphidentifier.quarantined <> sums.hub
@@ -127,11 +131,15 @@ def _add_up_identifiers(rows: Mapping[Identifier, int], number: int, policy: Pol
                         JOIN identity_graphidentifier other
                           ON other.id = CASE WHEN link.a = given.id THEN link.b ELSE link.a END
                         WHERE (link.a = given.id OR link.b = given.id)
-                          AND other.kind = 'person') AS degree
+                          AND other.kind = 'person' AND link.source > 0
+                          AND NOT EXISTS (SELECT 1 FROM identity_graphlink void
+                            WHERE void.a = link.a AND void.b = link.b AND void.source = {VOID})
+                    ) AS degree
                 FROM {given}
             ) counts
         ) sums
         WHERE identity_graphidentifier.id = sums.id
+          AND identity_graphidentifier.kind <> '{FORGOTTEN}'
         """,
         [
             number,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.policy import Policy
-from identity.graph.types import Link, Neighbourhood, Node
+from identity.graph.types import VERDICTS, Decision, Link, Neighbourhood, Node
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import Identifier
 
@@ -26,13 +26,19 @@ def reach(seeds: Collection[int], policy: Policy) -> Reached:
     names = {row: identifier for identifier, row in ids.items()}
     nodes = [Node(names[row], number, bool(hub)) for row, _, number, hub in rows]
     hubs = [row for row, _, _, hub in rows if hub]
-    links = [
-        Link(names[a], names[b], source, first, last, count, bool(same), strength)
-        for a, b, source, first, last, count, same, strength in _links(
-            [row for row, _, _, hub in rows if not hub], hubs
-        )
-    ]
-    return Reached(neighbourhoods(nodes, links, policy), ids)
+    links, decisions = [], []
+    for a, b, source, first, last, count, same, strength, number in _links(
+        [row for row, _, _, hub in rows if not hub], hubs
+    ):
+        if a not in names or b not in names:
+            continue
+        if source in VERDICTS:
+            decisions.append(Decision(names[a], names[b], VERDICTS[source], number, last))
+        else:
+            links.append(
+                Link(names[a], names[b], source, first, last, count, bool(same), strength)
+            )
+    return Reached(neighbourhoods(nodes, links, policy, decisions), ids)
 
 
 def _nodes(seeds: Collection[int]) -> list[tuple[int, str, int, bool]]:
@@ -59,11 +65,14 @@ def _nodes(seeds: Collection[int]) -> list[tuple[int, str, int, bool]]:
 
 def _links(
     inner: Collection[int], hubs: Collection[int]
-) -> list[tuple[int, int, int, int, int, int, bool, float]]:
-    """Return the links of the inner nodes, among themselves and with the hubs. A hub's other links are not looked at."""
+) -> list[tuple[int, int, int, int, int, int, bool, float, int]]:
+    """Return the links of the inner nodes, among themselves and with the hubs, and what was decided about inner nodes.
+
+    A hub's other links are not looked at. What keeps apart may name an end that is not among these.
+    """
     columns = (
         "link.a, link.b, link.source, link.first_seen, link.last_seen, link.count,"
-        " link.same, link.strength"
+        " link.same, link.strength, link.first_number"
     )
     one, two, three = (
         Rows("one", id="bigint"),
@@ -72,7 +81,7 @@ def _links(
     )
     forth = (
         f"SELECT {columns} FROM {one} JOIN identity_graphlink link"
-        " ON link.a = one.id AND link.conducts"
+        " ON link.a = one.id AND (link.conducts OR link.source < 0)"
     )
     nodes = [(node,) for node in inner]
     if not hubs:

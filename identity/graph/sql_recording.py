@@ -11,6 +11,7 @@ from identity.graph.evidence import Evidence, carried, links
 from identity.graph.policy import Policy
 from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
 from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
+from identity.graph.types import FORGOTTEN, VOID
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -63,20 +64,20 @@ def _known(identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
     given = Rows("given", key="text")
     names = {identifier.key: identifier for identifier in identifiers}
     rows = fetch(
-        "SELECT node.key, node.id, node.first_number, node.degree, node.quarantined, node.turned"
+        "SELECT node.key, node.id, node.first_number, node.degree, node.quarantined, node.turned, node.kind"
         f" FROM {given} JOIN identity_graphidentifier node ON node.key = given.key",
         given.of([(key,) for key in names]),
     )
     return {
-        names[key]: Known(row, first, degree, bool(hub), turned)
-        for key, row, first, degree, hub, turned in rows
+        names[key]: Known(row, first, degree, bool(hub), turned, kind == FORGOTTEN)
+        for key, row, first, degree, hub, turned, kind in rows
     }
 
 
 def _links_before(
     wanted: Iterable[LinkKey], known: Mapping[Identifier, Known]
 ) -> dict[LinkKey, int]:
-    """Return the first number of each link, of whatever source, that the wanted pairs had before."""
+    """Return the first number of each link, of whatever source, that the wanted pairs had before; and of the pairs that are unlinked."""
     pairs = {(a, b) for a, b, _ in wanted if a in known and b in known}
     if not pairs:
         return {}
@@ -84,7 +85,8 @@ def _links_before(
     given = Rows("given", a="bigint", b="bigint")
     rows = fetch(
         f"SELECT link.a, link.b, link.source, link.first_number FROM {given}"
-        " JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b",
+        " JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b"
+        f" AND (link.source > 0 OR link.source = {VOID})",
         given.of([(known[a].row, known[b].row) for a, b in pairs]),
     )
     return {(names[a], names[b], source): number for a, b, source, number in rows}

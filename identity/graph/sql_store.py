@@ -8,15 +8,24 @@ from django.db import connection, transaction
 
 from identity import stages
 from identity.clock import Instant
-from identity.graph import sql_aside, sql_recording
+from identity.graph import sql_aside, sql_deciding, sql_forgetting, sql_recording
 from identity.graph.contents import Contents
 from identity.graph.models import GraphMark
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
+from identity.graph.recording import Standing
 from identity.graph.sql_answers import MARK, answers
 from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_reading import reach
-from identity.graph.types import Neighbourhood, Node, Recorded
+from identity.graph.types import (
+    FORGOTTEN,
+    UNVOUCHED,
+    Hub,
+    Neighbourhood,
+    Node,
+    Recorded,
+    Swept,
+)
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -78,6 +87,25 @@ class SqlStore(GraphStore):
             left = reach(seeds, self._policy).neighbourhoods
         return [*left, *(Neighbourhood((node,), ()) for node in gone)]
 
+    def decide(self, standing: Standing, *, epoch: int) -> Sequence[Neighbourhood]:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            return reach(sql_deciding.decide(standing, self._policy), self._policy).neighbourhoods
+
+    def forget_source(self, source: int, *, after: int, limit: int, epoch: int) -> Swept:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            done = sql_forgetting.forget_source(source, after, limit, self._policy)
+            reached = reach(done.seeds, self._policy)
+        return Swept(done.after, done.touchpoints, reached.neighbourhoods)
+
+    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            seeds = sql_forgetting.forget(identifier, self._policy)
+            left = reach(seeds, self._policy).neighbourhoods
+        return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+
     def timeline(
         self,
         identifiers: Collection[Identifier],
@@ -117,6 +145,15 @@ class SqlStore(GraphStore):
                 [source, *([] if before is None else [before]), limit],
             )
         return sql_aside.touchpoints(rows)
+
+    def hubs(self, *, after: str, limit: int) -> Sequence[Hub]:
+        with answers():
+            rows = fetch(
+                "SELECT key, degree FROM identity_graphidentifier"
+                " WHERE quarantined AND key > %s AND kind <> %s ORDER BY key LIMIT %s",
+                [after, FORGOTTEN, limit],
+            )
+        return [Hub(Identifier.of(key), degree) for key, degree in rows]
 
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         with answers():

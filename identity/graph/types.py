@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from identity.clock import Instant
 from identity.touchpoints.types import Identifier
@@ -24,6 +27,33 @@ class Link:
     strength: float = 1.0
 
 
+class Verdict(StrEnum):
+    """What a person can decide about two identifiers; the words stand in the log, the API and as reasons of refusals."""
+
+    ALWAYS = "always_link"  # they are one person, even if no evidence says so
+    NEVER = "never_link"  # they must not end in one profile, whatever the evidence
+    UNLINK = "unlink"  # what evidence says about this pair is void
+
+
+# What was decided stands in a store beside the links, one per pair and verdict, under these in the place of a source.
+RESERVED: Mapping[Verdict, int] = MappingProxyType(
+    {Verdict.ALWAYS: -1, Verdict.NEVER: -2, Verdict.UNLINK: -3}
+)
+VERDICTS: Mapping[int, Verdict] = MappingProxyType({row: each for each, row in RESERVED.items()})
+VOID = RESERVED[Verdict.UNLINK]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about two identifiers, `a` < `b`. `number`: in the log; the highest is the newest."""
+
+    a: Identifier
+    b: Identifier
+    verdict: Verdict
+    number: int
+    at: Instant
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """An identifier of a neighbourhood. `first_number` is the inbox number under which it was first received."""
@@ -35,10 +65,29 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """A connected component over all links, accepted or refused; quarantined ends belong to it but do not conduct."""
+    """A connected component over all links, accepted, refused or void, and over what people decided to be one.
+
+    Quarantined ends belong to it but do not conduct. `decisions`: those about two of its nodes.
+    """
 
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
+    decisions: tuple[Decision, ...] = ()
+
+
+# The first number of an identifier that touchpoints carried, but none that is evidence: any evidence is earlier.
+UNVOUCHED = 2**62
+FORGOTTEN = (
+    "forgotten"  # in the place of the kind, of an identifier that takes part in nothing any more
+)
+SOURCE_FORGOTTEN = "source_forgotten"  # why a touchpoint is no evidence any more
+
+
+class Hub(NamedTuple):
+    """A quarantined identifier, and how many person identifiers are around it."""
+
+    identifier: Identifier
+    degree: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +100,17 @@ class Recorded:
     """
 
     first_numbers: Mapping[str, int]
+    neighbourhoods: Sequence[Neighbourhood]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one slice of forgetting a source did.
+
+    `after`: the highest number that it looked at, None when there was nothing left. `touchpoints`: how many of the source were
+    among them. `neighbourhoods`: what may have changed by it.
+    """
+
+    after: int | None
+    touchpoints: int
     neighbourhoods: Sequence[Neighbourhood]

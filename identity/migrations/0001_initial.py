@@ -46,21 +46,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='GraphIdentifier',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=600, unique=True)),
-                ('kind', models.CharField(max_length=10)),
-                ('first_number', models.BigIntegerField(null=True)),
-                ('degree', models.BigIntegerField(default=0)),
-                ('quarantined', models.BooleanField(default=False)),
-                ('turned', models.BigIntegerField(null=True)),
-            ],
-            options={
-                'verbose_name': 'node of the graph',
-            },
-        ),
-        migrations.CreateModel(
             name='GraphMark',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -81,6 +66,7 @@ class Migration(migrations.Migration):
                 ('priority', models.SmallIntegerField(verbose_name='priority')),
                 ('first_number', models.BigIntegerField(verbose_name='first inbox number')),
                 ('contested', models.BooleanField(default=False, verbose_name='contested')),
+                ('forgotten', models.BooleanField(db_default=False, default=False, verbose_name='forgotten')),
             ],
             options={
                 'verbose_name': 'identifier',
@@ -221,6 +207,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Decision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('verdict', models.CharField(max_length=12, verbose_name='decision')),
+                ('a', models.CharField(max_length=600, verbose_name='identifier')),
+                ('b', models.CharField(max_length=600, verbose_name='other identifier')),
+                ('why', models.CharField(blank=True, max_length=200, verbose_name='reason')),
+                ('made_at', identity.fields.InstantField(verbose_name='decided')),
+                ('made_by', models.CharField(max_length=200, verbose_name='decided by')),
+                ('applied_at', identity.fields.InstantField(null=True, verbose_name='in force since')),
+                ('undone_at', identity.fields.InstantField(null=True, verbose_name='undone')),
+                ('undone_by', models.CharField(blank=True, max_length=200, verbose_name='undone by')),
+            ],
+            options={
+                'verbose_name': 'decision about identity',
+                'verbose_name_plural': 'decisions about identity',
+                'indexes': [models.Index(fields=['a', 'b'], name='decision_pair'), models.Index(fields=['b'], name='decision_other')],
+            },
+        ),
+        migrations.CreateModel(
             name='GraphCarries',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -230,6 +236,22 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'carried identifier',
                 'constraints': [models.UniqueConstraint(fields=('identifier', 'touchpoint'), name='graph_carries')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GraphIdentifier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=600, unique=True)),
+                ('kind', models.CharField(max_length=10)),
+                ('first_number', models.BigIntegerField(null=True)),
+                ('degree', models.BigIntegerField(default=0)),
+                ('quarantined', models.BooleanField(default=False)),
+                ('turned', models.BigIntegerField(null=True)),
+            ],
+            options={
+                'verbose_name': 'node of the graph',
+                'indexes': [models.Index(condition=models.Q(('quarantined', True)), fields=['key'], name='graph_hubs')],
             },
         ),
         migrations.CreateModel(
@@ -355,6 +377,40 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Refusal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.CharField(max_length=100, verbose_name='reason')),
+                ('detail', models.CharField(blank=True, max_length=500, verbose_name='last detail')),
+                ('count', models.BigIntegerField(default=0, verbose_name='count')),
+                ('first_at', identity.fields.InstantField(verbose_name='first')),
+                ('last_at', identity.fields.InstantField(verbose_name='last')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='identity.source', verbose_name='source')),
+            ],
+            options={
+                'verbose_name': 'refusal',
+                'verbose_name_plural': 'refusals',
+            },
+        ),
+        migrations.CreateModel(
+            name='Forgetting',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('asked_at', identity.fields.InstantField(verbose_name='asked')),
+                ('asked_by', models.CharField(max_length=200, verbose_name='asked by')),
+                ('begun_at', identity.fields.InstantField(null=True, verbose_name='begun')),
+                ('position', models.BigIntegerField(default=0, verbose_name='up to number')),
+                ('until', models.BigIntegerField(default=0, verbose_name='of number')),
+                ('touchpoints', models.BigIntegerField(default=0, verbose_name='touchpoints')),
+                ('done_at', identity.fields.InstantField(null=True, verbose_name='done')),
+                ('source', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='forgetting', to='identity.source', verbose_name='source')),
+            ],
+            options={
+                'verbose_name': 'forgotten source',
+                'verbose_name_plural': 'forgotten sources',
+            },
+        ),
+        migrations.CreateModel(
             name='Suppression',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -457,21 +513,12 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['order_id', 'shared', 'owner'], name='order_elsewhere'), models.Index(condition=models.Q(('shared', True)), fields=['owner'], name='order_shared')],
             },
         ),
-        migrations.CreateModel(
-            name='Refusal',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=100, verbose_name='reason')),
-                ('detail', models.CharField(blank=True, max_length=500, verbose_name='last detail')),
-                ('count', models.BigIntegerField(default=0, verbose_name='count')),
-                ('first_at', identity.fields.InstantField(verbose_name='first')),
-                ('last_at', identity.fields.InstantField(verbose_name='last')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='identity.source', verbose_name='source')),
-            ],
-            options={
-                'verbose_name': 'refusal',
-                'verbose_name_plural': 'refusals',
-                'constraints': [models.UniqueConstraint(fields=('source', 'reason'), name='refusal_once')],
-            },
+        migrations.AddIndex(
+            model_name='identifier',
+            index=models.Index(condition=models.Q(('forgotten', True)), fields=['key'], name='identifier_forgotten'),
+        ),
+        migrations.AddConstraint(
+            model_name='refusal',
+            constraint=models.UniqueConstraint(fields=('source', 'reason'), name='refusal_once'),
         ),
     ]

@@ -23,7 +23,7 @@ from identity.errors import DomainError
 from identity.graph.types import Link
 from identity.privacy import services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
-from identity.profiles import portrait, sections, selectors, timeline
+from identity.profiles import decisions, portrait, sections, selectors, timeline
 from identity.profiles.finding import FindForm
 from identity.profiles.models import Identifier, Profile
 from identity.profiles.sections import Names, Panel, Section
@@ -73,7 +73,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
         """Leave out profiles that live on in others; their pages lead there."""
-        alive = Identifier.objects.filter(profile=OuterRef("pk"))
+        alive = Identifier.objects.filter(profile=OuterRef("pk"), forgotten=False)
         rows: QuerySet[Profile] = super().get_queryset(request)
         return rows.filter(Exists(alive)).prefetch_related("identifiers")
 
@@ -189,12 +189,14 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             messages.warning(request, _("This profile has no identifiers any more."))
             return HttpResponseRedirect(_list())
         links, refused = timeline.links(profile.pk), timeline.refused(profile.pk)
+        decided = decisions.about(selectors.identifiers(profile.pk))
         page = timeline.page(profile.pk, before=_cursor(request), limit=TIMELINE)
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
         shown: list[Section] = [
             *sections.about(found, names),
             *(section for panel in self.panels for section in panel(request, profile.pk)),
             sections.timeline(page.results, names),
+            sections.decided(decided, decisions.overruled(decided), names),
             *sections.identity(links, refused, selectors.history(profile.pk), names),
         ]
         context = {

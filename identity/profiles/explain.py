@@ -1,16 +1,16 @@
 """Why two identifiers are one person, or are not."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import networkx
 
 from identity.graph import store
-from identity.graph.partition import RefusedLink, partition
+from identity.graph.partition import Partition, RefusedLink, partition
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
-from identity.graph.types import Link, Neighbourhood
+from identity.graph.types import Decision, Link, Neighbourhood, Verdict
 from identity.touchpoints.types import Identifier
 
 Pair = frozenset[Identifier]
@@ -18,12 +18,16 @@ Pair = frozenset[Identifier]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pair on the way from one identifier to the other. `evidence`: one link per source. `refused`: the reason, or ""."""
+    """One pair on the way from one identifier to the other.
+
+    `evidence`: one link per source. `refused`: the reason, or "". `decision`: that these two are one person, where people said so.
+    """
 
     a: Identifier
     b: Identifier
     evidence: tuple[Link, ...]
     refused: str
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,22 @@ def explain(
     }
     together = home[a] == home[b]
     pairs = _pairs(shared[0])
-    usable = [pair for pair in pairs if not together or {home[end] for end in pair} == {home[a]}]
     refused = {frozenset((link.a, link.b)): link.reason for link in parts.refused}
-    return Explanation(together, _chain(a, b, usable, pairs, refused))
+    decided = _decided(shared[0], parts)
+    usable = [
+        pair
+        for pair in {**pairs, **decided}
+        if not together
+        or (_accepted(pair, refused, decided) and {home[end] for end in pair} == {home[a]})
+    ]
+
+    def step(one: Identifier, two: Identifier) -> Step:
+        pair = frozenset((one, two))
+        decision = decided.get(pair)
+        reason = "" if decision else refused.get(pair, "")
+        return Step(one, two, pairs.get(pair, ()), reason, decision)
+
+    return Explanation(together, _chain(a, b, usable, step))
 
 
 def refusals(
@@ -84,6 +101,21 @@ def refusals(
     return list(found.values())
 
 
+def _decided(neighbourhood: Neighbourhood, parts: Partition) -> dict[Pair, Decision]:
+    """Return the pairs that people decided to be one person, where that holds."""
+    overruled = {each.decision for each in parts.overruled}
+    return {
+        frozenset((each.a, each.b)): each
+        for each in neighbourhood.decisions
+        if each.verdict is Verdict.ALWAYS and each not in overruled
+    }
+
+
+def _accepted(pair: Pair, refused: Mapping[Pair, str], decided: Mapping[Pair, Decision]) -> bool:
+    """Tell whether a pair of one profile holds it together: its evidence is not void, or people decided so."""
+    return pair in decided or refused.get(pair) != Verdict.UNLINK
+
+
 def _pairs(neighbourhood: Neighbourhood) -> dict[Pair, tuple[Link, ...]]:
     found: dict[Pair, tuple[Link, ...]] = {}
     for link in neighbourhood.links:
@@ -96,16 +128,11 @@ def _chain(
     a: Identifier,
     b: Identifier,
     usable: Iterable[Pair],
-    pairs: dict[Pair, tuple[Link, ...]],
-    refused: dict[Pair, str],
+    step: Callable[[Identifier, Identifier], Step],
 ) -> tuple[Step, ...]:
     drawn = networkx.Graph()
     drawn.add_nodes_from((a, b))
     drawn.add_edges_from(sorted(sorted(pair) for pair in usable))
     if not networkx.has_path(drawn, a, b):
         return ()
-    way = networkx.shortest_path(drawn, a, b)
-    return tuple(
-        Step(one, two, pairs[frozenset((one, two))], refused.get(frozenset((one, two)), ""))
-        for one, two in pairwise(way)
-    )
+    return tuple(step(one, two) for one, two in pairwise(networkx.shortest_path(drawn, a, b)))

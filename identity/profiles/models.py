@@ -37,13 +37,48 @@ class Identifier(models.Model):
         Profile, models.PROTECT, related_name="identifiers", verbose_name=_("profile")
     )
     contested = models.BooleanField(_("contested"), default=False)
+    # Takes part in nothing. Stage 2 writes rows without it.
+    forgotten = models.BooleanField(_("forgotten"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("identifier")
         verbose_name_plural = _("identifiers")
+        indexes = [
+            models.Index(
+                fields=["key"], condition=models.Q(forgotten=True), name="identifier_forgotten"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.key
+
+
+class Decision(models.Model):
+    """What a person decided about two identifiers: the log. `a` comes before `b`; the row's id says which decision is newer.
+
+    It stands from `applied_at`, when the lane had carried it out, until `undone_at`.
+    """
+
+    verdict = models.CharField(_("decision"), max_length=12)  # identity.graph.types.Verdict
+    a = models.CharField(_("identifier"), max_length=600)
+    b = models.CharField(_("other identifier"), max_length=600)
+    why = models.CharField(_("reason"), max_length=200, blank=True)
+    made_at = InstantField(_("decided"))
+    made_by = models.CharField(_("decided by"), max_length=200)
+    applied_at = InstantField(_("in force since"), null=True)
+    undone_at = InstantField(_("undone"), null=True)
+    undone_by = models.CharField(_("undone by"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("decision about identity")
+        verbose_name_plural = _("decisions about identity")
+        indexes = [
+            models.Index(fields=["a", "b"], name="decision_pair"),
+            models.Index(fields=["b"], name="decision_other"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.pk}"
 
 
 class Unshown(models.Model):

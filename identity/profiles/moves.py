@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from identity.graph.partition import Partition, RefusedLink, founder, partition
 from identity.graph.policy import Policy
-from identity.graph.types import Link, Neighbourhood, Node
+from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
 MAX_EVIDENCE = 20  # links kept with one move; the graph has them all
@@ -36,6 +36,7 @@ class Wanted:
     targets: dict[Identifier, Target] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     refused: list[RefusedLink] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)  # that hold
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Move:
     """Identifiers that leave the profile with row id `origin` for that of `founder`.
 
     `joined`: links that tie them to others of the target. `refused`: pairs that stood in one profile before and no longer do.
+    `decisions`: what people decided that says either.
     """
 
     origin: int
@@ -50,6 +52,7 @@ class Move:
     identifiers: list[Identifier] = field(default_factory=list)
     joined: list[Link] = field(default_factory=list)
     refused: list[RefusedLink] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
 
 
 def wanted(neighbourhoods: Iterable[Neighbourhood], policy: Policy) -> Wanted:
@@ -61,6 +64,8 @@ def wanted(neighbourhoods: Iterable[Neighbourhood], policy: Policy) -> Wanted:
             _place(found.targets, profile, parts, policy)
         found.links.extend(neighbourhood.links)
         found.refused.extend(parts.refused)
+        overruled = {each.decision for each in parts.overruled}
+        found.decisions.extend(each for each in neighbourhood.decisions if each not in overruled)
     return found
 
 
@@ -108,6 +113,7 @@ def moves(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Move]:
     if of:
         _add_joined(wanted, of)
         _add_refused(wanted, places, of)
+        _add_decisions(wanted, places, of)
     return list(found.values())
 
 
@@ -130,9 +136,33 @@ def _add_refused(
 ) -> None:
     for link in sorted(wanted.refused, key=lambda link: (link.a, link.b)):
         a, b = places.get(link.a), places.get(link.b)
-        if a is None or b is None or a.profile != b.profile:
+        if a is None or b is None or a.profile != b.profile or _together(wanted, link):
             continue
-        ours, theirs = of.get(link.a), of.get(link.b)
-        for move in {id(each): each for each in (ours, theirs) if each is not None}.values():
+        for move in _moves_of(link, of):
             if len(move.refused) < MAX_EVIDENCE:
                 move.refused.append(link)
+
+
+def _add_decisions(
+    wanted: Wanted, places: Mapping[Identifier, Place], of: Mapping[Identifier, Move]
+) -> None:
+    """Give each move the decisions that brought together what was not, or keep apart what was together."""
+    for decision in sorted(wanted.decisions, key=lambda each: each.number):
+        a, b = places.get(decision.a), places.get(decision.b)
+        before = a is not None and b is not None and a.profile == b.profile
+        now = _together(wanted, decision)
+        if before == now or now != (decision.verdict is Verdict.ALWAYS):
+            continue
+        for move in _moves_of(decision, of):
+            if len(move.decisions) < MAX_EVIDENCE:
+                move.decisions.append(decision)
+
+
+def _together(wanted: Wanted, pair: RefusedLink | Decision) -> bool:
+    return wanted.targets[pair.a].founder == wanted.targets[pair.b].founder
+
+
+def _moves_of(pair: RefusedLink | Decision, of: Mapping[Identifier, Move]) -> Iterable[Move]:
+    """Return the moves of the two ends, each once."""
+    both = (of.get(pair.a), of.get(pair.b))
+    return {id(move): move for move in both if move is not None}.values()

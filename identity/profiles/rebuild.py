@@ -11,7 +11,7 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import audit
-from identity.profiles import models
+from identity.profiles import decisions, forgetting, models
 from identity.profiles.moves import Wanted, changed, wanted
 from identity.profiles.resolve import REGROUP, places, uids_of
 from identity.touchpoints import commands
@@ -55,6 +55,8 @@ def rebuild(
     With `now` None nothing is handed over.
     """
     report = Report()
+    if now is not None:
+        report.handed += decisions.hand_over(actor, now) + forgetting.hand_over(actor, now)
     hubs: set[Identifier] = set()
     for block in graph.walk(size=size):
         differing = _compare(wanted(block, policy), hubs, report)
@@ -105,7 +107,7 @@ def _hand_over(identifiers: Sequence[Identifier], actor: str, now: Instant) -> i
 def stored() -> Digest:
     """Add up who is stored to be who: every identifier with the id of its profile."""
     digest = Digest()
-    rows = models.Identifier.objects.values_list("key", "profile__uid")
+    rows = models.Identifier.objects.filter(forgotten=False).values_list("key", "profile__uid")
     for key, uid in rows.iterator(chunk_size=5_000):
         digest.add(key, uid)
     return digest

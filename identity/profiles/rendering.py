@@ -6,7 +6,7 @@ from identity import clock
 from identity.clock import Instant
 from identity.graph.types import Link
 from identity.profiles import money
-from identity.profiles.explain import Refusal
+from identity.profiles.explain import Explanation, Refusal
 from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
 from identity.profiles.selectors import Move
@@ -150,6 +150,21 @@ def refusal(one: Refusal) -> dict[str, Any]:
         "between": _pair(one.link.a, one.link.b),
         "reason": one.link.reason,
         "evidence": [link(each) for each in one.evidence],
+    }
+
+
+def explanation(one: Explanation) -> dict[str, Any]:
+    return {
+        "together": one.together,
+        "chain": [
+            {
+                "between": _pair(step.a, step.b),
+                "evidence": [link(each) for each in step.evidence],
+                "refused": step.refused,
+                "decision": step.decision.number if step.decision else None,
+            }
+            for step in one.chain
+        ],
     }
 
 

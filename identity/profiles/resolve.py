@@ -76,6 +76,7 @@ def regroup(
     if not newborn:
         evidence.targets = {each: evidence.targets[each] for each in here}
         evidence.links = [link for link in evidence.links if link.a in here and link.b in here]
+        evidence.decisions = [one for one in evidence.decisions if one.a in here and one.b in here]
     return _assign(evidence, here, (), context, policy)
 
 
@@ -263,7 +264,7 @@ def _members(
         return []
     one, two = Rows("one", key="text"), Rows("two", id="bigint")
     return fetch(
-        "SELECT id, key, profile_id FROM identity_identifier WHERE profile_id IN ("
+        "SELECT id, key, profile_id FROM identity_identifier WHERE NOT forgotten AND profile_id IN ("
         f" SELECT owner.profile_id FROM {one}"
         " JOIN identity_identifier owner ON owner.key = one.key"
         f" UNION SELECT id FROM {two}) ORDER BY id",
@@ -310,7 +311,7 @@ def _remember(
 
 
 def evidence_of(move: Move) -> str:
-    """Return the JSON that is stored with a move: the links that joined, and those that were refused."""
+    """Return the JSON that is stored with a move: the links that joined, those that were refused, and what people decided."""
     told = {
         "joined": [
             {
@@ -325,6 +326,10 @@ def evidence_of(move: Move) -> str:
         ],
         "refused": [
             {"a": link.a.key, "b": link.b.key, "reason": link.reason} for link in move.refused
+        ],
+        "decided": [
+            {"a": one.a.key, "b": one.b.key, "verdict": one.verdict, "number": one.number}
+            for one in move.decisions
         ],
     }
     return _json.encode(told).decode()

@@ -1,6 +1,6 @@
 """The tables of a profile's page. Higher floors add theirs through dmp_site (see ProfileAdmin.panels)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,18 +14,30 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from identity import clock
 from identity.clock import Instant
-from identity.graph.types import Link
-from identity.profiles import money
+from identity.graph.types import Link, Verdict
+from identity.profiles import decisions, money
 from identity.profiles.explain import Refusal
+from identity.profiles.models import Decision
 from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
 from identity.profiles.selectors import Move
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _SHORT = 12
+WORDS = {
+    Verdict.ALWAYS.value: gettext_lazy("are one person"),
+    Verdict.NEVER.value: gettext_lazy("are never one person"),
+    Verdict.UNLINK.value: gettext_lazy("their evidence is void"),
+}
+STATES = {
+    "waiting": gettext_lazy("waiting"),
+    "standing": gettext_lazy("in force"),
+    "undone": gettext_lazy("undone"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +230,24 @@ def identity(
             ],
         ),
     ]
+
+
+def decided(rows: Sequence[Decision], overruled: Mapping[int, str], names: Names) -> Section:
+    """Return what people decided about the identifiers of a profile."""
+    return Section(
+        _("Decisions"),
+        [_("decision"), _("identifiers"), _("state"), _("overruled by"), _("decided")],
+        [
+            [
+                WORDS[row.verdict],
+                ", ".join(names.identifier(key) for key in (row.a, row.b)),
+                STATES[decisions.state(row)],
+                overruled.get(row.pk, "-"),
+                moment(row.made_at),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def timeline(touchpoints: Sequence[Touchpoint], names: Names) -> Section:

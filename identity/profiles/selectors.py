@@ -49,7 +49,10 @@ def find(uid: str | UUID) -> Found:
         raise NotFound(
             "profile_gone", _("the identifier that founded this profile is no longer known")
         )
-    return Found(home, home.uid if home.uid != text else None)
+    if home.forgotten:
+        raise NotFound("forgotten", _("the identifier that founded this profile was forgotten"))
+    profile = home.profile
+    return Found(profile, profile.uid if profile.uid != text else None)
 
 
 def by_identifier(identifier: Identifier) -> models.Profile:
@@ -57,12 +60,13 @@ def by_identifier(identifier: Identifier) -> models.Profile:
     home = _home(identifier.key)
     if home is None:
         raise NotFound("unknown_identifier", _("no profile has this identifier"))
-    return home
+    if home.forgotten:
+        raise NotFound("forgotten", _("this identifier was forgotten"))
+    return home.profile
 
 
-def _home(key: str) -> models.Profile | None:
-    row = models.Identifier.objects.select_related("profile").filter(key=key).first()
-    return row.profile if row else None
+def _home(key: str) -> models.Identifier | None:
+    return models.Identifier.objects.select_related("profile").filter(key=key).first()
 
 
 def members(profile: int) -> list[models.Identifier]:

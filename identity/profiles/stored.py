@@ -38,7 +38,7 @@ def _rows(keys: Iterable[str]) -> dict[str, tuple[int, int]]:
         key: (owner, profile)
         for key, owner, profile in fetch(
             f"SELECT i.key, i.id, i.profile_id FROM {wanted}"
-            " JOIN identity_identifier AS i ON i.key = wanted.key",
+            " JOIN identity_identifier AS i ON i.key = wanted.key AND NOT i.forgotten",
             wanted.of((key,) for key in sorted(keys)),
         )
     }
@@ -47,7 +47,7 @@ def _rows(keys: Iterable[str]) -> dict[str, tuple[int, int]]:
 def profiles(*, after: int, limit: int) -> list[int]:
     """Return row ids of profiles that have identifiers, above `after`, in their order."""
     found: list[tuple[int]] = fetch(
-        "SELECT DISTINCT profile_id FROM identity_identifier WHERE profile_id > %s"
+        "SELECT DISTINCT profile_id FROM identity_identifier WHERE profile_id > %s AND NOT forgotten"
         " ORDER BY profile_id LIMIT %s",
         [after, limit],
     )

@@ -38,7 +38,7 @@ class Totals:
 def totals() -> Totals:
     """Count everything; each number is one statement over the counters, none over touchpoints."""
     ((profiles, identifiers),) = fetch(
-        "SELECT COUNT(DISTINCT profile_id), COUNT(*) FROM identity_identifier"
+        "SELECT COUNT(DISTINCT profile_id), COUNT(*) FROM identity_identifier WHERE NOT forgotten"
     )
     ((visits,),) = fetch("SELECT COUNT(*) FROM identity_visit")
     events = [

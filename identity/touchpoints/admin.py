@@ -17,10 +17,11 @@ from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.privacy.masking import masked
-from identity.touchpoints import aside, refusals, sources, unowned
+from identity.touchpoints import aside, forgetting, refusals, sources, unowned
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.models import (
     Batch,
+    Forgetting,
     LaneCommand,
     Refusal,
     SetAside,
@@ -55,6 +56,13 @@ class RefusalInline(_ReadOnlyInline):
     ordering = ["-last_at"]
 
 
+class ForgettingInline(_ReadOnlyInline):
+    """How far the lane has come with taking out what this source brought."""
+
+    model = Forgetting
+    fields = ["asked_at", "asked_by", "position", "until", "touchpoints", "done_at"]
+
+
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[*sources.KINDS.items()], widget=UnfoldAdminSelectWidget
@@ -84,7 +92,7 @@ class SourceAdmin(ServiceModelAdmin):
     list_filter = ["kind", "enabled"]
     search_fields = ["name"]
     inlines = [WriteKeyInline, RefusalInline]
-    actions = ["new_key"]
+    actions = ["new_key", "forget"]
     change_form_outer_after_template = "identity/unowned.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
@@ -92,7 +100,10 @@ class SourceAdmin(ServiceModelAdmin):
         return rows.prefetch_related("write_keys", "refusals")
 
     def get_inlines(self, request: HttpRequest, obj: Source | None) -> Any:
-        return self.inlines if obj else []
+        if obj is None:
+            return []
+        going = Forgetting.objects.filter(source=obj).exists()
+        return [ForgettingInline, *self.inlines] if going else self.inlines
 
     def has_change_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         own = obj is not None and obj.kind == INTERNAL
@@ -143,6 +154,20 @@ class SourceAdmin(ServiceModelAdmin):
     def new_key(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
         for source in chosen:
             self._show_key(request, source)
+
+    def has_forget_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_source")
+
+    @admin.action(
+        description=_("Forget: switch off for good, and take out all links that it brought"),
+        permissions=["forget"],
+    )
+    def forget(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        for source in chosen:
+            try:
+                forgetting.ask(source.pk, actor=actor(request), now=clock.now())
+            except DomainError as error:
+                messages.error(request, f"{source.name}: {error.message}")
 
     def _show_key(self, request: HttpRequest, source: Source) -> None:
         _row, clear = sources.create_key(source.pk, clock.now(), actor=actor(request))

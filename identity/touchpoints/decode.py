@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 
 from identity.graph.policy import DEFAULT, Policy
+from identity.graph.types import SOURCE_FORGOTTEN
 from identity.privacy.keys import Keys, keys_at
 from identity.touchpoints import evidence, payload
 from identity.touchpoints.contacts import contact
@@ -53,6 +54,7 @@ class Origin:
     kind: str
     region: str
     household: bool
+    forgotten: bool
 
 
 class Refused(msgspec.Struct, array_like=True):
@@ -100,11 +102,11 @@ def identity_of(row: InboxRow) -> str:
 
 def _origins(sources: Collection[int]) -> dict[int, Origin]:
     found = Source.objects.filter(pk__in=sources).values_list(
-        "pk", "uuid", "kind", "region", "settings"
+        "pk", "uuid", "kind", "region", "settings", "forgetting__begun_at"
     )
     return {
-        pk: Origin(uid, kind, region, bool(chosen.get("group_is_household")))
-        for pk, uid, kind, region, chosen in found
+        pk: Origin(uid, kind, region, bool(chosen.get("group_is_household")), begun_at is not None)
+        for pk, uid, kind, region, chosen, begun_at in found
     }
 
 
@@ -204,9 +206,10 @@ def _evidence(event: Mapping[str, Any], origin: Origin, key: bytes, policy: Poli
     own = (event.get("context") or {}).get("filrouge")
     if origin.kind == INTERNAL and isinstance(own, dict):
         return evidence.of_keys([str(each) for each in own.get("identifiers") or []], policy)
-    return evidence.of_event(
+    found = evidence.of_event(
         event, key=key, region=origin.region, household=origin.household, policy=policy
     )
+    return replace(found, owner=None, refusal=SOURCE_FORGOTTEN) if origin.forgotten else found
 
 
 def _traits(event: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:

@@ -29,6 +29,31 @@ class Source(models.Model):
         return self.name
 
 
+class Forgetting(models.Model):
+    """A source that is no evidence any more: how far the lane has come with taking out what it brought.
+
+    `begun_at`: from then on nothing that it sends is evidence. `position`: the inbox number up to which all is done, of `until`.
+    """
+
+    source = models.OneToOneField(
+        Source, models.CASCADE, related_name="forgetting", verbose_name=_("source")
+    )
+    asked_at = InstantField(_("asked"))
+    asked_by = models.CharField(_("asked by"), max_length=200)
+    begun_at = InstantField(_("begun"), null=True)
+    position = models.BigIntegerField(_("up to number"), default=0)
+    until = models.BigIntegerField(_("of number"), default=0)
+    touchpoints = models.BigIntegerField(_("touchpoints"), default=0)
+    done_at = InstantField(_("done"), null=True)
+
+    class Meta:
+        verbose_name = _("forgotten source")
+        verbose_name_plural = _("forgotten sources")
+
+    def __str__(self) -> str:
+        return str(self.source_id)
+
+
 class WriteKey(models.Model):
     """A key that lets a source write. Only its SHA-256 is stored; it is shown once, when it is made."""
 

@@ -1,5 +1,7 @@
 """From a clear value that somebody names to the identifier under which it would be stored."""
 
+import re
+
 from django.conf import settings
 from django.utils.translation import gettext
 
@@ -8,6 +10,8 @@ from identity.graph import policy
 from identity.graph.policy import Refused
 from identity.privacy.keys import keys_at
 from identity.touchpoints.types import Identifier
+
+_HMAC = re.compile("[0-9a-f]{64}")
 
 
 def identifier(
@@ -32,6 +36,22 @@ def identifier(
             status=400,
         )
     return policy.identify(namespace, value, key=keys_at(settings.KEYS_FILE).identifier)
+
+
+def by_key(key: str) -> Identifier:
+    """Return the identifier that an answer of ours named: "namespace:value", of personal data its HMAC. Raises DomainError (400)."""
+    found = Identifier.of(key)
+    known = policy.DEFAULT.find(found.namespace)
+    clear = known is not None and (
+        policy.looks_like_pii(found.value) or (known.pii and not _HMAC.fullmatch(found.value))
+    )
+    if known is None or clear or not found.value:
+        raise DomainError(
+            "unknown_key",
+            gettext("this is no key of an identifier: give namespace and value"),
+            status=400,
+        )
+    return found
 
 
 def identifier_of(namespace: str, clear: str) -> Identifier | None:

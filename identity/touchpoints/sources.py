@@ -18,7 +18,7 @@ from identity.graph import policy
 from identity.privacy import audit
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.installation import SETUP
-from identity.touchpoints.models import Source, WriteKey
+from identity.touchpoints.models import Forgetting, Source, WriteKey
 
 KINDS: Mapping[str, str | Promise] = {
     "site": gettext_lazy("site"),
@@ -69,6 +69,11 @@ def change(source: int, values: Mapping[str, Any], now: Instant, *, actor: str) 
             raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
         if row.kind == INTERNAL:
             raise DomainError("own_source", _("The product's own source stays as it is."))
+        if values.get("enabled") and Forgetting.objects.filter(source=row).exists():
+            said = _(
+                "This source is forgotten, and nothing that it sends would be evidence: make a new one."
+            )
+            raise DomainError("forgotten", said)
         _fill(row, values)
         row.save()
         _audit(row, "change", {"fields": sorted(values)}, actor, now)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from identity.clock import DAY, SECOND
+from identity.graph.types import Decision, Verdict
 from identity.models import Profile
 from identity.profiles import showing
 from identity.touchpoints import sources
@@ -106,7 +107,7 @@ def stored() -> dict[str, set[str]]:
 
 
 def everything(road: Road) -> None:
-    """Let a road bring a hub, a household, a touchpoint that is no evidence and one that is set aside, and show who is who."""
+    """Let a road bring a hub, a household, a decision, a touchpoint that is no evidence and one that is set aside, and show who is who."""
     everybody_at_the_kiosk(road)
     sources.change(road.source.pk, {"group_is_household": True}, road.now, actor="tests")
     two = {"externalIds": [{"id": "carol", "type": "user_id"}]}
@@ -118,6 +119,9 @@ def everything(road: Road) -> None:
     road.run()
     [touchpoint] = road.store.timeline([Identifier("user_id", "dave")], before=None, limit=1)
     road.store.set_aside([touchpoint.id], epoch=road.loop.epoch, aside=True)
+    pair = Identifier("user_id", "alice"), Identifier("user_id", "bob")
+    apart = Decision(*pair, Verdict.NEVER, number=1, at=road.now)
+    road.store.decide({pair: [apart]}, epoch=road.loop.epoch)
     show_members(road)
 
 

@@ -40,7 +40,7 @@ class Reveal:
 def everybody(after: int, limit: int) -> Sequence[int]:
     """Return the profiles that have an identifier."""
     rows = fetch(
-        "SELECT DISTINCT profile_id FROM identity_identifier WHERE profile_id > %s"
+        "SELECT DISTINCT profile_id FROM identity_identifier WHERE profile_id > %s AND NOT forgotten"
         " ORDER BY profile_id LIMIT %s",
         [after, limit],
     )

@@ -7,6 +7,7 @@ from identity.touchpoints.api import lane, sources
 urlpatterns = [
     path("sources", sources.Sources.as_view(), name="api-sources"),
     path("sources/<int:source>", sources.OneSource.as_view(), name="api-source"),
+    path("sources/<int:source>/forget", sources.Forget.as_view(), name="api-source-forget"),
     path("sources/<int:source>/keys", sources.Keys.as_view(), name="api-source-keys"),
     path("sources/<int:source>/keys/<int:key>", sources.OneKey.as_view(), name="api-source-key"),
     path("sources/<int:source>/refusals", sources.Refusals.as_view(), name="api-source-refusals"),

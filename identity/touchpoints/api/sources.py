@@ -10,9 +10,9 @@ from rest_framework.views import APIView
 
 from identity import clock, pages
 from identity.access import actor
-from identity.privacy.shapes import valid
-from identity.touchpoints import selectors, sources
-from identity.touchpoints.models import Refusal, Source, WriteKey
+from identity.privacy.shapes import Asked, valid
+from identity.touchpoints import forgetting, selectors, sources
+from identity.touchpoints.models import Forgetting, Refusal, Source, WriteKey
 from identity.touchpoints.types import Touchpoint
 
 READ, WRITE = "sources:read", "sources:write"
@@ -54,6 +54,19 @@ class _SourceShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+class _ForgettingShape(serializers.Serializer[Any]):
+    asked_at = serializers.DateTimeField()
+    asked_by = serializers.CharField()
+    position = serializers.IntegerField(help_text="Inbox number up to which all is done.")
+    until = serializers.IntegerField(
+        help_text="Inbox number up to which there is something to do."
+    )
+    touchpoints = serializers.IntegerField(
+        help_text="Of the source, that are no evidence any more."
+    )
+    done_at = serializers.DateTimeField(allow_null=True)
+
+
 class _WriteKeyShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     prefix = serializers.CharField(help_text="The first characters of the key.")
@@ -92,6 +105,10 @@ def _source(row: Source) -> dict[str, Any]:
         **{name: getattr(row, name) for name in names},
         "group_is_household": bool(row.settings.get("group_is_household")),
     }
+
+
+def _forgetting(row: Forgetting) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in list(_ForgettingShape().fields)}
 
 
 def _key(row: WriteKey) -> dict[str, Any]:
@@ -157,6 +174,23 @@ class OneSource(APIView):
         asked = valid(_SourceChange, request)
         changed = sources.change(source, asked, clock.now(), actor=actor(request))
         return Response(_source(changed))
+
+
+class Forget(APIView):
+    """Takes what a source brought out of the evidence."""
+
+    required_scope = {"GET": READ, "POST": WRITE}
+
+    @extend_schema(operation_id="source_forgetting", responses=_ForgettingShape)
+    def get(self, request: Request, source: int) -> Response:
+        """Say how far it has come."""
+        return Response(_forgetting(forgetting.progress(source)))
+
+    @extend_schema(operation_id="forget_source", request=None, responses={202: Asked})
+    def post(self, request: Request, source: int) -> Response:
+        """Switch a source off for good and let all links that it brought disappear; its touchpoints stay stored, but are no evidence."""
+        command = forgetting.ask(source, actor=actor(request), now=clock.now())
+        return Response({"command": command}, 202)
 
 
 class Keys(APIView):

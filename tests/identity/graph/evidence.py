@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.partition import Partition, partition
 from identity.graph.policy import Kind, Namespace, Policy
-from identity.graph.types import Link, Node
+from identity.graph.types import Decision, Link, Node, Verdict
 from identity.touchpoints.types import Identifier, Mode, Touchpoint, touchpoint_id
 
 CASES: list[dict[str, Any]] = yaml.load(
@@ -62,8 +62,10 @@ def events_of(case: Mapping[str, Any], policy: Policy) -> list[Event]:
     return found
 
 
-def graph(events: Iterable[Event], policy: Policy) -> tuple[list[Node], list[Link]]:
-    """Add up the evidence: an independent and slower way than any store's."""
+def graph(
+    events: Iterable[Event], policy: Policy, decisions: Iterable[Decision] = ()
+) -> tuple[list[Node], list[Link]]:
+    """Add up the evidence: an independent and slower way than any store's. Unlinked pairs make no hub."""
     first: dict[Identifier, int] = {}
     links: dict[tuple[Identifier, Identifier, int], Link] = {}
     for position, event in enumerate(events):
@@ -86,7 +88,9 @@ def graph(events: Iterable[Event], policy: Policy) -> tuple[list[Node], list[Lin
                     count=old.count + 1 if old else 1,
                     same=frozenset((a, b)) in same or bool(old and old.same),
                 )
-    return _quarantine(first, links.values(), policy), list(links.values())
+    void = {(each.a, each.b) for each in decisions if each.verdict is Verdict.UNLINK}
+    counting = [link for link in links.values() if (link.a, link.b) not in void]
+    return _quarantine(first, counting, policy), list(links.values())
 
 
 def _quarantine(
@@ -107,9 +111,13 @@ def _is_hub(rules: Namespace, around: Sequence[Identifier] | set[Identifier]) ->
     return rules.hub is not None and len(around) > rules.hub
 
 
-def partitions(events: Iterable[Event], policy: Policy) -> list[Partition]:
-    nodes, links = graph(events, policy)
-    found = [partition(each, policy) for each in neighbourhoods(nodes, links, policy)]
+def partitions(
+    events: Iterable[Event], policy: Policy, decisions: Sequence[Decision] = ()
+) -> list[Partition]:
+    nodes, links = graph(events, policy, decisions)
+    known = {node.identifier for node in nodes}
+    telling = [each for each in decisions if {each.a, each.b} <= known]
+    found = [partition(each, policy) for each in neighbourhoods(nodes, links, policy, telling)]
     return sorted(
         found, key=lambda each: [node.identifier for part in each.profiles for node in part]
     )
@@ -168,6 +176,27 @@ def events(draw: st.DrawFn, *, most: int = 14) -> list[Event]:
         Event(at, tuple(identifiers), source, _alias(identifiers) if alias else (), number)
         for number, (at, identifiers, source, alias) in enumerate(rows, start=1)
     ]
+
+
+@st.composite
+def decisions(draw: st.DrawFn, *, most: int = 5) -> list[Decision]:
+    """Draw what people decided, the last the newest; of one verdict about one pair the newest alone."""
+    one = _identifiers.filter(lambda each: not SMALL.is_household(each))
+    pairs = st.lists(one, min_size=2, max_size=2, unique=True).map(sorted)
+    rows = draw(st.lists(st.tuples(pairs, st.sampled_from(Verdict)), max_size=most))
+    made = [
+        Decision(a, b, verdict, number, at=number)
+        for number, ((a, b), verdict) in enumerate(rows, start=1)
+    ]
+    return list({(each.a, each.b, each.verdict): each for each in made}.values())
+
+
+def standing(decisions: Iterable[Decision]) -> dict[tuple[Identifier, Identifier], list[Decision]]:
+    """Return decisions by pair, as a store takes them."""
+    found: dict[tuple[Identifier, Identifier], list[Decision]] = {}
+    for each in decisions:
+        found.setdefault((each.a, each.b), []).append(each)
+    return found
 
 
 def _alias(identifiers: Sequence[Identifier]) -> tuple[tuple[Identifier, Identifier], ...]:

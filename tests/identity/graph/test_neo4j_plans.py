@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from identity.graph.contents import Part
+from identity.graph.types import Decision, Verdict
 from identity.touchpoints.types import Identifier
 from tests.environment import STORES
 from tests.identity.graph.conftest import EPOCH
@@ -81,6 +82,14 @@ def exercise(store: Neo4jStore) -> None:
     store.neighbourhoods([ALICE, MAIL, people[0]])
     for aside in (True, False):
         store.set_aside([made[0].id, made[-1].id], epoch=EPOCH, aside=aside)
+    pair = (people[0], people[1])
+    store.decide(
+        {pair: [Decision(*pair, each, number, at=1) for number, each in enumerate(Verdict)]},
+        epoch=EPOCH,
+    )
+    assert store.hubs(after="", limit=5)
+    assert store.forget_source(1, after=100, limit=1, epoch=EPOCH).touchpoints
+    store.forget(people[9], epoch=EPOCH)
     store.timeline([ALICE], before=None, limit=5)
     store.timeline([ALICE], before=(5, made[0].id), limit=5)
     store.unowned(1, before=None, limit=5)

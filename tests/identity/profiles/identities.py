@@ -6,6 +6,7 @@ from identity.clock import Instant
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.partition import founder, partition
 from identity.graph.policy import Policy
+from identity.graph.types import Decision
 from identity.profiles import models, resolve
 from identity.profiles.types import Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Mode, Touchpoint
@@ -46,11 +47,15 @@ def assignment() -> dict[str, str]:
     return dict(models.Identifier.objects.values_list("key", "profile__uid"))
 
 
-def expected(stream: Iterable[Event], policy: Policy = SMALL) -> dict[str, str]:
-    """Return the same from the evidence alone, by the pure functions."""
-    nodes, links = graph(stream, policy)
+def expected(
+    stream: Iterable[Event], policy: Policy = SMALL, decisions: Sequence[Decision] = ()
+) -> dict[str, str]:
+    """Return the same from the evidence and the decisions alone, by the pure functions."""
+    nodes, links = graph(stream, policy, decisions)
+    known = {node.identifier for node in nodes}
+    telling = [each for each in decisions if {each.a, each.b} <= known]
     found: dict[str, str] = {}
-    for neighbourhood in neighbourhoods(nodes, links, policy):
+    for neighbourhood in neighbourhoods(nodes, links, policy, telling):
         for profile in partition(neighbourhood, policy).profiles:
             if policy.is_household(profile[0].identifier):
                 continue

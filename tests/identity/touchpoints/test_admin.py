@@ -9,7 +9,14 @@ from identity.graph.port import StoreAway
 from identity.privacy.models import AuditEntry
 from identity.touchpoints import aside, lane, sources, unowned
 from identity.touchpoints.decode import decode
-from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
+from identity.touchpoints.models import (
+    Forgetting,
+    LaneCommand,
+    Refusal,
+    SetAside,
+    Source,
+    WriteKey,
+)
 from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.signing import SignIn
 from tests.identity.touchpoints.events import row
@@ -159,3 +166,20 @@ def test_a_set_aside_touchpoint_is_tried_again(sign_in: SignIn) -> None:
     again = client.post("/admin/identity/setaside/", chosen, follow=True).content.decode()
     assert "No set-aside touchpoint has the number 7" in again
     assert AuditEntry.objects.filter(action="setaside.retry").count() == 1
+
+
+def test_a_source_is_forgotten_by_an_action_and_its_page_says_how_far_it_is(
+    sign_in: SignIn,
+) -> None:
+    source = sources.create("old CRM", "crm", NOW, actor="tests")
+    chosen = {"action": "forget", "_selected_action": [str(source.pk)]}
+    sign_in("viewer").post(LIST, chosen)
+    assert not LaneCommand.objects.exists()
+    client = sign_in("operator")
+    client.post(LIST, chosen)
+    assert LaneCommand.objects.get().kind == "sources.forget"
+    assert AuditEntry.objects.filter(action="source.forget").count() == 1
+    again = client.post(LIST, chosen, follow=True).content.decode()
+    assert "This source is forgotten already." in again
+    Forgetting.objects.update(position=4_321, until=9_000)
+    assert "4321" in client.get(f"{LIST}{source.pk}/change/").content.decode().replace(",", "")

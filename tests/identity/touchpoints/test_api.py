@@ -12,7 +12,7 @@ from identity import graph
 from identity.privacy.models import AuditEntry
 from identity.touchpoints import aside, commands, lane, sources
 from identity.touchpoints.decode import decode
-from identity.touchpoints.models import Refusal, SetAside, Source, WriteKey
+from identity.touchpoints.models import LaneCommand, Refusal, SetAside, Source, WriteKey
 from identity.touchpoints.types import InboxRow, Mode
 from tests.identity.touchpoints.events import row
 
@@ -180,3 +180,18 @@ def test_who_may_only_read_changes_nothing() -> None:
         ("POST", "set-aside/1/retry"),
     ]:
         assert call(method, path, {}, 403)["code"] == "forbidden"
+
+
+def test_a_source_is_forgotten_once_and_says_how_far_it_is(call: Call) -> None:
+    made = call("POST", "sources", {"name": "old CRM", "kind": "crm"}, 201)
+    path = f"sources/{made['id']}/forget"
+    assert call("GET", path, expect=404)["code"] == "not_forgotten"
+    caller("sources:read")("POST", path, expect=403)
+    answer = call("POST", path, expect=202)
+    assert LaneCommand.objects.get(pk=answer["command"]).kind == "sources.forget"
+    assert audited()[-1] == "source.forget"
+    assert call("GET", f"sources/{made['id']}")["enabled"] is False
+    found = call("GET", path)
+    assert (found["position"], found["touchpoints"], found["done_at"]) == (0, 0, None)
+    assert call("POST", path, expect=409)["code"] == "forgotten"
+    assert call("PATCH", f"sources/{made['id']}", {"enabled": True}, 409)["code"] == "forgotten"

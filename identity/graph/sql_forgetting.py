@@ -1,0 +1,113 @@
+"""Taking evidence away for good, in the graph on SQL: all that a source brought, or one identifier."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from identity.graph import bodies
+from identity.graph.evidence import carried, links, no_evidence, once_evidence
+from identity.graph.policy import Policy
+from identity.graph.recording import Known, LinkKey
+from identity.graph.sql_aside import add_up, rows_of, touchpoints
+from identity.graph.sql_recording import neighbours, write
+from identity.graph.types import FORGOTTEN, UNVOUCHED
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints.types import Identifier, Touchpoint
+
+
+class Slice(NamedTuple):
+    """What was looked at, and the rows whose neighbourhoods may have changed."""
+
+    after: int | None
+    touchpoints: int
+    seeds: Collection[int]
+
+
+def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
+    """Take one slice of a source out of the evidence. Runs inside the caller's transaction."""
+    [(last,)] = fetch(
+        "SELECT MAX(number) FROM (SELECT number FROM identity_graphtouchpoint"
+        " WHERE number > %s ORDER BY number LIMIT %s) page",
+        [after, limit],
+    )
+    if last is None:
+        return Slice(None, 0, ())
+    stored = fetch(
+        "SELECT number, uid, source, at, received_at, body, aside FROM identity_graphtouchpoint"
+        " WHERE number > %s AND number <= %s AND source = %s",
+        [after, last, source],
+    )
+    aside = {row[0] for row in stored if row[6]}
+    found = once_evidence(touchpoints(row[:6] for row in stored))
+    rows = rows_of({identifier for each in found for identifier in carried(each)})
+    if rows:
+        _rewrite(no_evidence(found))
+        _take_away(found, rows)
+        add_up(rows, None, policy)
+        _unvouch(
+            {rows[one] for each in found if each.number not in aside for one in carried(each)}
+        )
+    return Slice(last, len(found), rows.values())
+
+
+def forget(identifier: Identifier, policy: Policy) -> set[int]:
+    """Take one identifier out of everything; return the rows whose neighbourhoods may have changed. Inside the caller's transaction."""
+    rows = rows_of({identifier})
+    if not rows:
+        known = {identifier: Known()}
+        write(known, known, policy)
+        rows = {identifier: known[identifier].row}
+    execute(
+        "UPDATE identity_graphidentifier SET kind = %s, first_number = NULL, quarantined = %s, turned = NULL"
+        " WHERE id = %s",
+        [FORGOTTEN, True, rows[identifier]],
+    )
+    around = neighbours(rows.values())
+    add_up(_identifiers(around), None, policy)
+    return around
+
+
+def _rewrite(changed: Sequence[Touchpoint]) -> None:
+    given = Rows("given", number="bigint", body="text")
+    execute(
+        f"UPDATE identity_graphtouchpoint SET body = given.body FROM {given}"
+        " WHERE identity_graphtouchpoint.number = given.number",
+        given.of([(each.number, bodies.encode(each)) for each in changed]),
+    )
+
+
+def _take_away(found: Sequence[Touchpoint], rows: Mapping[Identifier, int]) -> None:
+    """Delete what these touchpoints carry, and the links that they brought."""
+    carries = Rows("given", identifier="bigint", touchpoint="bigint")
+    execute(
+        f"DELETE FROM identity_graphcarries WHERE id IN (SELECT old.id FROM {carries}"
+        " JOIN identity_graphcarries old"
+        "   ON old.identifier = given.identifier AND old.touchpoint = given.touchpoint)",
+        carries.of([(rows[one], each.number) for each in found for one in carried(each)]),
+    )
+    brought: Collection[LinkKey] = links(found)
+    given = Rows("given", a="bigint", b="bigint", source="bigint")
+    execute(
+        f"DELETE FROM identity_graphlink WHERE id IN (SELECT link.id FROM {given}"
+        " JOIN identity_graphlink link"
+        "   ON link.a = given.a AND link.b = given.b AND link.source = given.source)",
+        given.of([(rows[a], rows[b], source) for a, b, source in brought]),
+    )
+
+
+def _unvouch(rows: Collection[int]) -> None:
+    """Keep identifiers that no evidence speaks for any more: their touchpoints are still theirs."""
+    given = Rows("given", id="bigint")
+    execute(
+        "UPDATE identity_graphidentifier SET first_number = %s"
+        f" WHERE first_number IS NULL AND kind <> %s AND id IN (SELECT id FROM {given})",
+        [UNVOUCHED, FORGOTTEN, *given.of([(row,) for row in rows])],
+    )
+
+
+def _identifiers(rows: Collection[int]) -> dict[Identifier, int]:
+    given = Rows("given", id="bigint")
+    found = fetch(
+        f"SELECT node.key, node.id FROM {given} JOIN identity_graphidentifier node ON node.id = given.id",
+        given.of([(row,) for row in rows]),
+    )
+    return {Identifier.of(key): row for key, row in found}

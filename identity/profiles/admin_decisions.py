@@ -1,0 +1,269 @@
+"""The page of what people decide about who is who: the log, a form for a new decision, and taking one back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from identity import clock
+from identity.access import actor
+from identity.admin_base import ServiceModelAdmin
+from identity.errors import DomainError
+from identity.graph.policy import DEFAULT, Kind
+from identity.graph.port import StoreAway
+from identity.graph.types import Verdict
+from identity.pages import KeysetPage
+from identity.privacy.masking import masked
+from identity.profiles import decisions, forgetting, undecided
+from identity.profiles.finding import FindForm
+from identity.profiles.models import Decision
+from identity.profiles.sections import STATES, WORDS
+from identity.touchpoints import naming
+from identity.touchpoints.types import Identifier
+
+_Row = TypeVar("_Row")
+
+
+def namespaces() -> list[tuple[str, str]]:
+    """Return the namespaces to choose from, the strongest first."""
+    rows = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
+    return [(one.name, one.name) for one in rows if one.kind is not Kind.HOUSEHOLD]
+
+
+class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Names two identifiers by their clear values, which are hashed where they are personal; it is posted."""
+
+    verdict = forms.ChoiceField(
+        label=_("decision"), choices=[*WORDS.items()], widget=UnfoldAdminSelectWidget
+    )
+    namespace = forms.ChoiceField(label=_("namespace"), widget=UnfoldAdminSelectWidget)
+    value = forms.CharField(
+        label=_("value"), max_length=512, strip=False, widget=UnfoldAdminTextInputWidget
+    )
+    other_namespace = forms.ChoiceField(label=_("other namespace"), widget=UnfoldAdminSelectWidget)
+    other_value = forms.CharField(
+        label=_("other value"), max_length=512, strip=False, widget=UnfoldAdminTextInputWidget
+    )
+    region = forms.RegexField(
+        r"^[A-Za-z]{2}$",
+        label=_("Country"),
+        required=False,
+        help_text=_("of a local phone number"),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    why = forms.CharField(
+        label=_("reason"),
+        max_length=200,
+        required=False,
+        help_text=_("Without personal data: it stays in the log."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    class Meta:
+        model = Decision
+        fields = ["verdict", "why"]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for field in ("namespace", "other_namespace"):
+            self.fields[field].choices = namespaces()  # type: ignore[attr-defined]
+
+    def identifier(self, prefix: str = "") -> Identifier:
+        """Return the identifier that the fields of this prefix name. Raises DomainError."""
+        asked = self.cleaned_data
+        return naming.identifier(
+            asked[f"{prefix}namespace"], asked[f"{prefix}value"], region=asked["region"]
+        )
+
+
+class ForgetForm(FindForm):
+    """Names an identifier that is to take part in nothing any more."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fields["namespace"].choices = namespaces()  # type: ignore[attr-defined]
+
+    def identifier(self) -> Identifier:
+        """Return the identifier of a valid form. Raises DomainError."""
+        asked = self.cleaned_data
+        return naming.identifier(asked["namespace"], asked["value"], region=asked["region"])
+
+
+def shown(key: str) -> str:
+    """Write a key for people, of personal data the beginning of its HMAC."""
+    return masked(key.replace(":", ": ", 1))
+
+
+def _may_forget(request: HttpRequest) -> bool:
+    return request.user.has_perm("identity.change_profile")
+
+
+def _page(
+    request: HttpRequest, read: Callable[[Mapping[str, str]], KeysetPage[_Row]]
+) -> KeysetPage[_Row]:
+    """Return the page that the address names; the first for a cursor that was tampered with, none while the graph store is away."""
+    try:
+        return read(request.GET)
+    except StoreAway:
+        messages.warning(request, _("The graph store does not answer."))
+        return KeysetPage([], None)
+    except DomainError:
+        return read({})
+
+
+@admin.register(Decision)
+class DecisionAdmin(ServiceModelAdmin):
+    """The log of decisions. One is made here and taken back here; none is changed or deleted."""
+
+    form = DecisionForm
+    list_display = ["id", "said", "pair", "state", "holds", "made_at", "made_by", "undone_at"]
+    list_filter = ["verdict"]
+    ordering = ["-pk"]
+    actions = ["undo"]
+    list_before_template = "identity/decisions.html"
+    _shown = ["said", "pair", "why", "state", "holds", "made_at", "made_by", "applied_at", "undone_at", "undone_by"]  # fmt: skip
+    _asked = ["verdict", "namespace", "value", "other_namespace", "other_value", "region", "why"]
+
+    def get_urls(self) -> list[URLPattern]:
+        views = (("hubs", self.hubs), ("undecided", self.undecided), ("forget", self.forget))
+        mine = [
+            path(f"{name}/", self.admin_site.admin_view(view), name=f"identity_decision_{name}")
+            for name, view in views
+        ]
+        return [*mine, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        form = ForgetForm() if _may_forget(request) else None
+        given = {"forget_form": form, **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, given)
+        return answer
+
+    def hubs(self, request: HttpRequest) -> HttpResponse:
+        """List the identifiers with too many people around them."""
+        page = _page(request, undecided.hubs)
+        rows = [[shown(each.identifier.key), each.degree] for each in page.results]
+        return self._listed(
+            request,
+            title=_("Quarantined hubs"),
+            about=_(
+                "Identifiers with too many people around them: they keep their links and join nobody."
+            ),
+            headers=[_("identifier"), _("people")],
+            rows=rows,
+            next=page.next,
+        )
+
+    def undecided(self, request: HttpRequest) -> HttpResponse:
+        """List the profiles that may be several people."""
+        page = _page(request, undecided.undecided)
+        rows = [
+            [
+                format_html(
+                    '<a class="text-primary-600" href="{}">{}</a>',
+                    reverse("admin:identity_profile_change", args=[each.row]),
+                    each.uid,
+                ),
+                ", ".join(map(shown, each.identifiers)),
+            ]
+            for each in page.results
+        ]
+        return self._listed(
+            request,
+            title=_("Profiles that the rules cannot decide"),
+            about=_(
+                "One browser or device, several values of one kind, and no id that says who is who: one person, or several?"
+            ),
+            headers=[_("profile"), _("identifiers")],
+            rows=rows,
+            next=page.next,
+        )
+
+    def _listed(self, request: HttpRequest, **given: Any) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **given}
+        return TemplateResponse(request, "identity/looked_at.html", context)
+
+    def forget(self, request: HttpRequest) -> HttpResponse:
+        """Ask the lane to forget the posted identifier."""
+        if not _may_forget(request):
+            raise PermissionDenied
+        form = ForgetForm(request.POST)
+        try:
+            if request.method == "POST" and form.is_valid():
+                forgetting.ask(form.identifier(), actor=actor(request), now=clock.now())
+                messages.success(request, _("Asked of the lane; the page shows it in a moment."))
+        except DomainError as error:
+            messages.error(request, error.message)
+        return HttpResponseRedirect(reverse("admin:identity_decision_changelist"))
+
+    def get_fields(self, request: HttpRequest, obj: Decision | None = None) -> Any:
+        return self._shown if obj else self._asked
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Decision | None = None) -> Any:
+        return self._shown if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+        return False
+
+    @display(description=_("decision"), ordering="verdict")
+    def said(self, row: Decision) -> str:
+        return str(WORDS[row.verdict])
+
+    @display(description=_("identifiers"))
+    def pair(self, row: Decision) -> str:
+        return ", ".join(map(shown, (row.a, row.b)))
+
+    @display(
+        description=_("state"),
+        label={"waiting": "info", "standing": "success", "undone": "warning"},
+    )
+    def state(self, row: Decision) -> tuple[str, Any]:
+        found = decisions.state(row)
+        return found, STATES[found]
+
+    @display(description=_("overruled by"))
+    def holds(self, row: Decision) -> str:
+        try:
+            return decisions.overruled([row]).get(row.pk, "-")
+        except StoreAway:
+            return "?"
+
+    def save_model(self, request: HttpRequest, obj: Decision, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Hand the form to the service that the API calls too."""
+        asked = decisions.ask(
+            Verdict(form.cleaned_data["verdict"]),
+            form.identifier(),
+            form.identifier("other_"),
+            why=form.cleaned_data["why"],
+            actor=actor(request),
+            now=clock.now(),
+        )
+        obj.pk = asked.decision
+        messages.success(request, _("Asked of the lane; the page shows it in a moment."))
+
+    def has_undo_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("identity.change_decision")
+
+    @admin.action(description=_("Take back"), permissions=["undo"])
+    def undo(self, request: HttpRequest, chosen: QuerySet[Decision]) -> None:
+        for row in chosen:
+            try:
+                decisions.ask_undo(row.pk, actor=actor(request), now=clock.now())
+            except DomainError as error:
+                messages.error(request, error.message)

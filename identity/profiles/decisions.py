@@ -1,0 +1,228 @@
+"""What people decide about who is who: asked by console and API, carried out by the lane, undone, and never forgotten.
+
+The log is here; what stands of it is in the graph too, where it is read together with the evidence (docs/decisions/0012).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from identity.clock import Instant, from_datetime
+from identity.errors import DomainError, NotFound
+from identity.graph import store
+from identity.graph.partition import partition
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.recording import Standing
+from identity.graph.types import Decision, Verdict
+from identity.privacy import audit
+from identity.profiles import models
+from identity.touchpoints import commands
+from identity.touchpoints.types import Identifier
+
+# Lane commands: carry a decision out, take one back, have the graph know again what the log says.
+DECIDE, UNDO, STAND = "profiles.decide", "profiles.undo", "profiles.stand"
+KINDS = frozenset({DECIDE, UNDO, STAND})
+SHOWN = 50  # decisions on the page of a profile
+SLICE = 200  # pairs in one command
+
+
+class Asked(NamedTuple):
+    """Numbers of a decision in the log and of the command to the lane."""
+
+    decision: int
+    command: int
+
+
+# --- Asking -------------------------------------------------------------------------------------------------------------
+
+
+def ask(
+    verdict: Verdict, one: Identifier, other: Identifier, *, why: str, actor: str, now: Instant
+) -> Asked:
+    """Write a decision into the log and ask the lane to carry it out. Raises DomainError, NotFound.
+
+    `why`: for whoever reads the log, without personal data.
+    """
+    a, b = sorted((one, other))
+    _require_two(a, b)
+    with transaction.atomic():
+        _require_known(a, b)
+        if _standing(a, b).filter(verdict=verdict).exists():
+            raise DomainError("already_decided", _("That is decided about these two already."))
+        row = models.Decision.objects.create(
+            verdict=verdict, a=a.key, b=b.key, why=why, made_at=now, made_by=actor
+        )
+        audit.record(actor, f"identity.{verdict}", f"identity.decision:{row.pk}", {}, now)
+        command = commands.enqueue(DECIDE, {"decision": row.pk}, actor, now)
+    return Asked(row.pk, command)
+
+
+def ask_undo(decision: int, *, actor: str, now: Instant) -> int:
+    """Ask the lane to take a decision back; return the command's row id. Raises NotFound, DomainError when it was undone already."""
+    with transaction.atomic():
+        row = models.Decision.objects.filter(pk=decision).first()
+        if row is None:
+            raise NotFound("no_decision", _("There is no decision %(id)s.") % {"id": decision})
+        if row.undone_at is not None:
+            raise _undone(decision)
+        audit.record(actor, "identity.undo", f"identity.decision:{decision}", {}, now)
+        return commands.enqueue(UNDO, {"decision": decision, "by": actor}, actor, now)
+
+
+def hand_over(actor: str, now: Instant) -> int:
+    """Ask the lane to have the graph know all that the log says; return how many commands that took."""
+    pairs = sorted(models.Decision.objects.values_list("a", "b").distinct())
+    with transaction.atomic():
+        for start in range(0, len(pairs), SLICE):
+            commands.enqueue(STAND, {"pairs": pairs[start : start + SLICE]}, actor, now)
+    return len(range(0, len(pairs), SLICE))
+
+
+def _require_two(a: Identifier, b: Identifier, policy: Policy = DEFAULT) -> None:
+    if a == b:
+        raise DomainError("same_identifier", _("These two are one identifier."), status=400)
+    if policy.is_household(a) or policy.is_household(b):
+        said = _("A household groups people and is none: nothing can be decided about it here.")
+        raise DomainError("household", said, status=400)
+
+
+def _require_known(*identifiers: Identifier) -> None:
+    keys = {each.key for each in identifiers}
+    known = models.Identifier.objects.filter(key__in=keys, forgotten=False)
+    if known.count() != len(keys):
+        raise NotFound("unknown_identifier", _("no profile has this identifier"))
+
+
+def _undone(decision: int) -> DomainError:
+    return DomainError("undone", _("Decision %(id)s was undone already.") % {"id": decision})
+
+
+# --- Carried out by the lane --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a command makes stand in the graph, and the decision that it takes into force or out of it (None: neither)."""
+
+    standing: Standing
+    decision: int | None = None
+    undone_by: str | None = None
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    decision: int | None = None
+    by: str = ""
+    pairs: list[tuple[str, str]] = []
+
+
+def change(kind: str, payload: Mapping[str, Any]) -> Change:
+    """Read a command. Raises DomainError, NotFound."""
+    asked = _read(payload)
+    if kind == STAND:
+        return Change(_standing_about(asked.pairs))
+    row = models.Decision.objects.filter(pk=asked.decision or 0).first()
+    if row is None:
+        raise NotFound("no_decision", _("There is no decision %(id)s.") % {"id": asked.decision})
+    if row.undone_at is not None:
+        raise _undone(row.pk)
+    a, b = Identifier.of(row.a), Identifier.of(row.b)
+    others = _standing(a, b).exclude(pk=row.pk)
+    if kind == UNDO:
+        return Change({(a, b): _stand(others)}, row.pk, undone_by=asked.by)
+    return Change({(a, b): _stand([*others, row])}, row.pk)
+
+
+def keep(change: Change, now: Instant) -> None:
+    """Write what was carried out into the log, in the lane's transaction."""
+    if change.decision is None:
+        return
+    row = models.Decision.objects.filter(pk=change.decision)
+    if change.undone_by is None:
+        row.update(applied_at=now)
+    else:
+        row.update(undone_at=now, undone_by=change.undone_by)
+
+
+def _standing(a: Identifier, b: Identifier) -> QuerySet[models.Decision]:
+    return models.Decision.objects.filter(
+        a=a.key, b=b.key, applied_at__isnull=False, undone_at=None
+    ).order_by("pk")
+
+
+def _standing_about(pairs: Collection[tuple[str, str]]) -> Standing:
+    """Return what stands about each of these pairs of keys."""
+    found: dict[tuple[str, str], list[models.Decision]] = {pair: [] for pair in pairs}
+    rows = models.Decision.objects.filter(
+        a__in={a for a, _b in pairs}, applied_at__isnull=False, undone_at=None
+    )
+    for row in rows:
+        if (row.a, row.b) in found:
+            found[row.a, row.b].append(row)
+    return {(Identifier.of(a), Identifier.of(b)): _stand(each) for (a, b), each in found.items()}
+
+
+def _stand(rows: Iterable[models.Decision]) -> list[Decision]:
+    """Return the newest of each verdict."""
+    return list({row.verdict: value(row) for row in sorted(rows, key=lambda row: row.pk)}.values())
+
+
+def _read(payload: Mapping[str, Any]) -> _Payload:
+    try:
+        return msgspec.convert(payload, _Payload)
+    except msgspec.ValidationError as error:
+        raise DomainError("bad_command", str(error)) from error
+
+
+# --- Reading ------------------------------------------------------------------------------------------------------------
+
+
+def value(row: models.Decision) -> Decision:
+    """Return a row of the log as the partition takes it."""
+    return Decision(
+        Identifier.of(row.a),
+        Identifier.of(row.b),
+        Verdict(row.verdict),
+        row.pk,
+        from_datetime(row.made_at),
+    )
+
+
+def listed(state: str) -> QuerySet[models.Decision]:
+    """Return the decisions in a state (see `state`), "" = all."""
+    where = {
+        "waiting": Q(applied_at=None, undone_at=None),
+        "standing": Q(applied_at__isnull=False, undone_at=None),
+        "undone": Q(undone_at__isnull=False),
+    }
+    return models.Decision.objects.filter(where.get(state, Q()))
+
+
+def about(identifiers: Iterable[Identifier]) -> list[models.Decision]:
+    """Return the latest decisions about any of these identifiers, the newest first."""
+    keys = [each.key for each in identifiers]
+    found = models.Decision.objects.filter(Q(a__in=keys) | Q(b__in=keys))
+    return list(found.order_by("-pk")[:SHOWN])
+
+
+def state(row: models.Decision) -> str:
+    """Say where a decision stands: waiting (for the lane), standing or undone."""
+    if row.undone_at is not None:
+        return "undone"
+    return "waiting" if row.applied_at is None else "standing"
+
+
+def overruled(rows: Iterable[models.Decision], *, policy: Policy = DEFAULT) -> dict[int, str]:
+    """Return why decisions do not hold at present, by number: a newer one or the policy speaks against them."""
+    ends = {
+        Identifier.of(key) for row in rows if state(row) == "standing" for key in (row.a, row.b)
+    }
+    return {
+        each.decision.number: each.reason
+        for neighbourhood in store().neighbourhoods(ends)
+        for each in partition(neighbourhood, policy).overruled
+    }

@@ -1,0 +1,67 @@
+"""Profiles that the rules cannot decide: several people may be in one, and no id of a person says who is who."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from identity.graph import store
+from identity.graph.policy import DEFAULT, Kind, Policy
+from identity.graph.types import Hub
+from identity.pages import KeysetPage, after, cut, limit_of
+from identity.sql import Rows, fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A profile (row id and public id), and the keys of what it is made of, the strongest first."""
+
+    row: int
+    uid: str
+    identifiers: tuple[str, ...]
+
+
+def undecided(query: Mapping[str, str], *, policy: Policy = DEFAULT) -> KeysetPage[Undecided]:
+    """Return a page of profiles that hold a cookie or device and several values of one kind of person, but none of a `max: 1`.
+
+    Two mail addresses on one tablet, say: one person with two, or two people.
+    """
+    key = after(query, int)
+    limit = limit_of(query)
+    rows = _rows(int(key[0]) if key else 0, limit + 1, policy)
+    return cut(rows, limit=limit, key=lambda one: [one.row])
+
+
+def hubs(query: Mapping[str, str]) -> KeysetPage[Hub]:
+    """Return a page of quarantined identifiers: they keep their links and join nobody. Raises StoreAway."""
+    key = after(query, str)
+    limit = limit_of(query)
+    rows = store().hubs(after=str(key[0]) if key else "", limit=limit + 1)
+    return cut(rows, limit=limit, key=lambda hub: [hub.identifier.key])
+
+
+def _rows(above: int, limit: int, policy: Policy) -> list[Undecided]:
+    ids = sorted(
+        row.name for row in policy.namespaces.values() if row.kind is Kind.PERSON and row.max == 1
+    )
+    known = Rows("known", name="text")
+    # More identifiers of persons than namespaces: some namespace has several.
+    found = fetch(
+        "SELECT i.profile_id FROM identity_identifier AS i"
+        f" LEFT JOIN {known} ON known.name = i.namespace"
+        " WHERE i.profile_id > %s AND NOT i.forgotten GROUP BY i.profile_id"
+        " HAVING COUNT(known.name) = 0"
+        " AND COUNT(CASE WHEN i.kind IN ('cookie', 'device') THEN 1 END) > 0"
+        " AND COUNT(CASE WHEN i.kind = 'person' THEN 1 END)"
+        "   > COUNT(DISTINCT CASE WHEN i.kind = 'person' THEN i.namespace END)"
+        " ORDER BY i.profile_id LIMIT %s",
+        [*known.of((name,) for name in ids), above, limit],
+    )
+    given = Rows("given", profile="bigint")
+    members: dict[int, tuple[str, list[str]]] = {}
+    for row, uid, member in fetch(
+        f"SELECT p.id, p.uid, i.key FROM {given} JOIN identity_profile AS p ON p.id = given.profile"
+        " JOIN identity_identifier AS i ON i.profile_id = p.id AND NOT i.forgotten"
+        " ORDER BY p.id, i.priority, i.key",
+        given.of(found),
+    ):
+        members.setdefault(row, (uid, []))[1].append(member)
+    return [Undecided(row, uid, tuple(keys)) for row, (uid, keys) in members.items()]

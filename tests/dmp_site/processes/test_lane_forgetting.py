@@ -1,0 +1,194 @@
+"""Sources and identifiers are forgotten by the lane: in slices, resumed after a death, and the rest is as if they had never linked anything."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from identity import graph
+from identity.errors import DomainError, NotFound
+from identity.models import AuditEntry, Forgetting, Identifier, LaneCommand, Source
+from identity.profiles import forgetting, selectors
+from identity.profiles.rebuild import rebuild
+from identity.touchpoints import forgetting as sources
+from identity.touchpoints import sources as making
+from identity.touchpoints.types import Identifier as Named
+from tests.dmp_site.processes.faults import Killed, deaths, viewed
+from tests.road import Road
+
+ALICE, BROWSER = Named.of("user_id:alice"), Named.of("anonymous_id:browser")
+
+
+def homes() -> dict[str, str]:
+    return dict(Identifier.objects.values_list("key", "profile__uid"))
+
+
+def good(road: Road) -> None:
+    road.receive(
+        viewed("alice", anonymousId="browser"), viewed("bob"), {"event": "x", "anonymousId": "tv"}
+    )
+    road.run()
+
+
+def bad(road: Road) -> Source:
+    """Let a CRM take everybody for alice."""
+    crm = road.make_source("crm", "crm")
+    everybody = [
+        {"event": "x", "userId": "alice", "anonymousId": "tv"},
+        *({"event": "x", "userId": "alice", "anonymousId": f"c{n}"} for n in range(6)),
+        {"event": "x", "anonymousId": "tv", "userId": "bob"},
+    ]
+    road.receive(*everybody, source=crm)
+    road.run()
+    return crm
+
+
+def forget(road: Road, source: Source) -> Forgetting:
+    sources.ask(source.pk, actor="user:1", now=road.now)
+    road.run()
+    assert not LaneCommand.objects.exclude(error="").exists()
+    return Forgetting.objects.get()
+
+
+def test_what_a_source_linked_comes_apart_and_everybody_has_the_old_id_again(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SLICE", 3)
+    good(road)
+    before = homes()
+    crm = bad(road)
+    assert len(set(homes().values())) < 9
+    row = forget(road, crm)
+    assert {key: uid for key, uid in homes().items() if key in before} == before
+    assert len(set(homes().values())) == 9
+    assert (row.done_at is not None, row.touchpoints, row.position) == (True, 8, 11)
+    assert LaneCommand.objects.filter(kind=sources.FORGET).count() == 5
+    assert rebuild(graph.store(), now=None).agrees
+    entry = AuditEntry.objects.get(action="source.forget")
+    assert (entry.object, entry.actor) == (f"identity.source:{crm.pk}", "user:1")
+
+
+def test_its_touchpoints_still_count_for_their_owners(road: Road) -> None:
+    crm = bad(road)
+    forget(road, crm)
+    page = graph.store().timeline([ALICE], before=None, limit=20)
+    assert len(page) == 7
+    assert {each.refusal for each in page} == {"source_forgotten"}
+
+
+def test_what_comes_from_it_afterwards_counts_for_nobody(road: Road) -> None:
+    good(road)
+    crm = bad(road)
+    forget(road, crm)
+    crm.refresh_from_db()
+    assert not crm.enabled
+    before = homes()
+    road.receive({"event": "x", "userId": "alice", "anonymousId": "tv"}, source=crm)
+    road.run()
+    assert homes() == before
+    [late] = graph.store().unowned(crm.pk, before=None, limit=5)
+    assert late.refusal == "source_forgotten"
+    with pytest.raises(DomainError, match="forgotten"):
+        making.change(crm.pk, {"enabled": True}, road.now, actor="x")
+
+
+def test_a_lane_that_dies_in_a_slice_takes_it_again(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The graph has lost the slice, profiles have not: the next lane finds the same once more, and counts it once."""
+    monkeypatch.setattr(sources, "SLICE", 4)
+    good(road)
+    before = homes()
+    crm = bad(road)
+    deadly(monkeypatch, sources, "keep", at=2)
+    sources.ask(crm.pk, actor="user:1", now=road.now)
+    assert deaths(road) == 1
+    assert {key: uid for key, uid in homes().items() if key in before} == before
+    row = Forgetting.objects.get()
+    assert (row.done_at is not None, row.touchpoints) == (True, 8)
+    assert rebuild(graph.store(), now=None).agrees
+
+
+def deadly(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, at: int) -> None:
+    """Let the process end at the call of this number, once."""
+    real: Callable[..., Any] = getattr(module, name)
+    calls = []
+
+    def dying(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == at:
+            raise Killed
+        return real(*arguments)
+
+    monkeypatch.setattr(module, name, dying)
+
+
+def test_what_cannot_be_forgotten(road: Road) -> None:
+    crm = bad(road)
+    with pytest.raises(NotFound):
+        sources.ask(99, actor="x", now=road.now)
+    with pytest.raises(DomainError, match="own source"):
+        sources.ask(making.internal(road.now).pk, actor="x", now=road.now)
+    sources.ask(crm.pk, actor="x", now=road.now)
+    with pytest.raises(DomainError, match="already"):
+        sources.ask(crm.pk, actor="x", now=road.now)
+    road.run()
+    with pytest.raises(DomainError, match="already"):
+        sources.ask(crm.pk, actor="x", now=road.now)
+
+
+def test_what_has_stopped_goes_on_where_it_was(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice that was refused, because lanes died in it, can be asked for again."""
+    monkeypatch.setattr(sources, "SLICE", 4)
+    crm = bad(road)
+    sources.ask(crm.pk, actor="x", now=road.now)
+    road.loop.step()
+    LaneCommand.objects.filter(done_at=None).update(done_at=road.now, error="died")
+    position = Forgetting.objects.get().position
+    assert position == 4
+    command = sources.ask(crm.pk, actor="x", now=road.now)
+    assert LaneCommand.objects.get(pk=command).payload == {"source": crm.pk, "after": position}
+    road.run()
+    assert Forgetting.objects.get().touchpoints == 8
+
+
+# --- An identifier ------------------------------------------------------------------------------------------------------
+
+
+def forget_identifier(road: Road, identifier: Named) -> None:
+    forgetting.ask(identifier, actor="user:1", now=road.now)
+    road.run()
+    assert not LaneCommand.objects.exclude(error="").exists()
+
+
+def test_a_forgotten_identifier_answers_404_with_the_reason(road: Road) -> None:
+    good(road)
+    old = homes()[ALICE.key]
+    forget_identifier(road, ALICE)
+    for ask in (lambda: selectors.find(old), lambda: selectors.by_identifier(ALICE)):
+        with pytest.raises(NotFound) as caught:
+            ask()
+        assert caught.value.code == "forgotten"
+    assert homes()[BROWSER.key] != old
+    assert rebuild(graph.store(), now=None).agrees
+    assert AuditEntry.objects.filter(action="identity.forget").count() == 1
+    with pytest.raises(DomainError, match="already"):
+        forgetting.ask(ALICE, actor="x", now=road.now)
+
+
+def test_whoever_sends_it_later_it_takes_part_in_nothing(road: Road) -> None:
+    good(road)
+    forget_identifier(road, ALICE)
+    before = homes()
+    road.receive(
+        viewed("alice", anonymousId="browser"), viewed("alice", anonymousId="tv"), viewed("alice")
+    )
+    road.run()
+    assert homes() == before
+    newest = graph.store().timeline([BROWSER], before=None, limit=1)[0]
+    assert (newest.owner, newest.identifiers) == (BROWSER, (BROWSER,))
+    [nobodys] = graph.store().unowned(road.source.pk, before=None, limit=5)
+    assert nobodys.refusal == "forgotten"
+    assert rebuild(graph.store(), now=None).agrees

@@ -1,0 +1,85 @@
+"""The page of decisions about who is who: made by a form, masked, taken back by an action; each with its audit entry."""
+
+import pytest
+
+from identity.privacy.models import AuditEntry
+from identity.profiles.models import Decision, Profile
+from identity.touchpoints.models import LaneCommand
+from tests.identity.profiles.people import T0, touchpoint
+from tests.identity.profiles.road import mail, take
+from tests.identity.signing import SignIn
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+ADDRESS = "alice@shop.example"
+LIST, ADD = "/admin/identity/decision/", "/admin/identity/decision/add/"
+WISH = {
+    "verdict": "never_link",
+    "namespace": "email",
+    "value": f" {ADDRESS.upper()} ",
+    "other_namespace": "anonymous_id",
+    "other_value": "guest",
+    "region": "",
+    "why": "they called us",
+}
+
+
+@pytest.fixture
+def key() -> str:
+    made, _pii = mail(ADDRESS)
+    take(touchpoint(1, of=("user_id:alice", made)), touchpoint(2, of=("anonymous_id:guest-1",)))
+    return made
+
+
+def test_a_decision_is_made_shown_masked_and_taken_back(sign_in: SignIn, key: str) -> None:
+    operator = sign_in("operator")
+    assert operator.post(ADD, WISH | {"other_value": "guest-1"}).status_code == 302
+    row = Decision.objects.get()
+    assert (row.verdict, row.a, row.b) == ("never_link", "anonymous_id:guest-1", key)
+    assert AuditEntry.objects.filter(object=f"identity.decision:{row.pk}").count() == 1
+    Decision.objects.update(applied_at=T0)
+    for page in (LIST, f"{LIST}{row.pk}/change/"):
+        shown = operator.get(page).content.decode()
+        assert "anonymous_id: guest-1" in shown
+        assert ADDRESS not in shown
+        assert key not in shown
+    page = f"/admin/identity/profile/{Profile.objects.get(identifiers__key=key).uid}/change/"
+    assert "are never one person" in operator.get(page).content.decode()
+    chosen = {"action": "undo", "_selected_action": [str(row.pk)]}
+    assert operator.post(LIST, chosen).status_code == 302
+    assert list(LaneCommand.objects.order_by("pk").values_list("kind", flat=True)) == [
+        "profiles.decide",
+        "profiles.undo",
+    ]
+
+
+def test_what_a_service_refuses_is_said_with_the_form(sign_in: SignIn, key: str) -> None:
+    answer = sign_in("operator").post(ADD, WISH | {"other_value": "nobody"})
+    assert answer.status_code == 200
+    assert "no profile has this identifier" in answer.content.decode()
+    assert not Decision.objects.exists()
+
+
+def test_who_only_looks_decides_nothing(sign_in: SignIn, key: str) -> None:
+    viewer = sign_in("viewer")
+    assert viewer.get(LIST).status_code == 200
+    assert viewer.post(ADD, WISH | {"other_value": "guest-1"}).status_code == 403
+
+
+def test_lists_for_a_human_and_forgetting_by_whoever_may(sign_in: SignIn, key: str) -> None:
+    take(*(touchpoint(n, of=(f"loyalty_id:{n}", key)) for n in range(10, 22)))
+    take(
+        touchpoint(30, of=("anonymous_id:tablet", "loyalty_id:x")),
+        touchpoint(31, of=("anonymous_id:tablet", "loyalty_id:y")),
+    )
+    viewer, officer = sign_in("viewer"), sign_in("privacy officer")
+    hubs = viewer.get(f"{LIST}hubs/").content.decode()
+    assert f"email: {key[6:18]}…" in hubs
+    assert key not in hubs
+    assert "loyalty_id: x, loyalty_id: y" in viewer.get(f"{LIST}undecided/").content.decode()
+    gone = {"namespace": "email", "value": ADDRESS, "region": ""}
+    assert viewer.post(f"{LIST}forget/", gone).status_code == 403
+    assert officer.post(f"{LIST}forget/", gone).status_code == 302
+    command = LaneCommand.objects.get()
+    assert (command.kind, command.payload) == ("profiles.forget", {"identifier": key})
+    assert AuditEntry.objects.filter(action="identity.forget").count() == 1
