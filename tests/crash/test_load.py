@@ -66,6 +66,7 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_sent_again_and_acknowledged_once(collector: _Collector):
     collector.strict = True
     load = _load(collector, 5_000)
@@ -89,6 +90,7 @@ def test_a_ration_is_sent_and_no_more_until_there_is_another(collector: _Collect
     assert len(load.acknowledged) == 6 * BATCH
 
 
+@pytest.mark.slow
 def test_the_rate_is_what_was_acknowledged_in_the_last_second(collector: _Collector):
     load = _load(collector, 50_000)
     assert load.rate() == 0

@@ -114,6 +114,7 @@ def test_a_connection_lost_after_data_is_uncertain(channel, mailbox):
     assert not error.value.permanent
 
 
+@pytest.mark.slow
 def test_a_time_out_after_data_is_uncertain(channel, mailbox):
     def slow() -> str:
         time.sleep(1.5)
@@ -183,6 +184,7 @@ def test_an_error_never_holds_the_address(channel, mailbox):
 # --- A server that answers a byte at a time ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drip_at", "security"),
     [
@@ -203,6 +205,7 @@ def test_a_server_that_drips_before_the_hand_over_is_away(drip_at, security):
     assert seconds < 8
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_after_the_hand_over_leaves_it_unknown():
     error, seconds = fail_at_a_dripping_server("end", "none")
     assert (error.away, error.uncertain) == (False, True)
@@ -223,6 +226,7 @@ def fail_at_a_dripping_server(drip_at, security):
     return failed.value, seconds
 
 
+@pytest.mark.slow
 def test_a_farewell_that_drips_is_cut():
     with dripping_smtp("QUIT") as port:
         channel = EmailChannel("email", host="127.0.0.1", port=port, sender=SENDER, timeout=0.4)

@@ -136,6 +136,7 @@ def dripping(*pieces, pause=0.1):
         listener.close()
 
 
+@pytest.mark.slow
 def test_a_body_that_never_ends_holds_nobody_and_the_status_counts():
     started = time.monotonic()
     with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n") as url:
@@ -143,6 +144,7 @@ def test_a_body_that_never_ends_holds_nobody_and_the_status_counts():
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_headers_that_never_end_are_cut_and_uncertain():
     started = time.monotonic()
     with (

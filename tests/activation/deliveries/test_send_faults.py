@@ -127,6 +127,7 @@ def test_an_address_that_cannot_be_called_is_an_outage(plain, webhook, url):
     assert (delivery().status, delivery().tries) == ("queued", 0)
 
 
+@pytest.mark.slow
 def test_an_error_that_nobody_foresaw_leaves_one_unknown_and_the_channel_alone(
     sender, clock, mailbox, monkeypatch
 ):

@@ -70,6 +70,7 @@ def test_the_published_vectors_pass():
 # --- What a case may say ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "made",
     [
@@ -134,6 +135,7 @@ def test_a_case_goes_by_its_own_policy(tmp_path, made):
 # --- What differs -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_differs_is_told_with_the_arrangement(tmp_path):
     made = case(
         seen(1, "user:a", "cookie:1"),

@@ -339,6 +339,7 @@ def test_every_silence_shows_within_half_a_minute_and_before_the_supervisor_ends
     assert doctor()[0] == []
 
 
+@pytest.mark.slow
 def test_a_graph_store_that_is_away_is_a_fault(settings):
     """It is in the list with the others: they go on without it."""
     settings.GRAPH_STORE = {

@@ -4,6 +4,7 @@ import csv
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def test_demographics_leave_unknown_cells_empty(tmp_path):
     assert unknown == dataset.table("demographics")["home_ownership"].null_count == 233
 
 
+@pytest.mark.slow
 def test_a_basket_is_one_order_with_its_lines():
     first, second = islice(dataset.orders(dataset.EVERYBODY, weeks=1), 2)
     assert first["messageId"] == "basket-31198570044"
@@ -64,6 +66,7 @@ def test_the_data_set_is_the_one_that_is_known():
     )
 
 
+@pytest.mark.slow
 def test_a_part_of_the_households_has_its_own_files_and_totals(tmp_path):
     some = dataset.totals(10)
     assert 0 < some.profiles <= 10

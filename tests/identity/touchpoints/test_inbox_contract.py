@@ -137,6 +137,7 @@ def test_history_holds_no_wake_up_back(inbox: Inbox) -> None:
     assert inbox.reader().claim(at_most(1), NOW + 100).horizon == NOW + 100
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_every_row_received_before_the_horizon_is_visible(inbox: Inbox) -> None:
     """Commits run without pause while claims look: none may show, later, a row stamped before an earlier horizon."""

@@ -103,6 +103,7 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path, db: None) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_commit_that_hangs_holds_the_clock_and_not_the_lane(tmp_path: Path, db: None) -> None:
     """The collector was stopped inside its commit: the horizon stays where it was, what is there is processed."""
     path = tmp_path / "inbox.sqlite3"

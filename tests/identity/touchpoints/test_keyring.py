@@ -54,6 +54,7 @@ def test_unknown_keys_share_a_few_looks() -> None:
     assert database.asked < 10  # one for those of a millisecond
 
 
+@pytest.mark.slow
 def test_what_cannot_be_looked_up_is_not_refused() -> None:
     database, origin = Database(), Origin(1, "site", enabled=True)
     database.known = Known({sources.digest("wk_known"): origin}, {1: origin})
