@@ -18,6 +18,7 @@ from identity.errors import NotFound
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
+from identity.privacy import tombstones
 from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
@@ -58,7 +59,8 @@ def process(
     rows: Sequence[InboxRow], context: BatchContext, *, graph: GraphStore, fence: Fence
 ) -> None:
     """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too."""
-    touchpoints = forgetting.left_out(decode.decode(rows))
+    sifted = tombstones.sift(decode.decode(rows))
+    touchpoints = forgetting.left_out(sifted.taken)
     contested = resolve.contested(touchpoints)
     reach("1 record")
     recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
@@ -67,6 +69,7 @@ def process(
         resolved = resolve.resolve(touchpoints, recorded, context)
         reach("3 fold")
         fold.fold(resolved, context)
+        tombstones.remind(sifted.returning, context.now)
         receipts.apply(resolved.arrivals, context)
         ledger.report(resolved.arrivals, context)
         people = facts.load(resolved.people)
@@ -74,7 +77,7 @@ def process(
         changes = refresh.refresh(resolved, people, context)
         reach("5 react")
         _send(react.react(resolved.arrivals, changes, people, context), context)
-        refusals.fold(rows, context, touchpoints)
+        refusals.fold(rows, context, touchpoints, sifted.refused)
         remember("touchpoints", context, rows)
 
 

@@ -99,6 +99,7 @@ ROLES: Mapping[str, Role] = {
             "identity.decision": _EDIT,
             "identity.consent*": _ALL,
             "identity.suppression*": _ALL,
+            "identity.erasure": _VIEW,
         },
     ),
     "admin": Role(_("Admin"), frozenset({"*"}), {"*": _ALL}),

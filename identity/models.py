@@ -7,7 +7,16 @@ from identity.graph.models import (
     GraphMark,
     GraphTouchpoint,
 )
-from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
+from identity.privacy.models import (
+    AuditEntry,
+    Consent,
+    Erasure,
+    PersonalFile,
+    Suppression,
+    Tombstone,
+    VaultAccess,
+    VaultEntry,
+)
 from identity.profiles.models import (
     ContactCount,
     Decision,
@@ -39,6 +48,7 @@ __all__ = [
     "Consent",
     "ContactCount",
     "Decision",
+    "Erasure",
     "Forgetting",
     "GraphCarries",
     "GraphIdentifier",
@@ -51,6 +61,7 @@ __all__ = [
     "LaneCommand",
     "Order",
     "OrderTotal",
+    "PersonalFile",
     "Profile",
     "ProfileMove",
     "Refusal",
@@ -58,6 +69,7 @@ __all__ = [
     "SetAside",
     "Source",
     "Suppression",
+    "Tombstone",
     "Trait",
     "Unshown",
     "VaultAccess",

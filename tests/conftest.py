@@ -33,6 +33,7 @@ _ASK_NEO4J = (
     "tests/identity/",
     "tests/dmp_site/cases/",
     "tests/dmp_site/processes/",
+    "tests/dmp_site/erasing/",
     "tests/dmp_site/console/test_doctor.py",
     "tests/docs/",
 )

@@ -1,5 +1,6 @@
 """Who is in, compared with who should be: the one place that writes memberships."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -256,3 +257,16 @@ def set_rechecks(due: Mapping[int, Instant]) -> None:
         " ON CONFLICT (profile_id) DO UPDATE SET due_at = excluded.due_at",
         rows.of(due.items()),
     )
+
+
+def forget(profiles: Collection[int]) -> int:
+    """Delete the memberships of people who are erased, without a word in the log; return how many."""
+    if not profiles:
+        return 0
+    rows = Rows("gone", profile="bigint")
+    left = fetch(
+        f"DELETE FROM activation_membership WHERE profile_id IN (SELECT profile FROM {rows}) RETURNING audience_id",
+        rows.of((each,) for each in profiles),
+    )
+    resize({audience: -count for audience, count in Counter(row for (row,) in left).items()})
+    return len(left)

@@ -4,7 +4,7 @@ Only what changed gets a new number. Works in slices with a transaction each, so
 since whoever comes second finds nothing to change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
 
@@ -153,3 +153,14 @@ def changes(
         " ORDER BY e.number, e.id LIMIT %s",
         [row.pk, after[0], after[0], after[1], limit],
     )
+
+
+def holding(identifiers: Collection[int]) -> list[str]:
+    """Return the lists ("channel/name") on which these identifiers (row ids) are, at a cap or not."""
+    rows = Rows("wanted", identifier="bigint")
+    found = fetch(
+        "SELECT DISTINCT l.channel, l.name FROM activation_listentry AS e JOIN activation_partnerlist AS l ON l.id = e.list_id"
+        f" WHERE e.state <> 'out' AND e.identifier IN (SELECT identifier FROM {rows}) ORDER BY 1, 2",
+        rows.of((each,) for each in identifiers),
+    )
+    return [f"{channel}/{name}" for channel, name in found]

@@ -56,7 +56,6 @@ class Delivery(models.Model):
         Identifier,
         models.SET_NULL,
         null=True,
-        db_index=False,
         related_name="+",
         verbose_name=_("address"),
     )
@@ -217,7 +216,10 @@ class ListEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["list", "identifier"], name="list_entry_once")
         ]
-        indexes = [models.Index(fields=["list", "number", "id"], name="list_entry_changes")]
+        indexes = [
+            models.Index(fields=["list", "number", "id"], name="list_entry_changes"),
+            models.Index(fields=["identifier"], name="list_entry_identifier"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.value}: {self.state}"

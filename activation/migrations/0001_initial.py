@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                 ('settled_at', identity.fields.InstantField(null=True, verbose_name='settled')),
                 ('provider_id', models.CharField(blank=True, max_length=200, verbose_name="provider's id")),
                 ('reported', models.BooleanField(default=False)),
-                ('address', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='identity.identifier', verbose_name='address')),
+                ('address', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='identity.identifier', verbose_name='address')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='identity.identifier', verbose_name='owner identifier')),
             ],
             options={
@@ -502,6 +502,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='listentry',
             index=models.Index(fields=['list', 'number', 'id'], name='list_entry_changes'),
+        ),
+        migrations.AddIndex(
+            model_name='listentry',
+            index=models.Index(fields=['identifier'], name='list_entry_identifier'),
         ),
         migrations.AddConstraint(
             model_name='listentry',

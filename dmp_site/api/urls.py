@@ -12,6 +12,7 @@ from activation.channels import api as channels
 from activation.deliveries import api as deliveries
 from activation.pressure import api as pressure
 from dmp_site.console.health import Health
+from dmp_site.erasing import api as erasing
 from dmp_site.jobs import api as jobs
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
@@ -43,7 +44,11 @@ rooms: list[URLPattern | URLResolver] = [
     *pressure.urlpatterns,
     *journeys.urlpatterns,
 ]
-operations = [path("health", Health.as_view(), name="api-health"), *jobs.urlpatterns]
+operations = [
+    path("health", Health.as_view(), name="api-health"),
+    *jobs.urlpatterns,
+    *erasing.urlpatterns,
+]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 
 urlpatterns = [

@@ -83,6 +83,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
             Entry("dmp_site.apikey", "key"),
             Entry("identity.auditentry", "history"),
             Entry("identity.vaultaccess", "lock_open"),
+            Entry("identity.erasure", "person_off"),
         ],
     ),
     ("", [Entry("api-docs", "api", _("REST API"))]),

@@ -6,6 +6,7 @@ store that is away is waited for. See docs/concepts.md.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from django.db import connections
 
 from dmp_site import pipeline
+from dmp_site.erasing import steps
 from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.claims import Claims, settling
@@ -24,6 +26,7 @@ from dmp_site.processes.outages import away, foreseen
 from identity import stages
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, StoreAway
+from identity.privacy import erasures
 from identity.touchpoints import aside, commands, lane
 from identity.touchpoints.inbox.port import InboxReader
 from identity.touchpoints.models import LaneCommand
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.02  # seconds between looks at an empty inbox
 _LONGEST_WAIT = 10.0
+_ERASING = 0.05  # seconds that parts of one erasure take between two claims
 
 
 @dataclass
@@ -121,8 +125,26 @@ class LaneLoop:
             self._claims.retry(int(payload["number"]), context.horizon, finish)
         elif on_graph := pipeline.ON_GRAPH.get(kind):
             on_graph(kind, payload, context, graph=self.graph, fence=fence)
+        elif kind == erasures.ERASE:
+            self._erase(command, context, fence)
         else:
             pipeline.execute(kind, payload, context, fence=fence)
+
+    def _erase(
+        self,
+        command: LaneCommand,
+        context: BatchContext,
+        last: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Do some parts of an erasure; the command stays open, and is taken up again after the next claim, until the last is done."""
+
+        def part() -> AbstractContextManager[None]:
+            return settling(self.epoch, lambda: commands.went_on(command.pk))
+
+        tools = steps.Tools(self.graph, context, part, last)
+        until = time.perf_counter() + _ERASING
+        while not steps.advance(command.payload, tools) and time.perf_counter() < until:
+            self._beat()
 
     # --- Life ---
 

@@ -1,6 +1,6 @@
 """What touchpoints say about identifiers and links, added up before a store sees it. No Django, no store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -72,3 +72,14 @@ def once_evidence(touchpoints: Iterable[Touchpoint]) -> list[Touchpoint]:
 def no_evidence(touchpoints: Iterable[Touchpoint]) -> Sequence[Touchpoint]:
     """Return touchpoints as they stay stored when their source is forgotten: each keeps its owner and links nothing."""
     return [replace(each, refusal=SOURCE_FORGOTTEN) for each in touchpoints]
+
+
+def without(touchpoint: Touchpoint, identifiers: Collection[Identifier]) -> Touchpoint:
+    """Return the touchpoint as if it had come without these identifiers, none of which owns it."""
+    return replace(
+        touchpoint,
+        identifiers=tuple(each for each in touchpoint.identifiers if each not in identifiers),
+        same=tuple(
+            pair for pair in touchpoint.same if not any(each in identifiers for each in pair)
+        ),
+    )

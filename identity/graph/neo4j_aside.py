@@ -78,7 +78,7 @@ def set_aside(
         ask(_OUT, ids=[each.id for each in marked])
     else:
         ask(_IN, rows=[[each.id, each.owner.key if each.owner else None] for each in marked])
-    _add_up_links(ask, set(links(marked)), policy)
+    add_up_links(ask, set(links(marked)), policy)
     carrying = sorted({identifier for each in marked for identifier in carried(each)})
     number = max((each.number for each in marked), default=0)
     known = add_up(ask, carrying, number, policy)
@@ -90,7 +90,7 @@ def set_aside(
     return {each.key for each in carrying} | neighbours(ask, carrying), gone
 
 
-def _add_up_links(ask: Ask, wanted: Collection[LinkKey], policy: Policy) -> None:
+def add_up_links(ask: Ask, wanted: Collection[LinkKey], policy: Policy) -> None:
     """Write these links afresh from every touchpoint that carries both ends and is not set aside."""
     pairs = [[a.key, b.key, source] for a, b, source in sorted(wanted)]
     vouching = touchpoints(ask(_VOUCHING, pairs=pairs)[0])

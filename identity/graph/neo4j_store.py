@@ -14,6 +14,7 @@ from identity.clock import Instant
 from identity.graph import (
     neo4j_aside,
     neo4j_deciding,
+    neo4j_erasing,
     neo4j_forgetting,
     neo4j_members,
     neo4j_recording,
@@ -196,6 +197,33 @@ class Neo4jStore(GraphStore):
             self._compare(ask, epoch)
             left = reach(ask, neo4j_forgetting.forget(ask, identifier, self._policy), self._policy)
             return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+
+        return self.write(work)
+
+    def carrying(
+        self, identifiers: Collection[Identifier], *, after: int = 0, limit: int
+    ) -> Sequence[Touchpoint]:
+        return self.read(lambda ask: neo4j_erasing.carrying(ask, identifiers, after, limit))
+
+    def erase(
+        self, touchpoint_ids: Sequence[str], identifiers: Collection[Identifier], *, epoch: int
+    ) -> None:
+        def work(ask: Ask) -> None:
+            self._compare(ask, epoch)
+            neo4j_erasing.erase(ask, touchpoint_ids, identifiers, self._policy)
+
+        self.write(work)
+
+    def drop(
+        self,
+        identifiers: Collection[Identifier],
+        others: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> Sequence[Identifier]:
+        def work(ask: Ask) -> list[Identifier]:
+            self._compare(ask, epoch)
+            return neo4j_erasing.drop(ask, identifiers, others, self._policy)
 
         return self.write(work)
 

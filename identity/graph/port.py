@@ -105,6 +105,37 @@ class GraphStore(ABC):
         """
 
     @abstractmethod
+    def carrying(
+        self, identifiers: Collection[Identifier], *, after: int = 0, limit: int
+    ) -> Sequence[Touchpoint]:
+        """Return touchpoints that are evidence for these identifiers, or that they own, by number, above `after`.
+
+        Those set aside are among them.
+        """
+
+    @abstractmethod
+    def erase(
+        self, touchpoint_ids: Sequence[str], identifiers: Collection[Identifier], *, epoch: int
+    ) -> None:
+        """Delete the touchpoints that these identifiers own, or nobody; those that somebody else owns lose these identifiers.
+
+        Done twice, it changes nothing more. The links of these identifiers stay until `drop`.
+        """
+
+    @abstractmethod
+    def drop(
+        self,
+        identifiers: Collection[Identifier],
+        others: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> Sequence[Identifier]:
+        """Delete these identifiers with their links, and of the `others`, that were seen with them, those that no touchpoint names any more.
+
+        Return the others that are not in the store: a lane that died in it is told the same again.
+        """
+
+    @abstractmethod
     def timeline(
         self,
         identifiers: Collection[Identifier],

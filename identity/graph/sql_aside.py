@@ -46,7 +46,7 @@ def set_aside(ids: Sequence[str], *, aside: bool, policy: Policy) -> tuple[set[i
     )
     wanted = links(marked)
     rows = rows_of({identifier for each in marked for identifier in carried(each)})
-    _add_up_links(wanted, rows, policy)
+    add_up_links(wanted, rows, policy)
     add_up(rows, max((each.number for each in marked), default=0), policy)
     vouched_for = _vouched_for(rows.values())
     gone = [
@@ -77,7 +77,7 @@ def _vouched_for(rows: Collection[int]) -> set[int]:
     return {row for (row,) in found}
 
 
-def _add_up_links(
+def add_up_links(
     wanted: Collection[LinkKey], rows: Mapping[Identifier, int], policy: Policy
 ) -> None:
     """Write these links afresh from every touchpoint that carries both ends and is not set aside."""

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from identity import stages
 from identity.clock import Instant
-from identity.graph import sql_aside, sql_deciding, sql_forgetting, sql_recording
+from identity.graph import sql_aside, sql_deciding, sql_erasing, sql_forgetting, sql_recording
 from identity.graph.contents import Contents
 from identity.graph.models import GraphMark
 from identity.graph.policy import DEFAULT, Policy
@@ -105,6 +105,30 @@ class SqlStore(GraphStore):
             seeds = sql_forgetting.forget(identifier, self._policy)
             left = reach(seeds, self._policy).neighbourhoods
         return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+
+    def carrying(
+        self, identifiers: Collection[Identifier], *, after: int = 0, limit: int
+    ) -> Sequence[Touchpoint]:
+        with answers():
+            return sql_erasing.carrying(identifiers, after, limit)
+
+    def erase(
+        self, touchpoint_ids: Sequence[str], identifiers: Collection[Identifier], *, epoch: int
+    ) -> None:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            sql_erasing.erase(touchpoint_ids, identifiers, self._policy)
+
+    def drop(
+        self,
+        identifiers: Collection[Identifier],
+        others: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> Sequence[Identifier]:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            return sql_erasing.drop(identifiers, others, self._policy)
 
     def timeline(
         self,

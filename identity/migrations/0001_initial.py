@@ -46,6 +46,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Erasure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done')], default='waiting', max_length=10, verbose_name='state')),
+                ('asked_by', models.CharField(max_length=200, verbose_name='asked by')),
+                ('asked_at', identity.fields.InstantField(verbose_name='asked')),
+                ('started_at', identity.fields.InstantField(null=True, verbose_name='started')),
+                ('erased_at', identity.fields.InstantField(null=True, verbose_name='erased')),
+                ('finished_at', identity.fields.InstantField(null=True, verbose_name='finished')),
+                ('phase', models.CharField(blank=True, max_length=20, verbose_name='phase')),
+                ('subject', models.JSONField(default=dict)),
+                ('keys', models.JSONField(default=list)),
+                ('uids', models.JSONField(default=list)),
+                ('others', models.JSONField(default=list)),
+                ('pending', models.JSONField(default=list)),
+                ('cursor', models.JSONField(default=dict)),
+                ('identifiers', models.PositiveIntegerField(default=0, verbose_name='identifiers')),
+                ('removed', models.JSONField(default=dict, verbose_name='removed')),
+                ('notes', models.JSONField(default=list, verbose_name='notes')),
+            ],
+            options={
+                'verbose_name': 'erasure',
+                'verbose_name_plural': 'erasures',
+            },
+        ),
+        migrations.CreateModel(
             name='GraphMark',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -116,7 +142,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'profile',
                 'verbose_name_plural': 'profiles',
-                'permissions': [('reveal_profile', 'Can see clear personal data')],
+                'permissions': [('reveal_profile', 'Can see clear personal data'), ('erase_profile', 'Can erase a person')],
             },
         ),
         migrations.CreateModel(
@@ -355,6 +381,22 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'order totals',
             },
         ),
+        migrations.CreateModel(
+            name='PersonalFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('host', models.CharField(max_length=200, verbose_name='host')),
+                ('path', models.CharField(max_length=1000, verbose_name='path')),
+                ('kind', models.CharField(choices=[('export', 'export'), ('bad_rows', 'bad rows'), ('bundle', 'bundle')], max_length=10, verbose_name='kind')),
+                ('format', models.CharField(max_length=10, verbose_name='format')),
+                ('written_at', identity.fields.InstantField(verbose_name='written')),
+            ],
+            options={
+                'verbose_name': 'file about persons',
+                'verbose_name_plural': 'files about persons',
+                'constraints': [models.UniqueConstraint(fields=('host', 'path'), name='personal_file_once')],
+            },
+        ),
         migrations.AddField(
             model_name='identifier',
             name='profile',
@@ -427,6 +469,21 @@ class Migration(migrations.Migration):
                 'verbose_name': 'suppression',
                 'verbose_name_plural': 'suppressions',
                 'constraints': [models.UniqueConstraint(fields=('identifier', 'channel', 'reason'), name='suppression_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Tombstone',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(max_length=64, unique=True)),
+                ('erased_at', identity.fields.InstantField(null=True)),
+                ('generation', models.PositiveIntegerField(default=1)),
+                ('kept', models.TextField(default='[]')),
+                ('erasure', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tombstones', to='identity.erasure')),
+            ],
+            options={
+                'verbose_name': 'tombstone',
+                'verbose_name_plural': 'tombstones',
             },
         ),
         migrations.CreateModel(

@@ -1,12 +1,18 @@
 """Pages of privacy: who changed what, who saw clear data, what people allow and forbid. All read-only: services write them."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from identity.admin_base import ReadOnlyModelAdmin
+from identity.privacy import erasures
 from identity.privacy.masking import masked
-from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess
+from identity.privacy.models import AuditEntry, Consent, Erasure, Suppression, VaultAccess
 
 
 @admin.register(AuditEntry)
@@ -31,6 +37,39 @@ class VaultAccessAdmin(ReadOnlyModelAdmin):
     @display(description=_("identifier"))
     def masked(self, row: VaultAccess) -> str:
         return masked(row.identifier.replace(":", ": ", 1))
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyModelAdmin):
+    """People who were erased: how far that is, and the certificate."""
+
+    list_display = ["id", "state", "phase", "asked_by", "asked_at", "erased_at", "certificate"]
+    list_filter = ["state"]
+    ordering = ["-pk"]
+    fields = [
+        "state", "phase", "asked_by", "asked_at", "started_at", "erased_at", "finished_at",
+        "identifiers", "removed", "notes", "certificate",
+    ]  # fmt: skip
+    readonly_fields = ["certificate"]
+
+    @display(description=_("certificate"))
+    def certificate(self, row: Erasure) -> str:
+        address = reverse("admin:identity_erasure_certificate", args=[row.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Download"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.download)
+        own = path("<int:number>/certificate/", view, name="identity_erasure_certificate")
+        return [own, *super().get_urls()]
+
+    def download(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Hand out the certificate as JSON."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Erasure, pk=number)
+        answer = JsonResponse(dict(erasures.certificate(row)), json_dumps_params={"indent": 1})
+        answer["Content-Disposition"] = f'attachment; filename="erasure-{number}.json"'
+        return answer
 
 
 @admin.register(Consent)

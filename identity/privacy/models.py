@@ -113,3 +113,87 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel}: {self.reason}"
+
+
+class Erasure(models.Model):
+    """Somebody is to be forgotten: how far that is, and afterwards the certificate of it.
+
+    `subject` says who was asked for: {"identifier": key} or {"profile": id}. `keys`: the identifiers to erase, `uids`: the ids of profiles that they founded, `others`: those of other
+    people that were seen with them, `pending`: touchpoints whose removal is written down and may not be done yet, `cursor`: how far a
+    walk has come. They are emptied in the end; what stays names nobody. `removed`: {place: count}.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+
+    state = models.CharField(
+        _("state"), max_length=10, choices=State.choices, default=State.WAITING
+    )
+    asked_by = models.CharField(_("asked by"), max_length=200)
+    asked_at = InstantField(_("asked"))
+    started_at = InstantField(_("started"), null=True)
+    erased_at = InstantField(_("erased"), null=True)
+    finished_at = InstantField(_("finished"), null=True)
+    phase = models.CharField(_("phase"), max_length=20, blank=True)
+    subject = models.JSONField(default=dict)
+    keys = models.JSONField(default=list)
+    uids = models.JSONField(default=list)
+    others = models.JSONField(default=list)
+    pending = models.JSONField(default=list)
+    cursor = models.JSONField(default=dict)
+    identifiers = models.PositiveIntegerField(_("identifiers"), default=0)
+    removed = models.JSONField(_("removed"), default=dict)
+    notes = models.JSONField(_("notes"), default=list)
+
+    class Meta:
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk}"
+
+
+class Tombstone(models.Model):
+    """An identifier, or the id of a profile, that was erased; known again by its HMAC alone (see identity.privacy.tombstones).
+
+    `erased_at` is NULL while the erasure goes on. `generation`: how often it was erased; it enters the id of the profile that it founds
+    next. `kept`: JSON of the objections (suppressions and refused consent) that hold again when somebody comes back with it.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    erased_at = InstantField(null=True)
+    generation = models.PositiveIntegerField(default=1)
+    kept = models.TextField(default="[]")
+    erasure = models.ForeignKey(Erasure, models.PROTECT, related_name="tombstones")
+
+    class Meta:
+        verbose_name = _("tombstone")
+        verbose_name_plural = _("tombstones")
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}"
+
+
+class PersonalFile(models.Model):
+    """A file about persons that a command wrote where it was told to: an erasure looks into it."""
+
+    class Kind(models.TextChoices):
+        EXPORT = "export", _("export")
+        BAD_ROWS = "bad_rows", _("bad rows")
+        BUNDLE = "bundle", _("bundle")
+
+    host = models.CharField(_("host"), max_length=200)
+    path = models.CharField(_("path"), max_length=1000)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    format = models.CharField(_("format"), max_length=10)
+    written_at = InstantField(_("written"))
+
+    class Meta:
+        verbose_name = _("file about persons")
+        verbose_name_plural = _("files about persons")
+        constraints = [models.UniqueConstraint(fields=["host", "path"], name="personal_file_once")]
+
+    def __str__(self) -> str:
+        return self.path

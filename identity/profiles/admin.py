@@ -1,6 +1,6 @@
 """Pages of profiles: found by an identifier, shown whole on one page, personal data masked until somebody says why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,12 +8,17 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from identity import clock, pages
 from identity.access import actor
@@ -21,7 +26,7 @@ from identity.admin_base import ReadOnlyModelAdmin
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.types import Link
-from identity.privacy import services, vault
+from identity.privacy import erasures, services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
 from identity.profiles import decisions, portrait, sections, selectors, timeline
 from identity.profiles.finding import FindForm
@@ -30,6 +35,7 @@ from identity.profiles.sections import Names, Panel, Section
 from identity.touchpoints.types import Touchpoint
 
 TIMELINE = 25
+Bundle = Callable[[Profile, str, str, Instant], bytes]  # (whose, actor, why, now) -> JSON
 
 
 class RevealForm(forms.Form):
@@ -37,6 +43,15 @@ class RevealForm(forms.Form):
 
     why = forms.CharField(
         label=gettext_lazy("reason"), max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class EraseForm(forms.Form):
+    """Says that it is meant: there is no way back."""
+
+    sure = forms.BooleanField(
+        label=gettext_lazy("Yes, erase everything about this person. There is no way back."),
+        widget=UnfoldBooleanWidget,
     )
 
 
@@ -62,9 +77,10 @@ class WishForm(forms.Form):
 
 @admin.register(Profile)
 class ProfileAdmin(ReadOnlyModelAdmin):
-    """People. What stands on higher floors (audiences, journeys, deliveries, pressure) dmp_site puts into `panels`."""
+    """People. What stands on higher floors (audiences, journeys, deliveries, pressure) dmp_site puts into `panels` and `bundle`."""
 
     panels: ClassVar[Sequence[Panel]] = ()
+    bundle: ClassVar[Bundle | None] = None
 
     list_display = ["uid", "known_as", "created_at"]
     list_display_links = ["uid"]
@@ -87,6 +103,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             ("find/", self.find, "find"),
             ("<int:profile>/reveal/", self.reveal, "reveal"),
             ("<int:profile>/wish/", self.wish, "wish"),
+            ("<int:profile>/bundle/", self.tell, "bundle"),
+            ("<int:profile>/erase/", self.erase, "erase"),
         )
         mine = [
             path(route, self.admin_site.admin_view(view), name=f"identity_profile_{name}")
@@ -178,6 +196,44 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             messages.success(request, _("Asked of the lane; the page shows it in a moment."))
         return HttpResponseRedirect(_page(profile))
 
+    def tell(self, request: HttpRequest, profile: int) -> HttpResponse:
+        """Hand out all that is known about the person, with the clear values; each is in the access log, with the reason."""
+        _require(request.user.has_perm("identity.reveal_profile"))
+        form = RevealForm(request.POST)
+        whole = type(self).bundle
+        if request.method != "POST" or not form.is_valid() or whole is None:
+            return HttpResponseRedirect(_page(profile))
+        row = get_object_or_404(Profile, pk=profile)
+        try:
+            said = whole(row, actor(request), form.cleaned_data["why"], clock.now())
+        except DomainError as error:
+            messages.warning(request, error.message)
+            return HttpResponseRedirect(_list())
+        answer = HttpResponse(said, content_type="application/json")
+        answer["Content-Disposition"] = f'attachment; filename="person-{row.uid}.json"'
+        return answer
+
+    def erase(self, request: HttpRequest, profile: int) -> HttpResponse:
+        """Ask whether the person is really to be erased; once that is said, ask the lane."""
+        _require(request.user.has_perm("identity.erase_profile"))
+        row = get_object_or_404(Profile, pk=profile)
+        form = EraseForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            erasures.ask(profile=row.uid, actor=actor(request), now=clock.now())
+            messages.success(
+                request, _("Asked of the lane; the list of erasures shows how far it is.")
+            )
+            return HttpResponseRedirect(_list())
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Erase this person"),
+            "profile": row,
+            "identifiers": len(selectors.identifiers(profile)),
+            "form": form,
+        }
+        return TemplateResponse(request, "identity/erase.html", context)
+
     def _may_wish(self, request: HttpRequest) -> bool:
         return request.user.has_perm("identity.change_suppression")
 
@@ -216,6 +272,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             "reveal_form": RevealForm()
             if request.user.has_perm("identity.reveal_profile")
             else None,
+            "may_erase": request.user.has_perm("identity.erase_profile"),
             "wish_form": WishForm() if self._may_wish(request) else None,
         }
         return TemplateResponse(request, "identity/profile.html", context)

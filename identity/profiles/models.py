@@ -19,7 +19,10 @@ class Profile(models.Model):
     class Meta:
         verbose_name = _("profile")
         verbose_name_plural = _("profiles")
-        permissions = [("reveal_profile", _("Can see clear personal data"))]
+        permissions = [
+            ("reveal_profile", _("Can see clear personal data")),
+            ("erase_profile", _("Can erase a person")),
+        ]
 
     def __str__(self) -> str:
         return str(self.uid)

@@ -16,6 +16,7 @@ from identity.graph import store
 from identity.graph.evidence import carried
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
+from identity.privacy import tombstones
 from identity.privacy.keys import keys_at
 from identity.profiles import showing
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
@@ -81,9 +82,12 @@ def regroup(
 
 
 def uids_of(founders: Iterable[Identifier]) -> list[str]:
-    """Return the ids of the profiles that these identifiers found, in this installation."""
+    """Return the ids of the profiles that these identifiers found, in this installation; after an erasure they are others than before."""
     namespace = keys_at(settings.KEYS_FILE).profile_namespace
-    return [str(uuid.uuid5(namespace, founder.key)) for founder in founders]
+    keys = [founder.key for founder in founders]
+    generations = tombstones.generations(keys)
+    names = (f"{key}\0{generations[key]}" if key in generations else key for key in keys)
+    return [str(uuid.uuid5(namespace, name)) for name in names]
 
 
 # --- Difference ---------------------------------------------------------------------------------------------------------

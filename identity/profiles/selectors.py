@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
+from identity.privacy import tombstones
 from identity.profiles import models
 from identity.touchpoints.types import Identifier
 
@@ -43,6 +44,8 @@ def find(uid: str | UUID) -> Found:
     text = str(uid).lower()
     asked = models.Profile.objects.filter(uid=text).first()
     if asked is None:
+        if tombstones.buries(text):
+            raise NotFound("profile_erased", _("the person of this profile was erased"))
         raise NotFound("unknown_profile", _("no profile ever had this id"))
     home = _home(asked.founder)
     if home is None:

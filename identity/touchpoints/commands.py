@@ -45,6 +45,11 @@ def finish(command: int, now: Instant, error: str = "", *, broke: bool = False) 
     )
 
 
+def went_on(command: int) -> None:
+    """Forget the tries of a command that is done in parts and has done one. In the caller's transaction."""
+    LaneCommand.objects.filter(pk=command, tries__gt=0).update(tries=0)
+
+
 def suspect(command: int, *, epoch: int) -> None:
     """Note that a lane died in this command: from now on its tries are counted, and that was the first."""
     with lane.fenced(epoch):

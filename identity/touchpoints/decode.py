@@ -19,7 +19,7 @@ from identity.touchpoints.evidence import Evidence
 from identity.touchpoints.models import Source
 from identity.touchpoints.payload import Envelope
 from identity.touchpoints.pii import Cleaner
-from identity.touchpoints.times import happened
+from identity.touchpoints.times import happened, instant
 from identity.touchpoints.types import InboxRow, Touchpoint, touchpoint_id
 
 NO_SOURCE = 0  # rows of the collector's own: what it refused
@@ -166,11 +166,8 @@ def _touchpoint(
 ) -> Touchpoint:
     type_ = str(event["type"])
     name = str(event.get("event") or "") if type_ == "track" else type_
-    at, corrected = happened(
-        event.get("originalTimestamp") or event.get("timestamp") or envelope.timestamp,
-        event.get("sentAt") or envelope.sent_at,
-        row.received_at,
-    )
+    said = event.get("originalTimestamp") or event.get("timestamp") or envelope.timestamp
+    at, corrected = happened(said, event.get("sentAt") or envelope.sent_at, row.received_at)
     cleaner = Cleaner()
     name = cleaner.text(name)
     traits = _traits(event, cleaner)
@@ -198,6 +195,7 @@ def _touchpoint(
         pii=who.pii if who.owner else {},
         pii_fields=cleaner.fields if who.owner else {},
         clock_corrected=corrected,
+        undated=corrected or instant(said) is None,
         dropped=tuple(who.dropped),
     )
 

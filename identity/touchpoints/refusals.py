@@ -10,15 +10,22 @@ from identity.touchpoints.types import BatchContext, InboxRow, Touchpoint
 
 CLOCK = "clock_corrected"
 UNNAMED = "message_id_missing"
+ERASED = "erased"
 TAKEN = frozenset({CLOCK, UNNAMED})  # counted although the event was taken as it is
 
 
 def fold(
-    rows: Sequence[InboxRow], context: BatchContext, touchpoints: Sequence[Touchpoint] = ()
+    rows: Sequence[InboxRow],
+    context: BatchContext,
+    touchpoints: Sequence[Touchpoint] = (),
+    erased: Sequence[Touchpoint] = (),
 ) -> None:
-    """Add the refusals among these rows, and those that decoding met, to the tables that a source's page shows."""
-    counts: Counter[tuple[int, str]] = Counter()
-    details: dict[tuple[int, str], str] = {}
+    """Add the refusals among these rows, and those that decoding met, to the tables that a source's page shows.
+
+    `erased`: touchpoints of the time before an erasure; no more is said about them than how many there were.
+    """
+    counts = Counter((each.source, ERASED) for each in erased)
+    details = dict.fromkeys(counts, "")
     for source, reason, detail, count in _met(rows, touchpoints):
         counts[source, reason] += count
         details[source, reason] = detail

@@ -53,6 +53,7 @@ class Touchpoint:
     `pii` maps PII identifiers to their cleaned values, `pii_fields` the owner's other vault fields (email, phone, first_name,
     last_name, name, address, birthday, ip, or a dotted path) to theirs; the lane moves both to the vault, and nothing else
     stores them.
+    `undated`: nobody said when it happened, or what was said could not be.
     `unnamed`: it came without a messageId; sent again, it counts again.
     `dropped`: why values were not taken as identifiers ("blocked:user_id"); counted, shown by the source's page.
     """
@@ -78,6 +79,7 @@ class Touchpoint:
     pii: Mapping[Identifier, str] = field(default_factory=dict)
     pii_fields: Mapping[str, str] = field(default_factory=dict)
     clock_corrected: bool = False
+    undated: bool = False
     unnamed: bool = False
     dropped: tuple[str, ...] = ()
 

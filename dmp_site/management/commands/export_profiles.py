@@ -10,7 +10,9 @@ from activation.audiences import selectors as audiences
 from dmp_site.management.base import Documented
 from identity.clock import SECOND, now
 from identity.errors import DomainError
+from identity.privacy import personal_files
 from identity.privacy.keys import KeysMissing
+from identity.privacy.models import PersonalFile
 from identity.profiles.exports import files, records
 from identity.profiles.exports.files import BadTarget
 from identity.profiles.exports.records import COLUMNS, PERSONAL, Reveal, Whose
@@ -24,7 +26,7 @@ class Command(Documented):
         "Personal data stays out: e-mail addresses and phone numbers are shown as the keyed hashes they are stored as. --clear\n"
         "adds what the vault holds; each value is an entry of the vault's access log, with the reason that --why gives. A file\n"
         "is readable by its owner alone, and there once it is whole. It runs beside everything else and reads block by block:\n"
-        "every profile is as it was when its block was read.\n\n"
+        "every profile is as it was when its block was read. Where a file was written is remembered: an erasure looks into it.\n\n"
         "Example: manage.py export_profiles --output people.jsonl\n"
         "Example: manage.py export_profiles --audience big-spenders --output spenders.csv\n"
         "Example: manage.py export_profiles --output people.parquet --clear --why 'access request 4711'"
@@ -68,6 +70,7 @@ class Command(Documented):
         columns = [*COLUMNS, PERSONAL] if reveal else [*COLUMNS]
         report = (lambda _: None) if options["quiet"] else _Report()
         if output is not None:
+            personal_files.note(output, PersonalFile.Kind.EXPORT, format_, now())
             return files.write_file(output, format_, blocks, columns, report)
         if format_ == "parquet":
             raise BadTarget("Parquet needs a file: --output FILE")

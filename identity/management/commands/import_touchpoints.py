@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from identity.clock import SECOND, Instant, now
 from identity.errors import DomainError
+from identity.privacy import personal_files
 from identity.privacy.keys import KeysMissing
+from identity.privacy.models import PersonalFile
 from identity.touchpoints import door, sources
 from identity.touchpoints.imports import files, mapping
 from identity.touchpoints.imports.mapping import AsEvents, Translator
@@ -85,6 +87,7 @@ class Command(BaseCommand):
             raise files.BadFile(f"{file} is not there")
         source = sources.ensure(options["source"], "crm", moment, actor=ACTOR)
         what = fingerprint(file, _digest(options["mapping"]), str(source.pk), options["mode"])
+        personal_files.note(_bad_file(options), PersonalFile.Kind.BAD_ROWS, "jsonl", moment)
         with door.opened() as opened:
             return Import(
                 door=opened,

@@ -1,0 +1,135 @@
+"""Takes a person's identifiers out of rows that hang on nobody, but name people in their texts: commands, history, what was set aside.
+
+Such tables are walked by their row ids, some rows at a time; what their retention keeps is not much.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from django.conf import settings
+from django.db.models import Model
+
+from identity.privacy.keys import keys_at
+from identity.profiles.models import ProfileMove
+from identity.touchpoints import decode, payload
+from identity.touchpoints.models import LaneCommand, Refusal, SetAside
+from identity.touchpoints.types import InboxRow, Mode
+
+SLICE = 1_000  # rows looked at in one transaction
+_MARK = {"erased": True}
+
+
+class Known(NamedTuple):
+    """What is looked for: keys of identifiers, and values as people write them."""
+
+    keys: frozenset[str]
+    values: frozenset[str]
+
+
+def forget_refusals(touchpoints: Collection[str]) -> None:
+    """Let refusals not name these touchpoints as their last."""
+    details = [f"touchpoint {each}" for each in touchpoints]
+    Refusal.objects.filter(detail__in=details).update(detail="")
+
+
+# --- Rows that name identifiers -----------------------------------------------------------------------------------------
+
+
+def scrub(place: str, after: int, known: Known) -> tuple[int, int | None]:
+    """Scrub the next rows of a place behind the row id `after`; return how many changed, and where to go on (None: that was all)."""
+    model, change = PLACES[place]
+    rows: list[Any] = list(model._default_manager.filter(pk__gt=after).order_by("pk")[:SLICE])  # noqa: SLF001
+    changed = sum(change(row, known) for row in rows)
+    return changed, rows[-1].pk if len(rows) == SLICE else None
+
+
+def _command(row: LaneCommand, known: Known) -> bool:
+    if not _names(row.payload, known.keys) and not any(key in row.error for key in known.keys):
+        return False
+    left = {name: _without(value, known.keys) for name, value in row.payload.items()}
+    row.payload = left if not _names(left, known.keys) else dict(_MARK)
+    row.error = "" if any(key in row.error for key in known.keys) else row.error
+    row.save(update_fields=["payload", "error"])
+    return True
+
+
+def _move(row: ProfileMove, known: Known) -> bool:
+    """Take the identifiers, and the evidence that they are an end of, out of somebody else's history."""
+    identifiers = msgspec.json.decode(row.identifiers)
+    evidence = msgspec.json.decode(row.evidence)
+    if not _names([identifiers, evidence], known.keys):
+        return False
+    left = [key for key in identifiers if key not in known.keys]
+    if not left:
+        row.delete()
+        return True
+    row.identifiers = msgspec.json.encode(left).decode()
+    kept = {
+        name: [link for link in links if not _names(link, known.keys)]
+        for name, links in evidence.items()
+    }
+    row.evidence = msgspec.json.encode(kept).decode()
+    row.save(update_fields=["identifiers", "evidence"])
+    return True
+
+
+def _set_aside(row: SetAside, known: Known) -> bool:
+    """Delete a row that waits for a human if it is this person's, be it one that cannot be read."""
+    if not (_carries(row, known.keys) or _mentions(row, known.values)):
+        return False
+    row.delete()
+    return True
+
+
+PLACES: Mapping[str, tuple[type[Model], Callable[[Any, Known], bool]]] = {
+    "identity.lanecommand": (LaneCommand, _command),
+    "identity.profilemove": (ProfileMove, _move),
+    "identity.setaside": (SetAside, _set_aside),
+}
+
+
+def _names(value: Any, keys: frozenset[str]) -> bool:
+    """Tell whether a JSON value holds one of the keys, as a text or as the name of a member."""
+    if isinstance(value, str):
+        return value in keys
+    if isinstance(value, Mapping):
+        return any(name in keys or _names(each, keys) for name, each in value.items())
+    return isinstance(value, list | tuple) and any(_names(each, keys) for each in value)
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [each for each in value if not _names(each, keys)]
+    return "" if _names(value, keys) else value
+
+
+# --- Rows of the inbox that failed --------------------------------------------------------------------------------------
+
+
+def _carries(row: SetAside, keys: frozenset[str]) -> bool:
+    try:
+        [touchpoint] = decode.decode([_inbox_row(row)])
+    except (decode.Poison, ValueError):
+        return False
+    return any(each.key in keys for each in touchpoint.identifiers)
+
+
+def _mentions(row: SetAside, values: Iterable[str]) -> bool:
+    """Tell whether a payload says one of the values, in whatever form: it may be no event."""
+    try:
+        clear = payload.unseal(keys_at(settings.KEYS_FILE).inbox, bytes(row.payload))
+    except payload.Unreadable:
+        return False
+    text = clear.decode(errors="replace").casefold()
+    return any(_quoted(value.casefold()) in text for value in values)
+
+
+def _quoted(value: str) -> str:
+    """Return a value as JSON writes it, with its quotes: 42 is not looked for in 1042."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _inbox_row(row: SetAside) -> InboxRow:
+    return InboxRow(row.number, row.source, Mode(row.mode), 0, bytes(row.payload))

@@ -1,0 +1,73 @@
+"""Asking for an erasure, and its certificate. What carries it out knows all floors: dmp_site.erasing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext
+
+from identity.clock import Instant
+from identity.errors import DomainError, NotFound
+from identity.privacy import audit
+from identity.privacy.models import Erasure
+from identity.touchpoints import commands
+from identity.touchpoints.types import Identifier
+
+ERASE = "person.erase"  # the lane's command, with the payload {"erasure": row id}
+
+
+def ask(
+    *, identifier: Identifier | None = None, profile: str = "", actor: str, now: Instant
+) -> Erasure:
+    """Ask the lane to erase the person who has this identifier, or this profile id; return the erasure.
+
+    An identifier that nobody has yet is erased all the same: what waits, or is imported later, may carry it.
+    """
+    subject = {"identifier": identifier.key} if identifier else {"profile": profile}
+    with transaction.atomic():
+        row = Erasure.objects.create(asked_by=actor, asked_at=now, subject=subject)
+        _enqueue(row, actor, now)
+    return row
+
+
+def resume(number: int, *, actor: str, now: Instant) -> Erasure:
+    """Ask the lane to go on with an erasure whose command it gave up. Raises NotFound, and DomainError when it is done."""
+    row = one(number)
+    if row.state == Erasure.State.DONE:
+        raise DomainError(
+            "erasure_over", gettext("erasure %(number)s is over already") % {"number": number}
+        )
+    with transaction.atomic():
+        _enqueue(row, actor, now)
+    return row
+
+
+def _enqueue(row: Erasure, actor: str, now: Instant) -> None:
+    """Ask the lane; the audit log says who wants it, and not about whom."""
+    audit.record(actor, ERASE, f"identity.erasure:{row.pk}", {}, now)
+    commands.enqueue(ERASE, {"erasure": row.pk}, actor, now)
+
+
+def one(number: int) -> Erasure:
+    """Return an erasure. Raises NotFound."""
+    row = Erasure.objects.filter(pk=number).first()
+    if row is None:
+        raise NotFound(
+            "no_erasure", gettext("there is no erasure %(number)s") % {"number": number}
+        )
+    return row
+
+
+def certificate(row: Erasure) -> Mapping[str, Any]:
+    """Return what was removed where, when, and asked by whom; it names nobody. Times are ISO 8601."""
+    times = ("asked_at", "started_at", "erased_at", "finished_at")
+    return {
+        "erasure": row.pk,
+        "state": row.state,
+        "phase": row.phase,
+        "asked_by": row.asked_by,
+        **{name: moment.isoformat() if (moment := getattr(row, name)) else None for name in times},
+        "identifiers": row.identifiers,
+        "removed": dict(sorted(row.removed.items())),
+        "notes": row.notes,
+    }
