@@ -160,7 +160,7 @@ class Campaign:
                     os.kill(pid, signal.SIGCONT)
 
     def _strike(self, target: str) -> bool:
-        """Kill it, unless the collector has not acknowledged enough in the second before."""
+        """Kill it, unless it is not there, or the collector has not acknowledged enough in the second before."""
         stages_now = {role: self._reached(role) for role in STAGES}
         pid = self._supervisor.pid if target == "supervisor" else self._pid(target)
         rate = self._load.rate()
@@ -168,8 +168,10 @@ class Campaign:
             return False
         if target in self._servers:
             self._servers[target].kill()
-        else:
+        elif pid:
             os.kill(pid, signal.SIGKILL)
+        else:  # it is being started again; 0 would be this process and all that run with it
+            return False
         log.info("Killed %s, with %d/s acknowledged; at %s", target, rate, stages_now)
         self.report.rates.append(rate)
         self.report.kills += 1
