@@ -20,6 +20,7 @@ from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
 from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
+from identity.profiles.types import Resolved
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
 from identity.touchpoints import forgetting as sources
@@ -85,7 +86,11 @@ def regroup(
     neighbourhoods: Sequence[Neighbourhood], context: BatchContext, *, newborn: bool
 ) -> None:
     """Stages 2 to 6 without touchpoints, in the caller's transaction: evidence was taken away, or profiles are repaired."""
-    resolved = resolve.regroup(neighbourhoods, context, newborn=newborn)
+    _follow(resolve.regroup(neighbourhoods, context, newborn=newborn), context)
+
+
+def _follow(resolved: Resolved, context: BatchContext) -> None:
+    """Stages 3 to 6 of a change without touchpoints."""
     fold.fold(resolved, context)
     people = facts.load(resolved.people)
     changes = refresh.refresh(resolved, people, context)
@@ -138,6 +143,7 @@ def forget(
     with fence():
         forgetting.keep(identifier)
         regroup(changed, context, newborn=False)
+        _follow(forgetting.emptied(identifier), context)
         remember(forgetting.FORGET, context)
 
 

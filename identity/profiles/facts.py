@@ -74,7 +74,7 @@ def owners_of(profile_ids: Collection[int]) -> dict[int, list[Owner]]:
         "SELECT p.id, p.uid, i.id, i.key, i.namespace, i.kind, i.priority, i.first_number,"
         f" s.first_at, s.last_at, v.at FROM {rows}"
         " JOIN identity_profile AS p ON p.id = wanted.profile"
-        " JOIN identity_identifier AS i ON i.profile_id = p.id"
+        " JOIN identity_identifier AS i ON i.profile_id = p.id AND NOT i.forgotten"
         " LEFT JOIN identity_seen AS s ON s.owner_id = i.id"
         " LEFT JOIN identity_vaultentry AS v ON v.identifier = i.key AND v.field = %s",
         [*rows.of((profile,) for profile in sorted(set(profile_ids))), vault.VALUE],

@@ -15,6 +15,7 @@ from identity.errors import DomainError, NotFound
 from identity.graph.policy import DEFAULT, Policy
 from identity.privacy import audit
 from identity.profiles import models
+from identity.profiles.types import Resolved
 from identity.sql import Rows, fetch
 from identity.touchpoints import commands
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -54,6 +55,12 @@ def asked_for(payload: Mapping[str, Any]) -> Identifier:
 def keep(identifier: Identifier) -> None:
     """Write that it is forgotten, in the lane's transaction."""
     models.Identifier.objects.filter(key=identifier.key).update(forgotten=True)
+
+
+def emptied(identifier: Identifier) -> Resolved:
+    """Return that its own profile, where it is alone by now, has nobody in it any more."""
+    rows = models.Identifier.objects.filter(key=identifier.key, forgotten=True)
+    return Resolved((), frozenset(rows.values_list("profile", flat=True)), {}, {})
 
 
 def left_out(touchpoints: Sequence[Touchpoint], *, policy: Policy = DEFAULT) -> list[Touchpoint]:

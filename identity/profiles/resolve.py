@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -316,7 +317,7 @@ def _remember(
 
 def evidence_of(move: Move) -> str:
     """Return the JSON that is stored with a move: the links that joined, those that were refused, and what people decided."""
-    told = {
+    told: dict[str, list[dict[str, Any]]] = {
         "joined": [
             {
                 "a": link.a.key,
@@ -331,9 +332,10 @@ def evidence_of(move: Move) -> str:
         "refused": [
             {"a": link.a.key, "b": link.b.key, "reason": link.reason} for link in move.refused
         ],
-        "decided": [
+    }
+    if move.decisions:
+        told["decided"] = [
             {"a": one.a.key, "b": one.b.key, "verdict": one.verdict, "number": one.number}
             for one in move.decisions
-        ],
-    }
+        ]
     return _json.encode(told).decode()

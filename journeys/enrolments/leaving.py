@@ -13,6 +13,7 @@ from journeys.enrolments.plans import Plan
 from journeys.enrolments.runs import Line, Run
 
 STOPPED = "the journey was stopped"
+FORGOTTEN = "the person is forgotten"
 MIGRATED = "left with the new version"
 
 # Written as in the index `enrolment_inside`, so that SQLite takes it.
@@ -40,6 +41,14 @@ def _eject(journey: int, context: BatchContext, limit: int) -> int:
     rows = fetch(f"{_INSIDE.format(_VERSIONS)} ORDER BY id LIMIT %s", [journey, limit])
     runs = store.by_id(row[0] for row in rows)
     lines = [_out(run, STOPPED) for run in runs]
+    store.save(runs, context.now)
+    store.write(lines, context.now)
+    return len(runs)
+
+
+def nobodys(runs: Sequence[Run], context: BatchContext) -> int:
+    """Let out whose identifier was forgotten; return how many."""
+    lines = [_out(run, FORGOTTEN) for run in runs]
     store.save(runs, context.now)
     store.write(lines, context.now)
     return len(runs)

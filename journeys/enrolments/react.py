@@ -5,6 +5,7 @@ crash leaves either all of a step or nothing of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from django.db import connection
 
@@ -78,7 +79,9 @@ def wake(context: BatchContext, limit: int) -> Steps:
     if not due:
         return Steps()
     people = facts.of({run.profile for run in due})
-    return step(due, people, plan, context)
+    gone = leaving.nobodys([run for run in due if run.profile not in people], context)
+    steps = step([run for run in due if run.profile in people], people, plan, context)
+    return replace(steps, moved=steps.moved + gone)
 
 
 def fail_next(context: BatchContext, reason: str) -> int | None:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from activation.audiences import services as audiences
+from activation.audiences.models import Membership
+from activation.deliveries.models import Delivery
 from identity import graph
+from identity.clock import DAY
 from identity.errors import DomainError, NotFound
 from identity.models import AuditEntry, Forgetting, Identifier, LaneCommand, Source
 from identity.profiles import forgetting, selectors
@@ -13,7 +17,11 @@ from identity.profiles.rebuild import rebuild
 from identity.touchpoints import forgetting as sources
 from identity.touchpoints import sources as making
 from identity.touchpoints.types import Identifier as Named
+from journeys.enrolments.models import Enrolment
+from journeys.publishing import services as journeys
+from tests.content import template
 from tests.dmp_site.processes.faults import Killed, deaths, viewed
+from tests.journeys.documents import abandoned_cart
 from tests.road import Road
 
 ALICE, BROWSER = Named.of("user_id:alice"), Named.of("anonymous_id:browser")
@@ -192,3 +200,44 @@ def test_whoever_sends_it_later_it_takes_part_in_nothing(road: Road) -> None:
     [nobodys] = graph.store().unowned(road.source.pk, before=None, limit=5)
     assert nobodys.refusal == "forgotten"
     assert rebuild(graph.store(), now=None).agrees
+
+
+def test_nobody_is_left_in_the_profile_of_what_was_forgotten(road: Road) -> None:
+    """It leaves its audiences, and a new audience that counts everybody does not find it."""
+    road.receive(viewed("alice"), viewed("bob"))
+    road.run()
+    buyers = audience(road, "Buyers")
+    assert inside(buyers) == {"user_id:alice", "user_id:bob"}
+    forget_identifier(road, ALICE)
+    assert inside(buyers) == {"user_id:bob"}
+    assert inside(audience(road, "Buyers again")) == {"user_id:bob"}
+
+
+def audience(road: Road, name: str) -> int:
+    rule = {"did": "Product Viewed", "within_days": 1}
+    made = audiences.create(name, rule=rule, actor="tests", now=road.now)
+    audiences.publish(made.pk, actor="tests", now=road.now)
+    road.run()
+    return made.pk
+
+
+def inside(row: int) -> set[str]:
+    """Return the founders of the profiles that are in it."""
+    rows = Membership.objects.filter(audience=row)
+    return set(rows.values_list("profile__founder", flat=True))
+
+
+def test_what_was_forgotten_is_let_out_of_journeys_and_gets_no_message(road: Road) -> None:
+    drawn = journeys.create(
+        "Cart", abandoned_cart(template("reminder", "Your cart")), "tests", road.now
+    )
+    journeys.publish(drawn.pk, actor="tests", now=road.now)
+    cart = {"event": "Cart Viewed", "userId": "alice", "properties": {"cart_id": "7"}}
+    road.receive(cart)
+    road.run()
+    assert Enrolment.objects.get().state == "active"
+    forget_identifier(road, ALICE)
+    road.pass_time(2 * DAY)
+    run = Enrolment.objects.get()
+    assert (run.state, run.reason, run.wake_at) == ("done", "the person is forgotten", None)
+    assert not Delivery.objects.exists()
