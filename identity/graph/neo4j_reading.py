@@ -11,7 +11,7 @@ from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.neo4j_asking import Ask
 from identity.graph.neo4j_properties import LINK, listed
 from identity.graph.policy import Policy
-from identity.graph.types import VERDICTS, Decision, Link, Neighbourhood, Node
+from identity.graph.types import VERDICTS, Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
 _SEEDS = """
@@ -56,7 +56,9 @@ def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhoo
         inner = set(ask(_WALK, keys=starts)[0])
     keys = sorted(inner)
     rows: list[Any] = [*ask(_LINKS, keys=keys)[0], *ask(_LINKS_OF_HUBS, keys=keys)[0]]
-    reached = inner | hubs | {end for row in rows for end in row[:2]}
+    # What keeps apart may name somebody who is elsewhere, and who would come without the own neighbours.
+    leading = (row for row in rows if VERDICTS.get(row[2], Verdict.ALWAYS) is Verdict.ALWAYS)
+    reached = inner | hubs | {end for row in leading for end in row[:2]}
     nodes = [
         Node(Identifier.of(key), number, bool(hub))
         for key, number, hub in ask(_NODES, keys=sorted(reached))[0]

@@ -91,6 +91,13 @@ def test_what_keeps_apart_comes_with_the_batch_that_would_bring_together(graph_s
     assert found.decisions == (made,)
 
 
+def test_whom_a_decision_keeps_away_does_not_come_without_the_own_neighbours(graph_store):
+    record(graph_store, seen(1, COOKIE), seen(2, ALICE, TABLET))
+    decide(graph_store, decided(NEVER, COOKIE, TABLET))
+    assert members(graph_store.neighbourhoods([COOKIE])) == {frozenset({COOKIE})}
+    assert members(record(graph_store, seen(3, COOKIE, MAIL))) == {frozenset({COOKIE, MAIL})}
+
+
 def test_all_that_stands_about_a_pair_comes_and_only_that(graph_store):
     record(graph_store, seen(1, ALICE, COOKIE))
     first, second = decided(NEVER, ALICE, COOKIE, 1), decided(UNLINK, ALICE, COOKIE, 2)
