@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("identity", "activation", "journeys", "dmp_site")
 # Who asks identity.clock what time it is: pages, APIs and commands, and the loops of processes.
-EDGES = re.compile(r"/(admin|admin_base|api|panel)(\.py|/)|/management/commands/|^dmp_site/")
+EDGES = re.compile(r"/(admin(_\w+)?|api|panel)(\.py|/)|/management/commands/|^dmp_site/")
 LOOPS = {
     "activation/deliveries/crew.py",
     "identity/profiles/exports/records.py",

@@ -19,15 +19,17 @@ from activation.pressure import services as pressure
 from activation.pressure.models import ChannelWeight, MessageClass, Policy, QuietHours
 from dmp_site import apikeys, jobs
 from dmp_site.models import ApiKey, Job
+from identity.graph.types import Verdict
 from identity.privacy.models import AuditEntry
-from identity.profiles.models import Profile
+from identity.profiles import decisions
+from identity.profiles.models import Decision, Profile
 from identity.touchpoints import aside, lane, sources
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
-from identity.touchpoints.types import InboxRow, Mode
+from identity.touchpoints.types import Identifier, InboxRow, Mode
 from journeys.publishing import services as journeys
 from journeys.publishing.models import Journey
 from tests.activation.deliveries.making import alice, delivery, request, template
-from tests.activation.people import context
+from tests.activation.people import context, person
 from tests.identity.signing import SignIn
 from tests.journeys import documents, world
 from tests.road import Road
@@ -52,6 +54,18 @@ def source() -> Source:
 
 def write_key() -> WriteKey:
     return sources.create_key(source().pk, NOW, actor="tests")[0]
+
+
+def two_people() -> None:
+    person("ann")
+    person("ben")
+
+
+def decision() -> Decision:
+    two_people()
+    ann, ben = (Identifier("user_id", name) for name in ("ann", "ben"))
+    made = decisions.ask(Verdict.NEVER, ann, ben, why="", **WHO)
+    return Decision.objects.get(pk=made.decision)
 
 
 def set_aside() -> SetAside:
@@ -137,6 +151,13 @@ KEYS = {
     for name in ("write_keys", "refusals")
     for end in ("TOTAL", "INITIAL")
 }
+APART = {
+    "verdict": "never_link",
+    "namespace": "user_id",
+    "value": "ann",
+    "other_namespace": "user_id",
+    "other_value": "ben",
+}
 HOURS = {"name": "night", "start": "22:00", "end": "07:00", "channels": "[]"}
 CLASS = {"name": "promo", "weight": "200"}
 CRM = {
@@ -162,6 +183,9 @@ WRITES: dict[tuple[str, str], Case] = {
     ("identity.source", "add"): (None, {"name": "Shop", "kind": "site"}, ["source.add", "writekey.add"]),
     ("identity.source", "change"): (source, {"name": "Store", "kind": "app", **KEYS}, ["source.change"]),
     ("identity.source", "new_key"): (source, {}, ["writekey.add"]),
+    ("identity.source", "forget"): (source, {}, ["source.forget"]),
+    ("identity.decision", "add"): (two_people, APART, ["identity.never_link"]),
+    ("identity.decision", "undo"): (decision, {}, ["identity.undo"]),
     ("identity.writekey", "revoke"): (write_key, {}, ["writekey.revoke"]),
     ("identity.setaside", "try_again"): (set_aside, {}, ["setaside.retry"]),
     ("activation.audience", "add"): (None, AUDIENCE, ["audience.create"]),
