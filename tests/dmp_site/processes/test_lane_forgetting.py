@@ -134,7 +134,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, *, at: int) 
 def test_what_cannot_be_forgotten(road: Road) -> None:
     crm = bad(road)
     with pytest.raises(NotFound):
-        sources.ask(99, actor="x", now=road.now)
+        sources.ask(2**40, actor="x", now=road.now)
     with pytest.raises(DomainError, match="own source"):
         sources.ask(making.internal(road.now).pk, actor="x", now=road.now)
     sources.ask(crm.pk, actor="x", now=road.now)
