@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from benchmarks.orm.rows import Keeper, instant
 from identity.graph import bodies
-from identity.graph.evidence import Evidence, carried, first_numbers, links
+from identity.graph.evidence import (
+    Evidence,
+    carried,
+    carried_beside,
+    first_numbers,
+    links,
+    vouches,
+)
 from identity.graph.models import GraphCarries, GraphIdentifier, GraphLink, GraphTouchpoint
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.policy import DEFAULT
@@ -76,6 +83,7 @@ def _touchpoints(keep: Keeper, fresh: Sequence[Touchpoint], nodes: Nodes) -> Non
             at=each.at,
             received_at=each.received_at,
             owner=nodes[each.owner].pk if each.owner else None,
+            vouches=vouches(each),
             body=bodies.encode(each),
         )
         for each in fresh
@@ -84,7 +92,7 @@ def _touchpoints(keep: Keeper, fresh: Sequence[Touchpoint], nodes: Nodes) -> Non
     carries = [
         GraphCarries(identifier=nodes[each].pk, touchpoint=one.number)
         for one in fresh
-        for each in carried(one)
+        for each in carried_beside(one)
     ]
     keep.put(carries)
 

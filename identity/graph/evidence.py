@@ -27,6 +27,16 @@ def carried(touchpoint: Touchpoint) -> tuple[Identifier, ...]:
     return () if touchpoint.refusal else touchpoint.identifiers
 
 
+def vouches(touchpoint: Touchpoint) -> bool:
+    """Return whether the touchpoint is evidence for its owner."""
+    return touchpoint.owner in carried(touchpoint)
+
+
+def carried_beside(touchpoint: Touchpoint) -> tuple[Identifier, ...]:
+    """Return what the touchpoint is evidence for beside its owner."""
+    return tuple(each for each in carried(touchpoint) if each != touchpoint.owner)
+
+
 def first_numbers(touchpoints: Iterable[Touchpoint]) -> dict[Identifier, int]:
     """Return each carried identifier with the lowest inbox number that brought it."""
     found: dict[Identifier, int] = {}

@@ -85,13 +85,20 @@ def add_up_links(
     values = pairs.of([(rows[a], rows[b], source) for a, b, source in wanted])
     vouching = touchpoints(
         fetch(
-            f"SELECT DISTINCT {_COLUMNS} FROM {pairs}"
-            " JOIN identity_graphcarries one ON one.identifier = given.a"
-            " JOIN identity_graphcarries two"
-            "   ON two.identifier = given.b AND two.touchpoint = one.touchpoint"
-            " JOIN identity_graphtouchpoint t"
-            "   ON t.number = one.touchpoint AND t.source = given.source AND NOT t.aside",
-            values,
+            f"SELECT {_COLUMNS} FROM identity_graphtouchpoint t WHERE t.number IN ("
+            # One end at least is not the owner.
+            + " UNION ".join(
+                f"SELECT t.number FROM {pairs}"
+                f" JOIN identity_graphcarries one ON one.identifier = given.{one}"
+                " JOIN identity_graphtouchpoint t"
+                "   ON t.number = one.touchpoint AND t.source = given.source AND NOT t.aside"
+                f" WHERE (t.owner = given.{other} AND t.vouches) OR EXISTS ("
+                f"SELECT 1 FROM identity_graphcarries two"
+                f" WHERE two.identifier = given.{other} AND two.touchpoint = t.number)"
+                for one, other in (("a", "b"), ("b", "a"))
+            )
+            + ")",
+            [*values, *values],
         )
     )
     execute(
@@ -124,9 +131,14 @@ def add_up(rows: Mapping[Identifier, int], number: int | None, policy: Policy) -
                 counts.degree > COALESCE(counts.hub, counts.degree) AS hub
             FROM (
                 SELECT given.id, given.hub,
-                    (SELECT MIN(t.number) FROM identity_graphcarries one
-                        JOIN identity_graphtouchpoint t ON t.number = one.touchpoint
-                        WHERE one.identifier = given.id AND NOT t.aside) AS first_number,
+                    (SELECT MIN(vouching.number) FROM (
+                        SELECT t.number FROM identity_graphcarries one
+                            JOIN identity_graphtouchpoint t ON t.number = one.touchpoint
+                            WHERE one.identifier = given.id AND NOT t.aside
+                        UNION ALL
+                        SELECT t.number FROM identity_graphtouchpoint t
+                            WHERE t.owner = given.id AND t.vouches AND NOT t.aside
+                    ) vouching) AS first_number,
                     (SELECT COUNT(DISTINCT other.id) FROM identity_graphlink link
                         JOIN identity_graphidentifier other
                           ON other.id = CASE WHEN link.a = given.id THEN link.b ELSE link.a END

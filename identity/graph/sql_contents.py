@@ -15,7 +15,7 @@ from identity.graph.contents import (
     StoredLink,
     StoredTouchpoint,
 )
-from identity.graph.evidence import carried
+from identity.graph.evidence import carried_beside, vouches
 from identity.graph.models import GraphMark
 from identity.graph.sql_answers import MARK, answers
 from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
@@ -110,16 +110,16 @@ def _load_identifiers(rows: Sequence[StoredIdentifier]) -> None:
 def _load_touchpoints(rows: Sequence[StoredTouchpoint]) -> None:
     if not rows:
         return
-    given = Rows("given", **TOUCHPOINT, owner="text")
+    given = Rows("given", **TOUCHPOINT, owner="text", vouches="boolean")
     decoded = [row.decoded() for row in rows]
     execute(
-        f"INSERT INTO identity_graphtouchpoint ({names(TOUCHPOINT)}, owner)"
-        f" SELECT {names(TOUCHPOINT)}, node.id"
+        f"INSERT INTO identity_graphtouchpoint ({names(TOUCHPOINT)}, owner, vouches)"
+        f" SELECT {names(TOUCHPOINT)}, node.id, vouches"
         f" FROM {given} LEFT JOIN identity_graphidentifier node ON node.key = given.owner"
         " WHERE true ON CONFLICT (number) DO NOTHING",
         given.of(
             [
-                (*row, one.owner.key if one.owner else None)
+                (*row, one.owner.key if one.owner else None, vouches(one))
                 for row, one in zip(rows, decoded, strict=True)
             ]
         ),
@@ -130,7 +130,7 @@ def _load_touchpoints(rows: Sequence[StoredTouchpoint]) -> None:
         f" SELECT node.id, given.touchpoint FROM {carries}"
         " JOIN identity_graphidentifier node ON node.key = given.key"
         " WHERE true ON CONFLICT (identifier, touchpoint) DO NOTHING",
-        carries.of([(each.key, one.number) for one in decoded for each in carried(one)]),
+        carries.of([(each.key, one.number) for one in decoded for each in carried_beside(one)]),
     )
 
 

@@ -26,7 +26,7 @@ def carrying(identifiers: Collection[Identifier], after: int, limit: int) -> lis
         fetch(
             f"SELECT {_COLUMNS} FROM (SELECT number FROM (SELECT c.touchpoint AS number"
             f" FROM identity_graphcarries c WHERE c.identifier IN ({mine}) AND c.touchpoint > %s"
-            f" UNION SELECT number FROM identity_graphtouchpoint WHERE owner IN ({mine}) AND NOT aside AND number > %s"
+            f" UNION SELECT number FROM identity_graphtouchpoint WHERE owner IN ({mine}) AND number > %s"
             ") theirs ORDER BY number LIMIT %s) page"
             " JOIN identity_graphtouchpoint t ON t.number = page.number ORDER BY t.number",
             [
@@ -108,7 +108,7 @@ def _named_still(rows: Collection[int]) -> set[int]:
     found = fetch(
         f"SELECT given.id FROM {given}"
         " WHERE EXISTS (SELECT 1 FROM identity_graphcarries c WHERE c.identifier = given.id)"
-        " OR EXISTS (SELECT 1 FROM identity_graphtouchpoint t WHERE t.owner = given.id AND NOT t.aside)",
+        " OR EXISTS (SELECT 1 FROM identity_graphtouchpoint t WHERE t.owner = given.id)",
         given.of((row,) for row in rows),
     )
     return {row for (row,) in found}

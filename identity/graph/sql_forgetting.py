@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from identity.graph import bodies
-from identity.graph.evidence import carried, links, no_evidence, once_evidence
+from identity.graph.evidence import carried, carried_beside, links, no_evidence, once_evidence
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
 from identity.graph.sql_aside import add_up, rows_of, touchpoints
@@ -69,7 +69,7 @@ def forget(identifier: Identifier, policy: Policy) -> set[int]:
 def _rewrite(changed: Sequence[Touchpoint]) -> None:
     given = Rows("given", number="bigint", body="text")
     execute(
-        f"UPDATE identity_graphtouchpoint SET body = given.body FROM {given}"
+        f"UPDATE identity_graphtouchpoint SET body = given.body, vouches = false FROM {given}"
         " WHERE identity_graphtouchpoint.number = given.number",
         given.of([(each.number, bodies.encode(each)) for each in changed]),
     )
@@ -82,7 +82,7 @@ def _take_away(found: Sequence[Touchpoint], rows: Mapping[Identifier, int]) -> N
         f"DELETE FROM identity_graphcarries WHERE id IN (SELECT old.id FROM {carries}"
         " JOIN identity_graphcarries old"
         "   ON old.identifier = given.identifier AND old.touchpoint = given.touchpoint)",
-        carries.of([(rows[one], each.number) for each in found for one in carried(each)]),
+        carries.of([(rows[one], each.number) for each in found for one in carried_beside(each)]),
     )
     brought: Collection[LinkKey] = links(found)
     given = Rows("given", a="bigint", b="bigint", source="bigint")

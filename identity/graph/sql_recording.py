@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from identity.graph import bodies
-from identity.graph.evidence import Evidence, carried, links
+from identity.graph.evidence import Evidence, carried, carried_beside, links, vouches
 from identity.graph.policy import Policy
 from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
 from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
@@ -135,8 +135,8 @@ def write(
 def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Known]) -> None:
     if not fresh:
         return
-    given = Rows("given", **TOUCHPOINT, owner="bigint")
-    columns = f"{names(TOUCHPOINT)}, owner"
+    given = Rows("given", **TOUCHPOINT, owner="bigint", vouches="boolean")
+    columns = f"{names(TOUCHPOINT)}, owner, vouches"
     execute(
         f"INSERT INTO identity_graphtouchpoint ({columns}) SELECT {columns} FROM {given}",
         given.of(
@@ -150,6 +150,7 @@ def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Kn
                     False,
                     bodies.encode(each),
                     known[each.owner].row if each.owner else None,
+                    vouches(each),
                 )
                 for each in fresh
             ]
@@ -163,7 +164,7 @@ def write_touchpoints(fresh: Sequence[Touchpoint], known: Mapping[Identifier, Kn
             [
                 (known[identifier].row, each.number)
                 for each in fresh
-                for identifier in carried(each)
+                for identifier in carried_beside(each)
             ]
         ),
     )

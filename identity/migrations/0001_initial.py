@@ -310,12 +310,13 @@ class Migration(migrations.Migration):
                 ('at', identity.fields.InstantField()),
                 ('received_at', identity.fields.InstantField()),
                 ('owner', models.BigIntegerField(null=True)),
+                ('vouches', models.BooleanField(default=True)),
                 ('aside', models.BooleanField(default=False)),
                 ('body', models.TextField()),
             ],
             options={
                 'verbose_name': 'recorded touchpoint',
-                'indexes': [models.Index(condition=models.Q(('aside', False)), fields=['owner', 'at', 'uid'], name='graph_timeline'), models.Index(condition=models.Q(('aside', False), ('owner', None)), fields=['source', 'number'], name='graph_unowned')],
+                'indexes': [models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner', 'at', 'uid'], name='graph_timeline'), models.Index(condition=models.Q(('aside', False), ('owner', None)), fields=['source', 'number'], name='graph_unowned')],
             },
         ),
         migrations.CreateModel(

@@ -154,7 +154,7 @@ def test_no_column_of_the_tables_is_forgotten():
     """Recording and copying write what is named in one place, which has to be everything."""
     references = {
         GraphIdentifier: ({"id"}, IDENTIFIER),
-        GraphTouchpoint: ({"owner"}, TOUCHPOINT),
+        GraphTouchpoint: ({"owner", "vouches"}, TOUCHPOINT),
         GraphLink: ({"id", "a", "b"}, LINK),
     }
     for model, (refers, columns) in references.items():
