@@ -105,7 +105,7 @@ class AudienceAdmin(ServiceModelAdmin):
         """Name the first members, with links to their pages."""
         rows = [
             (reverse("admin:identity_profile_change", args=[one.profile]), one.uid)
-            for one in selectors.members(row.pk, after=0, limit=_PEOPLE)
+            for one in selectors.members(row.pk, limit=_PEOPLE)
         ]
         line = '<li><a class="text-primary-600" href="{}">{}</a></li>'
         return format_html("<ul>{}</ul>", format_html_join("", line, rows)) if rows else "-"

@@ -228,7 +228,7 @@ def _empty(plan: _Plan, context: BatchContext, limit: int) -> bool:
         lane.compare_epoch(context.epoch)
         members = fetch(
             "SELECT profile_id FROM activation_membership WHERE audience_id = %s"
-            " ORDER BY profile_id LIMIT %s",
+            " ORDER BY since, profile_id LIMIT %s",
             [over.audience, limit],
         )
         membership.store(

@@ -185,7 +185,7 @@ def leave(pairs: Iterable[tuple[int, int]]) -> None:
     rows = Rows("gone", audience="bigint", profile="bigint")
     execute(
         "DELETE FROM activation_membership"
-        f" WHERE (audience_id, profile_id) IN (SELECT audience, profile FROM {rows})",
+        f" WHERE (profile_id, audience_id) IN (SELECT profile, audience FROM {rows})",
         rows.of(pairs),
     )
 

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from activation.audiences.models import Audience, Membership, MembershipLog, State
+from identity.clock import Instant
 from identity.errors import NotFound
 from identity.profiles import facts
 from identity.sql import fetch
@@ -49,13 +50,19 @@ class Member:
     cause: str
 
 
-def members(audience_id: int, *, after: int, limit: int) -> list[Member]:
-    """Return members by rising row id of the profile, above `after`."""
+_BEFORE_ALL = (-(2**63), 0)
+
+
+def members(
+    audience_id: int, *, after: tuple[Instant, int] | None = None, limit: int
+) -> list[Member]:
+    """Return members in the order in which they entered: by since and row id of the profile, above `after`."""
     rows = fetch(
         "SELECT m.profile_id, p.uid, m.since, m.cause FROM activation_membership AS m"
         " JOIN identity_profile AS p ON p.id = m.profile_id"
-        " WHERE m.audience_id = %s AND m.profile_id > %s ORDER BY m.profile_id LIMIT %s",
-        [audience_id, after, limit],
+        " WHERE m.audience_id = %s AND (m.since, m.profile_id) > (%s, %s)"
+        " ORDER BY m.since, m.profile_id LIMIT %s",
+        [audience_id, *(after or _BEFORE_ALL), limit],
     )
     return [Member(*row) for row in rows]
 
@@ -83,11 +90,12 @@ def of_profile(profile: int, *, after: int, limit: int) -> list[Inside]:
 
 
 def member_profiles(audience_id: int, *, after: int = 0, limit: int = 10_000) -> list[int]:
-    """Return row ids of member profiles in their order, above `after`; for lists that a channel fetches."""
+    """Return row ids of member profiles in their order, above `after`. Walks over all profiles, whoever of them is a member."""
     rows = fetch(
-        "SELECT profile_id FROM activation_membership WHERE audience_id = %s AND profile_id > %s"
-        " ORDER BY profile_id LIMIT %s",
-        [audience_id, after, limit],
+        "SELECT p.id FROM identity_profile AS p WHERE p.id > %s AND EXISTS ("
+        "SELECT 1 FROM activation_membership AS m WHERE m.profile_id = p.id AND m.audience_id = %s)"
+        " ORDER BY p.id LIMIT %s",
+        [after, audience_id, limit],
     )
     return [row[0] for row in rows]
 

@@ -303,11 +303,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Membership',
             fields=[
-                ('pk', models.CompositePrimaryKey('audience_id', 'profile_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('profile_id', 'audience_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('since', identity.fields.InstantField(verbose_name='since')),
                 ('cause', models.CharField(max_length=10, verbose_name='cause')),
                 ('audience', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='activation.audience', verbose_name='audience')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='identity.profile', verbose_name='profile')),
+                ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='identity.profile', verbose_name='profile')),
             ],
             options={
                 'verbose_name': 'membership',
@@ -486,6 +486,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='ledgerrow',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['reserved', 'committed', 'released', 'unknown'])), name='ledger_status'),
+        ),
+        migrations.AddIndex(
+            model_name='membership',
+            index=models.Index(fields=['audience', 'since', 'profile'], name='membership_members'),
         ),
         migrations.AddIndex(
             model_name='membershiplog',

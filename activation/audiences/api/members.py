@@ -81,13 +81,13 @@ class Members(APIView):
         responses=pages.schema("MemberPage", _MemberShape(many=True)),
     )
     def get(self, request: Request, audience: int) -> Response:
-        """List members, oldest profile first."""
+        """List members, in the order in which they entered."""
         selectors.audience(audience)
         limit = pages.limit_of(request.query_params)
-        last = pages.after(request.query_params, int)
-        after = int(last[0]) if last else 0
+        last = pages.after(request.query_params, int, int)
+        after = (int(last[0]), int(last[1])) if last else None
         rows = selectors.members(audience, after=after, limit=limit + 1)
-        page = pages.cut(rows, limit=limit, key=lambda row: [row.profile])
+        page = pages.cut(rows, limit=limit, key=lambda row: [row.since, row.profile])
         return Response(page.render(_member))
 
     @extend_schema(
