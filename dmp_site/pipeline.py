@@ -137,13 +137,16 @@ def forget(
     graph: GraphStore,
     fence: Fence,
 ) -> None:
-    """Let an identifier take part in nothing any more."""
-    identifier = forgetting.asked_for(payload)
-    changed = graph.forget(identifier, epoch=context.epoch)
+    """Let an identifier take part in nothing any more: one slice of those around it; the next is a command of its own."""
+    asked = forgetting.asked_for(payload)
+    detached = graph.forget(
+        asked.identifier, after=asked.after, limit=forgetting.SLICE, epoch=context.epoch
+    )
     with fence():
-        forgetting.keep(identifier)
-        regroup(changed, context, newborn=False)
-        _follow(forgetting.emptied(identifier), context)
+        forgetting.keep(asked, detached, context.now)
+        regroup(detached.neighbourhoods, context, newborn=False)
+        if detached.after is None:
+            _follow(forgetting.emptied(asked.identifier), context)
         remember(forgetting.FORGET, context)
 
 

@@ -23,7 +23,7 @@ from identity.graph.port import GraphStore
 from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_store import SqlStore
 from identity.privacy.keys import require_keys
-from identity.profiles import showing
+from identity.profiles import forgetting, showing
 from identity.touchpoints import installation
 
 VARIABLE = "FILROUGE_MOVE_GRAPH_URL"
@@ -47,6 +47,7 @@ def move(progress: Progress, now: Instant) -> list[str]:
         target.adopt(Mark(uuid, epoch))
         source.clear()
         _show(target, now)
+        forgetting.begin_again()
         with checkpoints.connection.transaction():
             checkpoints.connection.execute("UPDATE identity_installation SET moving = ''")
             checkpoints.end()
@@ -70,7 +71,7 @@ def give_up() -> list[str]:
 
 
 def _show(target: Contents, now: Instant) -> None:
-    """Have who belongs to which profile shown in Neo4j by the lane; tables of SQL show nobody."""
+    """Have who belongs to which profile shown in Neo4j by the lane; tables of SQL show nobody. Safe to run again."""
     if isinstance(target, SqlContents):
         showing.forget()
     else:

@@ -60,6 +60,7 @@ class Errands:
 
     def _try(self, command: LaneCommand, context: BatchContext) -> None:
         self.attempts.begin(command.pk)
+        command.refresh_from_db(fields=["payload"])  # an erasure may have taken somebody out of it
         try:
             self.execute(command, context)
         except DomainError as refusal:

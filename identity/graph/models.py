@@ -120,7 +120,7 @@ class GraphLink(models.Model):
     class Meta:
         verbose_name = _("link")
         constraints = [models.UniqueConstraint(fields=["a", "b", "source"], name="graph_link")]
-        indexes = [models.Index(fields=["b"], name="graph_link_back")]
+        indexes = [models.Index(fields=["b", "a"], name="graph_link_back")]
 
     def __str__(self) -> str:
         return f"{self.a}-{self.b}"

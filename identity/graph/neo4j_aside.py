@@ -1,7 +1,8 @@
 """Taking touchpoints' evidence out of the graph on Neo4j, or back in: what they touched is added up again from the rest.
 
 Rare (a touchpoint that fails alone), so it may read every touchpoint that carries one of the pairs in question. A touchpoint that is
-set aside has the label Aside and neither `owner` nor Unowned, so that no reader has to leave it out.
+set aside has the label Aside and neither `owner` nor Unowned, so that no reader has to leave it out; `aside_owner` says whose it was,
+and an erasure finds it by that.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,11 +20,13 @@ from identity.touchpoints.types import Identifier, Touchpoint
 
 COLUMNS = f"[{listed('t', TOUCHPOINT)}, t.body]"
 _MARKED = f"UNWIND $ids AS id MATCH (t:Touchpoint {{id: id}}) RETURN collect({COLUMNS})"
-_OUT = (
-    "UNWIND $ids AS id MATCH (t:Touchpoint {id: id}) SET t:Aside, t.owner = null REMOVE t:Unowned"
-)
+_OUT = """
+UNWIND $rows AS row MATCH (t:Touchpoint {id: row[0]})
+SET t:Aside, t.owner = null, t.aside_owner = row[1] REMOVE t:Unowned
+"""
 _IN = """
-UNWIND $rows AS row MATCH (t:Touchpoint {id: row[0]}) SET t.owner = row[1] REMOVE t:Aside
+UNWIND $rows AS row MATCH (t:Touchpoint {id: row[0]})
+SET t.owner = row[1], t.aside_owner = null REMOVE t:Aside
 FOREACH (_ IN CASE WHEN row[1] IS NULL THEN [1] ELSE [] END | SET t:Unowned)
 """
 _VOUCHING = f"""
@@ -74,10 +77,8 @@ def set_aside(
     Return the keys whose neighbourhoods may have changed, and the nodes that no touchpoint vouches for any more.
     """
     marked = touchpoints(ask(_MARKED, ids=list(ids))[0])
-    if aside:
-        ask(_OUT, ids=[each.id for each in marked])
-    else:
-        ask(_IN, rows=[[each.id, each.owner.key if each.owner else None] for each in marked])
+    owners = [[each.id, each.owner.key if each.owner else None] for each in marked]
+    ask(_OUT if aside else _IN, rows=owners)
     add_up_links(ask, set(links(marked)), policy)
     carrying = sorted({identifier for each in marked for identifier in carried(each)})
     number = max((each.number for each in marked), default=0)

@@ -156,7 +156,7 @@ def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:
     values = touchpoint_row(touchpoint, row.body)
     unowned = values["owner"] is None and not row.aside
     if row.aside:
-        values["owner"] = None
+        values["owner"], values["aside_owner"] = None, values["owner"]
     return {
         "properties": values,
         "aside": row.aside,

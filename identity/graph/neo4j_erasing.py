@@ -15,6 +15,8 @@ CALL (key) {{
   MATCH (:Identifier {{key: key}})<-[:CARRIES]-(t:Touchpoint) RETURN t
   UNION
   MATCH (t:Touchpoint) WHERE t.owner = key AND t.at IS NOT NULL AND t.id IS NOT NULL RETURN t
+  UNION
+  MATCH (t:Aside) WHERE t.aside_owner = key RETURN t
 }}
 WITH t WHERE t.number > $after
 WITH DISTINCT t ORDER BY t.number LIMIT $limit
@@ -40,6 +42,7 @@ _NAMED = """
 UNWIND $keys AS key MATCH (i:Identifier {key: key})
 WHERE EXISTS { (i)<-[:CARRIES]-() }
    OR EXISTS { MATCH (t:Touchpoint) WHERE t.owner = key AND t.at IS NOT NULL AND t.id IS NOT NULL }
+   OR EXISTS { MATCH (t:Aside) WHERE t.aside_owner = key }
 RETURN collect(i.key)
 """
 

@@ -7,7 +7,6 @@ from identity.graph import bodies
 from identity.graph.evidence import carried, links, no_evidence, once_evidence
 from identity.graph.neo4j_aside import COLUMNS, UNLINK, add_up, touchpoints
 from identity.graph.neo4j_asking import Ask
-from identity.graph.neo4j_recording import neighbours
 from identity.graph.policy import Policy
 from identity.graph.types import FORGOTTEN, UNVOUCHED
 from identity.touchpoints.types import Identifier
@@ -31,6 +30,12 @@ MERGE (i:Identifier {key: $key})
 ON CREATE SET i.namespace = $namespace, i.degree = 0
 SET i:Hub, i.kind = $forgotten, i.quarantined = true, i.first_number = null, i.turned = null
 """
+_AROUND = """
+MATCH (:Identifier {key: $key})-[:LINKED]-(o)
+WITH DISTINCT o.key AS key WHERE key > $after
+WITH key ORDER BY key LIMIT $limit
+RETURN collect(key)
+"""
 
 
 class Slice(NamedTuple):
@@ -39,6 +44,13 @@ class Slice(NamedTuple):
     after: int | None
     touchpoints: int
     seeds: Collection[str]
+
+
+class Around(NamedTuple):
+    """Keys that were linked with what is forgotten, and behind which key to go on (None: those were the last)."""
+
+    keys: Collection[str]
+    after: str | None
 
 
 def forget_source(ask: Ask, source: int, after: int, limit: int, policy: Policy) -> Slice:
@@ -58,9 +70,9 @@ def forget_source(ask: Ask, source: int, after: int, limit: int, policy: Policy)
     return Slice(last, len(found), {each.key for each in carrying})
 
 
-def forget(ask: Ask, identifier: Identifier, policy: Policy) -> set[str]:
-    """Take one identifier out of everything; return the keys whose neighbourhoods may have changed."""
+def forget(ask: Ask, identifier: Identifier, after: str, limit: int, policy: Policy) -> Around:
+    """Take one identifier out of everything, and look again at one slice of those around it."""
     ask(_FORGET, key=identifier.key, namespace=identifier.namespace, forgotten=FORGOTTEN)
-    around = neighbours(ask, [identifier])
-    add_up(ask, sorted(map(Identifier.of, around)), None, policy)
-    return around
+    [around] = ask(_AROUND, key=identifier.key, after=after, limit=limit)
+    add_up(ask, [Identifier.of(key) for key in around], None, policy)
+    return Around(around, around[-1] if len(around) == limit else None)

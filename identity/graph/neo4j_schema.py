@@ -16,6 +16,7 @@ CONSTRAINTS = {
 INDEXES = {
     "touchpoint_timeline": "FOR (t:Touchpoint) ON (t.owner, t.at, t.id)",
     "touchpoint_unowned": "FOR (t:Unowned) ON (t.source, t.number)",
+    "touchpoint_aside": "FOR (t:Aside) ON (t.aside_owner)",
     "hub_key": "FOR (h:Hub) ON (h.key)",
 }
 SHOW = "SHOW CONSTRAINTS YIELD name RETURN collect(name)"

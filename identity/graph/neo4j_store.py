@@ -30,12 +30,13 @@ from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
 from identity.graph.recording import Standing
 from identity.graph.types import (
     FORGOTTEN,
-    UNVOUCHED,
+    Detached,
     Hub,
     Neighbourhood,
     Node,
     Recorded,
     Swept,
+    detached,
 )
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -192,11 +193,11 @@ class Neo4jStore(GraphStore):
 
         return self.write(work)
 
-    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
-        def work(ask: Ask) -> list[Neighbourhood]:
+    def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
+        def work(ask: Ask) -> Detached:
             self._compare(ask, epoch)
-            left = reach(ask, neo4j_forgetting.forget(ask, identifier, self._policy), self._policy)
-            return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+            done = neo4j_forgetting.forget(ask, identifier, after, limit, self._policy)
+            return detached(identifier, reach(ask, done.keys, self._policy), done.after)
 
         return self.write(work)
 

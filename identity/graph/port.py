@@ -12,7 +12,7 @@ from uuid import UUID
 from identity.clock import Instant
 from identity.graph.contents import Contents
 from identity.graph.recording import Standing
-from identity.graph.types import Hub, Neighbourhood, Recorded, Swept
+from identity.graph.types import Detached, Hub, Neighbourhood, Recorded, Swept
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -98,10 +98,11 @@ class GraphStore(ABC):
         """
 
     @abstractmethod
-    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
-        """Let this identifier take part in nothing any more, for good; return what may have changed by it, itself alone among it.
+    def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
+        """Let this identifier take part in nothing any more, for good: a slice of up to `limit` of those it is linked with, behind `after`.
 
-        Its links stay stored and lead nowhere. Done twice, it returns the same twice.
+        From the first slice on (`after` is "") it leads nowhere; each returns what may have changed around its own, and the last
+        the identifier itself, alone. Its links stay stored. Done twice, a slice returns the same twice.
         """
 
     @abstractmethod

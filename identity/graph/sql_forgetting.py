@@ -8,7 +8,7 @@ from identity.graph.evidence import carried, carried_beside, links, no_evidence,
 from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
 from identity.graph.sql_aside import add_up, rows_of, touchpoints
-from identity.graph.sql_recording import neighbours, write
+from identity.graph.sql_recording import write
 from identity.graph.types import FORGOTTEN, UNVOUCHED
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -20,6 +20,25 @@ class Slice(NamedTuple):
     after: int | None
     touchpoints: int
     seeds: Collection[int]
+
+
+class Around(NamedTuple):
+    """Rows that were linked with what is forgotten, and behind which row to go on (None: those were the last)."""
+
+    rows: Collection[int]
+    after: int | None
+
+
+# Either half ends with the slice, by the index of its own: a hub has many others.
+_AROUND = """
+SELECT other FROM (
+    SELECT other FROM (SELECT DISTINCT link.b AS other FROM identity_graphlink link
+        WHERE link.a = %s AND link.b > %s AND link.conducts ORDER BY link.b LIMIT %s) forth
+    UNION
+    SELECT other FROM (SELECT DISTINCT link.a AS other FROM identity_graphlink link
+        WHERE link.b = %s AND link.a > %s AND link.conducts ORDER BY link.a LIMIT %s) back
+) around ORDER BY other LIMIT %s
+"""
 
 
 def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
@@ -49,8 +68,17 @@ def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
     return Slice(last, len(found), rows.values())
 
 
-def forget(identifier: Identifier, policy: Policy) -> set[int]:
-    """Take one identifier out of everything; return the rows whose neighbourhoods may have changed. Inside the caller's transaction."""
+def forget(identifier: Identifier, after: int, limit: int, policy: Policy) -> Around:
+    """Take one identifier out of everything, and look again at one slice of those around it. Inside the caller's transaction."""
+    row = _mark(identifier, policy)
+    half = [row, after, limit]
+    around = [other for (other,) in fetch(_AROUND, [*half, *half, limit])]
+    add_up(_identifiers(around), None, policy)
+    return Around(around, around[-1] if len(around) == limit else None)
+
+
+def _mark(identifier: Identifier, policy: Policy) -> int:
+    """Let the identifier lead nowhere; return its row. One that was never seen gets one."""
     rows = rows_of({identifier})
     if not rows:
         known = {identifier: Known()}
@@ -61,9 +89,7 @@ def forget(identifier: Identifier, policy: Policy) -> set[int]:
         " WHERE id = %s",
         [FORGOTTEN, True, rows[identifier]],
     )
-    around = neighbours(rows.values())
-    add_up(_identifiers(around), None, policy)
-    return around
+    return rows[identifier]
 
 
 def _rewrite(changed: Sequence[Touchpoint]) -> None:

@@ -19,12 +19,13 @@ from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_reading import reach
 from identity.graph.types import (
     FORGOTTEN,
-    UNVOUCHED,
+    Detached,
     Hub,
     Neighbourhood,
     Node,
     Recorded,
     Swept,
+    detached,
 )
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -99,12 +100,12 @@ class SqlStore(GraphStore):
             reached = reach(done.seeds, self._policy)
         return Swept(done.after, done.touchpoints, reached.neighbourhoods)
 
-    def forget(self, identifier: Identifier, *, epoch: int) -> Sequence[Neighbourhood]:
+    def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
         with answers(), transaction.atomic():
             _compare(epoch)
-            seeds = sql_forgetting.forget(identifier, self._policy)
-            left = reach(seeds, self._policy).neighbourhoods
-        return [*left, Neighbourhood((Node(identifier, UNVOUCHED),), ())]
+            done = sql_forgetting.forget(identifier, int(after or 0), limit, self._policy)
+            left = reach(done.rows, self._policy).neighbourhoods
+        return detached(identifier, left, done.after)
 
     def carrying(
         self, identifiers: Collection[Identifier], *, after: int = 0, limit: int

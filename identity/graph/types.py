@@ -114,3 +114,24 @@ class Swept:
     after: int | None
     touchpoints: int
     neighbourhoods: Sequence[Neighbourhood]
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """What one slice of forgetting an identifier did.
+
+    `after`: where the next slice goes on, in words of this store alone; None when that was the last. `neighbourhoods`: what may have
+    changed by it.
+    """
+
+    after: str | None
+    neighbourhoods: Sequence[Neighbourhood]
+
+
+def detached(
+    identifier: Identifier, around: Sequence[Neighbourhood], after: str | int | None
+) -> Detached:
+    """Return what a slice did; the last has the identifier itself, alone."""
+    if after is not None:
+        return Detached(str(after), around)
+    return Detached(None, [*around, Neighbourhood((Node(identifier, UNVOUCHED),), ())])

@@ -297,7 +297,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'link',
-                'indexes': [models.Index(fields=['b'], name='graph_link_back')],
+                'indexes': [models.Index(fields=['b', 'a'], name='graph_link_back')],
                 'constraints': [models.UniqueConstraint(fields=('a', 'b', 'source'), name='graph_link')],
             },
         ),

@@ -1,6 +1,6 @@
 """Asking for an erasure, and its certificate. What carries it out knows all floors: dmp_site.erasing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -56,6 +56,12 @@ def one(number: int) -> Erasure:
             "no_erasure", gettext("there is no erasure %(number)s") % {"number": number}
         )
     return row
+
+
+def under_way(keys: Collection[str]) -> set[str]:
+    """Return which of these identifiers are being erased: what would name them anew has to be refused."""
+    running = Erasure.objects.filter(state=Erasure.State.RUNNING).values_list("keys", flat=True)
+    return set(keys).intersection(key for theirs in running for key in theirs)
 
 
 def certificate(row: Erasure) -> Mapping[str, Any]:

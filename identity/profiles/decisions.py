@@ -19,7 +19,7 @@ from identity.graph.partition import partition
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.recording import Standing
 from identity.graph.types import Decision, Verdict
-from identity.privacy import audit
+from identity.privacy import audit, erasures
 from identity.profiles import models
 from identity.touchpoints import commands
 from identity.touchpoints.types import Identifier
@@ -124,17 +124,25 @@ def change(kind: str, payload: Mapping[str, Any]) -> Change:
     """Read a command. Raises DomainError, NotFound."""
     asked = _read(payload)
     if kind == STAND:
-        return Change(_standing_about(asked.pairs))
+        return Change(_standing_about(_left(asked.pairs)))
     row = models.Decision.objects.filter(pk=asked.decision or 0).first()
     if row is None:
         raise NotFound("no_decision", _("There is no decision %(id)s.") % {"id": asked.decision})
     if row.undone_at is not None:
         raise _undone(row.pk)
+    if not _left([(row.a, row.b)]):
+        raise NotFound("unknown_identifier", _("no profile has this identifier"))
     a, b = Identifier.of(row.a), Identifier.of(row.b)
     others = _standing(a, b).exclude(pk=row.pk)
     if kind == UNDO:
         return Change({(a, b): _stand(others)}, row.pk, undone_by=asked.by)
     return Change({(a, b): _stand([*others, row])}, row.pk)
+
+
+def _left(pairs: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave out pairs of which an end is being erased: the graph would remember it anew."""
+    gone = erasures.under_way({key for pair in pairs for key in pair})
+    return [pair for pair in pairs if gone.isdisjoint(pair)]
 
 
 def keep(change: Change, now: Instant) -> None:

@@ -1,11 +1,13 @@
 """Forgetting an identifier: it takes part in nothing any more, whoever sends it.
 
 Its row stays, in a profile of its own that nobody meets: the touchpoints that it owned stay stored, and its profile's id says why it is gone.
+The lane looks again at those around it slice by slice, each the command for the next: there may be very many. One that dies takes the
+slice that it was in once more.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,15 +15,18 @@ from django.utils.translation import gettext as _
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.graph.policy import DEFAULT, Policy
-from identity.privacy import audit
+from identity.graph.types import Detached
+from identity.privacy import audit, erasures
 from identity.profiles import models
 from identity.profiles.types import Resolved
 from identity.sql import Rows, fetch
 from identity.touchpoints import commands
+from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import Identifier, Touchpoint
 
 FORGET = "profiles.forget"  # a lane command
 REFUSAL = "forgotten"  # of a touchpoint that carries nothing else
+SLICE = 500  # identifiers around it that are looked at in one transaction of the lane
 
 
 def ask(identifier: Identifier, *, actor: str, now: Instant) -> int:
@@ -29,7 +34,7 @@ def ask(identifier: Identifier, *, actor: str, now: Instant) -> int:
     with transaction.atomic():
         row = models.Identifier.objects.filter(key=identifier.key).first()
         if row is None:
-            raise NotFound("unknown_identifier", _("no profile has this identifier"))
+            raise _unknown()
         if row.forgotten:
             raise DomainError("forgotten", _("This identifier is forgotten already."))
         audit.record(actor, "identity.forget", f"identity.identifier:{row.pk}", {}, now)
@@ -44,17 +49,41 @@ def hand_over(actor: str, now: Instant) -> int:
     return len(keys)
 
 
+def begin_again() -> None:
+    """Let what is not finished begin once more: the graph is in another store now, where the places to go on mean nothing."""
+    for row in LaneCommand.objects.filter(kind=FORGET, done_at=None):
+        row.payload.pop("after", None)
+        row.save(update_fields=["payload"])
+
+
+def _unknown() -> NotFound:
+    return NotFound("unknown_identifier", _("no profile has this identifier"))
+
+
 # --- In the lane --------------------------------------------------------------------------------------------------------
 
 
-def asked_for(payload: Mapping[str, Any]) -> Identifier:
-    """Return the identifier of a FORGET command."""
-    return Identifier.of(str(payload["identifier"]))
+class Slice(NamedTuple):
+    """The identifier, and where the graph store goes on with those around it."""
+
+    identifier: Identifier
+    after: str
 
 
-def keep(identifier: Identifier) -> None:
-    """Write that it is forgotten, in the lane's transaction."""
-    models.Identifier.objects.filter(key=identifier.key).update(forgotten=True)
+def asked_for(payload: Mapping[str, Any]) -> Slice:
+    """Read a FORGET command. Raises NotFound when nobody has the identifier any more, or it is being erased: nothing may name it anew."""
+    key = str(payload.get("identifier", ""))
+    if not models.Identifier.objects.filter(key=key).exists() or erasures.under_way([key]):
+        raise _unknown()
+    return Slice(Identifier.of(key), str(payload.get("after", "")))
+
+
+def keep(slice_: Slice, detached: Detached, now: Instant) -> None:
+    """Write that it is forgotten and ask for the next slice, in the lane's transaction."""
+    key = slice_.identifier.key
+    models.Identifier.objects.filter(key=key).update(forgotten=True)
+    if detached.after is not None:
+        commands.enqueue(FORGET, {"identifier": key, "after": detached.after}, "lane", now)
 
 
 def emptied(identifier: Identifier) -> Resolved:

@@ -186,6 +186,43 @@ def test_a_forgotten_identifier_answers_404_with_the_reason(road: Road) -> None:
         forgetting.ask(ALICE, actor="x", now=road.now)
 
 
+def test_what_very_many_hang_on_is_forgotten_slice_by_slice_whenever_a_lane_dies(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "SLICE", 3)
+    road.receive(*(viewed("alice", anonymousId=f"c{n}") for n in range(7)), viewed("bob"))
+    road.run()
+    buyers = audience(road, "Buyers")
+    old = homes()[ALICE.key]
+    deadly(monkeypatch, forgetting, "keep", at=2)
+    forgetting.ask(ALICE, actor="user:1", now=road.now)
+    road.loop.step()
+    assert LaneCommand.objects.filter(kind=forgetting.FORGET, done_at=None).count() == 1
+    road.receive(viewed("alice", anonymousId="c6"))  # meanwhile
+    assert deaths(road) == 1
+    assert LaneCommand.objects.filter(kind=forgetting.FORGET, error="").count() == 3
+    assert len({homes()[f"anonymous_id:c{n}"] for n in range(7)} | {old}) == 8
+    assert old not in homes_of("anonymous_id")
+    assert "user_id:alice" not in inside(buyers)
+    assert rebuild(graph.store(), now=None).agrees
+
+
+def homes_of(namespace: str) -> set[str]:
+    return {uid for key, uid in homes().items() if key.startswith(f"{namespace}:")}
+
+
+def test_in_another_store_it_begins_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "SLICE", 3)
+    road.receive(*(viewed("alice", anonymousId=f"c{n}") for n in range(7)))
+    road.run()
+    forgetting.ask(ALICE, actor="user:1", now=road.now)
+    road.loop.step()
+    forgetting.begin_again()
+    assert LaneCommand.objects.get(done_at=None).payload == {"identifier": ALICE.key}
+    road.run()
+    assert len(homes_of("anonymous_id")) == 7
+
+
 def test_whoever_sends_it_later_it_takes_part_in_nothing(road: Road) -> None:
     good(road)
     forget_identifier(road, ALICE)

@@ -89,7 +89,7 @@ def exercise(store: Neo4jStore) -> None:
     )
     assert store.hubs(after="", limit=5)
     assert store.forget_source(1, after=100, limit=1, epoch=EPOCH).touchpoints
-    store.forget(people[9], epoch=EPOCH)
+    store.forget(people[9], after="", limit=5, epoch=EPOCH)
     store.timeline([ALICE], before=None, limit=5)
     store.timeline([ALICE], before=(5, made[0].id), limit=5)
     store.unowned(1, before=None, limit=5)
