@@ -268,6 +268,8 @@ def _rows(row: Erasure, tools: Tools) -> None:
     """Before the vault goes, what only its clear values find; then every table of every floor."""
     if "aside" not in row.cursor:
         known = Known(frozenset(row.keys), frozenset(_values(row, tools)))
+        if theirs := traces.aside(int(row.cursor.get("after", 0)), known):
+            tools.graph.erase(theirs, _identifiers(row), epoch=tools.context.epoch)
         with tools.part():
             _scrub(row, "identity.setaside", known, "rows", then={"aside": True})
         return
@@ -281,11 +283,12 @@ def _traces(row: Erasure, tools: Tools) -> None:
     place = row.cursor.get("place", places[0])
     following = places[places.index(place) + 1 :]
     known = Known(frozenset(row.keys), frozenset())
+    after = row.cursor.get("after", 0)
     with tools.part():
         if following:
             _scrub(row, place, known, "traces", then={"place": following[0]})
         elif _scrub(row, place, known, "traces", then={}):
-            _go_on(row, "end")
+            _go_on(row, "end", after=after)
 
 
 def _scrub(
@@ -303,10 +306,12 @@ def _scrub(
 
 def _end(row: Erasure, tools: Tools) -> None:
     """Delete the identifiers and profiles; from this moment on who comes is somebody new."""
-    now = tools.context.now
+    now, known = tools.context.now, Known(frozenset(row.keys), frozenset())
     with tools.part():
         if _erase_rows(row, _FLOORS):
-            _go_on(row, "end")
+            _go_on(row, "end", **row.cursor)
+            return
+        if not _scrub(row, traces.COMMANDS, known, "end", then={}):
             return
         _count(row, identity.end(identity.subject(row.keys, row.uids)))
         tombstones.close(row.pk, now)

@@ -1,4 +1,4 @@
-"""Takes a person's identifiers out of rows that hang on nobody, but name people in their texts: commands, history, what was set aside.
+"""Takes a person's identifiers out of rows that hang on nobody, but name people in their texts: history, jobs, commands, what was set aside.
 
 Such tables are walked by their row ids, some rows at a time; what their retention keeps is not much.
 """
@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 from django.db.models import Model
 
+from dmp_site.models import Job
 from identity.privacy.keys import keys_at
 from identity.profiles.models import ProfileMove
 from identity.touchpoints import decode, payload
@@ -18,6 +19,7 @@ from identity.touchpoints.models import LaneCommand, Refusal, SetAside
 from identity.touchpoints.types import InboxRow, Mode
 
 SLICE = 1_000  # rows looked at in one transaction
+COMMANDS = "identity.lanecommand"  # the last place: what is asked for meanwhile is looked at once more in the end
 _MARK = {"erased": True}
 
 
@@ -75,18 +77,39 @@ def _move(row: ProfileMove, known: Known) -> bool:
     return True
 
 
+def _job(row: Job, known: Known) -> bool:
+    """Take the identifiers out of what a job found. One that is not over begins again: it holds what it has read already."""
+    if not _names([row.payload, row.checkpoint], known.keys):
+        return False
+    row.payload = _emptied(row.payload, known.keys)
+    if row.state in Job.OPEN:
+        row.checkpoint, row.processed = {}, 0
+        row.state, row.token, row.lease_until = Job.State.WAITING, "", 0
+    else:
+        row.checkpoint = _emptied(row.checkpoint, known.keys)
+    row.save()
+    return True
+
+
 def _set_aside(row: SetAside, known: Known) -> bool:
     """Delete a row that waits for a human if it is this person's, be it one that cannot be read."""
-    if not (_carries(row, known.keys) or _mentions(row, known.values)):
+    if not _is_theirs(row, known):
         return False
     row.delete()
     return True
 
 
+def aside(after: int, known: Known) -> list[str]:
+    """Return the ids of the touchpoints that the next rows set aside would be, if they are this person's: the graph may hold them."""
+    rows = SetAside.objects.filter(pk__gt=after).order_by("pk")[:SLICE]
+    return [row.touchpoint for row in rows if row.touchpoint and _is_theirs(row, known)]
+
+
 PLACES: Mapping[str, tuple[type[Model], Callable[[Any, Known], bool]]] = {
-    "identity.lanecommand": (LaneCommand, _command),
-    "identity.profilemove": (ProfileMove, _move),
     "identity.setaside": (SetAside, _set_aside),
+    "identity.profilemove": (ProfileMove, _move),
+    "dmp_site.job": (Job, _job),
+    COMMANDS: (LaneCommand, _command),
 }
 
 
@@ -105,19 +128,32 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
     return "" if _names(value, keys) else value
 
 
+def _emptied(value: Any, keys: frozenset[str]) -> Any:
+    """Return a JSON value without the keys, wherever they stand."""
+    if isinstance(value, Mapping):
+        return {name: _emptied(each, keys) for name, each in value.items() if name not in keys}
+    if isinstance(value, list):
+        return [_emptied(each, keys) for each in value if not _is_one(each, keys)]
+    return "" if _is_one(value, keys) else value
+
+
+def _is_one(value: Any, keys: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in keys
+
+
 # --- Rows of the inbox that failed --------------------------------------------------------------------------------------
 
 
-def _carries(row: SetAside, keys: frozenset[str]) -> bool:
+def _is_theirs(row: SetAside, known: Known) -> bool:
+    """Tell whether it carries one of the identifiers; one that is no event, whether it mentions one of the values."""
     try:
-        [touchpoint] = decode.decode([_inbox_row(row)])
+        touchpoints = decode.decode([_inbox_row(row)])
     except (decode.Poison, ValueError):
-        return False
-    return any(each.key in keys for each in touchpoint.identifiers)
+        return _mentions(row, known.values)
+    return any(each.key in known.keys for one in touchpoints for each in one.identifiers)
 
 
 def _mentions(row: SetAside, values: Iterable[str]) -> bool:
-    """Tell whether a payload says one of the values, in whatever form: it may be no event."""
     try:
         clear = payload.unseal(keys_at(settings.KEYS_FILE).inbox, bytes(row.payload))
     except payload.Unreadable:

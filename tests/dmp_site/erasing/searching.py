@@ -1,6 +1,7 @@
 """Looks for texts in everything that an installation stores: every table, found by walking the models, and every node of Neo4j."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -41,11 +42,12 @@ def text(value: Any) -> str:
 
 
 def found(needles: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Return (place, needle, row) wherever a needle is met."""
-    wanted = [each for each in needles if each]
-    return [
-        (place, needle, said[:300])
-        for place, said in rows()
-        for needle in wanted
-        if needle in said
-    ]
+    """Return (place, needle, row) wherever a needle is met as a word of its own."""
+    wanted = pattern(needles)
+    return [(place, met[0], said[:300]) for place, said in rows() for met in wanted.finditer(said)]
+
+
+def pattern(needles: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds any of the needles: "u1" is not met in "u12"."""
+    longest_first = sorted({each for each in needles if each}, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dmp_site.erasing import steps
+from dmp_site.models import Job
 from identity.clock import DAY, HOUR, to_datetime
 from identity.errors import NotFound
 from identity.graph.types import Verdict
@@ -27,7 +28,8 @@ from identity.models import (
 )
 from identity.privacy import erasures, services, tombstones, vault
 from identity.profiles import decisions, selectors
-from identity.touchpoints import forgetting, naming
+from identity.profiles import forgetting as forgetting_one
+from identity.touchpoints import commands, forgetting, naming
 from identity.touchpoints.types import Identifier as Value
 from identity.touchpoints.types import Mode
 from tests.dmp_site.erasing.searching import found
@@ -284,6 +286,29 @@ def test_what_people_decided_about_the_person_goes(road: Road) -> None:
     assert found(needles()) == []
 
 
+@pytest.mark.parametrize("phase", ["touchpoints", "others", "traces", "end"])
+def test_what_is_asked_for_meanwhile_names_the_person_nowhere(
+    road: Road, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    monkeypatch.setattr("dmp_site.processes.lane._ERASING", 0.0)
+    come(road)
+    come(road, "bob", "bob@shop.example", "browser-b")
+    row = erasures.ask(identifier=ALICE, actor="tests", now=road.now)
+    while row.phase != phase:
+        road.loop.step()
+        row.refresh_from_db()
+    bob = Value("user_id", "bob")
+    decisions.ask(Verdict.NEVER, ALICE, bob, why="", actor="tests", now=road.now)
+    forgetting_one.ask(ALICE, actor="tests", now=road.now)
+    services.ask_consent([ALICE], "news", "email", granted=True, actor="tests", now=road.now)
+    commands.enqueue(decisions.STAND, {"pairs": [[ALICE.key, bob.key]]}, "tests", road.now)
+    road.run()
+    row.refresh_from_db()
+    assert row.state == Erasure.State.DONE
+    assert found(needles()) == []
+    assert LaneCommand.objects.filter(kind=forgetting_one.FORGET).exclude(error="").exists()
+
+
 # --- Traces -------------------------------------------------------------------------------------------------------------
 
 
@@ -318,6 +343,27 @@ def test_rows_that_were_set_aside_go(road: Road) -> None:
         )
     erase(road)
     assert [each.number for each in SetAside.objects.all()] == [1002]
+
+
+def test_what_a_job_found_is_emptied_and_one_that_is_not_over_begins_again(road: Road) -> None:
+    come(road)
+    said = {"after": ALICE.key, "found": {"examples": [["user_id:bob", ALICE.key], [mail().key]]}}
+    times: dict[str, Any] = {
+        "created_at": road.now,
+        "changed_at": road.now,
+        "kind": "prune",
+        "processed": 7,
+    }
+    over = Job.objects.create(state="done", checkpoint=said, **times)
+    going = Job.objects.create(state="running", checkpoint=said, token="t", **times)
+    other = Job.objects.create(state="running", checkpoint={"after": "user_id:bob"}, **times)
+    row = erase(road)
+    for each in (over, going, other):
+        each.refresh_from_db()
+    assert over.checkpoint == {"after": "", "found": {"examples": [["user_id:bob"], []]}}
+    assert (going.checkpoint, going.processed, going.state, going.token) == ({}, 0, "waiting", "")
+    assert (other.checkpoint, other.processed) == ({"after": "user_id:bob"}, 7)
+    assert row.removed["dmp_site.job"] == 2
 
 
 def test_a_person_whom_nobody_knows_leaves_an_empty_certificate(road: Road) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from django.apps import apps
+from django.db import models
 from django.db.models import Model
 
 from activation import holdings as activation
-from dmp_site.erasing import bundle
+from dmp_site.erasing import bundle, traces
 from identity import holdings as identity
 from identity.models import Decision, Identifier, Profile, Unshown
 from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
@@ -14,6 +15,24 @@ from journeys import holdings as journeys
 
 # They name a person by an identifier's key, which no foreign key shows.
 BY_KEY = {AuditEntry, Consent, Decision, Suppression, VaultAccess, VaultEntry}
+# What people configure, and records that name nobody.
+NOBODYS = {
+    "activation.audience",
+    "activation.audienceversion",
+    "activation.policy",
+    "activation.policyversion",
+    "activation.predicate",
+    "activation.quiethours",
+    "activation.template",
+    "dmp_site.apikey",
+    "identity.batch",
+    "identity.erasure",  # emptied when it ends
+    "identity.graphtouchpoint",  # erased by the graph's own door
+    "identity.source",
+    "identity.tombstone",
+    "journeys.journey",
+    "journeys.journeyversion",
+}
 OF_THE_MACHINE = {Unshown}  # what Neo4j is still to be told
 
 
@@ -58,6 +77,19 @@ def test_every_column_that_names_a_person_is_looked_at() -> None:
         if field.is_relation and field.related_model in roots and model not in roots
     }
     assert columns - looked_at == set()
+
+
+def test_every_column_that_could_hold_texts_about_people_was_thought_of() -> None:
+    """A new one is to be told and erased, scrubbed, or to be named here because it holds nothing of anybody's."""
+    known = {each.name for each in (*bundle.HOLDINGS, *identity.THEMSELVES)} | traces.PLACES.keys()
+    texts = (models.TextField, models.JSONField, models.BinaryField)
+    holding = {
+        model._meta.label_lower
+        for app in ("identity", "activation", "journeys", "dmp_site")
+        for model in apps.get_app_config(app).get_models()
+        if any(isinstance(field, texts) for field in model._meta.concrete_fields)
+    }
+    assert holding - known == NOBODYS
 
 
 def test_what_others_hang_on_goes_after_them() -> None:
