@@ -79,19 +79,25 @@ migrations-check:
 frontend-check: $(FRONTEND)/node_modules/.package-lock.json
 	cd $(FRONTEND) && npm run --silent check
 
-docs-check:
-	$(PYTHON) -m pytest -q -p no:randomly tests/docs tests/test_structure.py
+docs-check: # the examples that need processes are run by the tests
+	$(PYTHON) -m pytest -q -p no:randomly -m "not process" tests/docs tests/test_structure.py
 
 # Neo4j takes its time: there, rooms that ask the graph alone, and the kills.
 ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs tests/crash
 QUICKLY := not soak and (not process or kills)
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
-test test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
+test test-on-postgresql test-on-neo4j test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 
+# Tests of processes wait a third of their time, and Neo4j's server keeps its one worker waiting: more run at once than there are cores.
 test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and the kills (≤ 30 minutes)
-	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not soak"
+	$(PYTHON) -m pytest -n 3 --dist worksteal -m "not soak"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-on-postgresql test-on-neo4j
+
+test-on-postgresql:
 	STORES=postgresql $(PYTHON) -m pytest -n 2 --dist worksteal -m "stores and $(QUICKLY)"
+
+test-on-neo4j:
 	STORES=neo4j $(PYTHON) -m pytest -m "stores and $(QUICKLY)" $(ON_NEO4J)
 
 # Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.
@@ -143,5 +149,6 @@ format:  ## format Python, templates and the front end
 clean:  ## remove what was built or cached (never ./data, never .venv)
 	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check test test-served test-fast soak bench crash
+.PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check
+.PHONY: test test-on-postgresql test-on-neo4j test-served test-fast soak bench crash
 .PHONY: migrations openapi messages answers format clean

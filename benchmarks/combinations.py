@@ -36,11 +36,11 @@ class Road:
         return self.driven.rate(self.warm, self.driven.whole.done)
 
 
-def drive(kind: str, counted: int, warm: int, plan: Plan) -> Road:
+def drive(kind: str, counted: int, warm: int, plan: Plan, *, growing: bool = False) -> Road:
     """Let the lane take so many touchpoints, of half as many people, after others that warm everything up and do not count."""
     total, raw = warm + counted, min(counted, plan.raw)
     with on(kind) as place, scratch() as folder:
-        home = prepared(folder / "home", total, total // 2, place)
+        home = prepared(folder / "home", total, total // 2, place, growing=growing)
         said = inside(home, "benchmarks.road.drive", "product", str(total), place=place)
         reads = inside(home, "benchmarks.reading", str(_READS), place=place).split()
         seconds = float(inside(home, "benchmarks.road.raw_graph", str(raw), place=place))

@@ -19,11 +19,22 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def prepared(folder: Path, touchpoints: int, people: int, place: Place | None = None) -> Path:
-    """Make an installation with the world of the benchmark and a full inbox; its stores are files unless `place` has them."""
+def prepared(
+    folder: Path,
+    touchpoints: int,
+    people: int,
+    place: Place | None = None,
+    *,
+    growing: bool = False,
+) -> Path:
+    """Make an installation with the world of the benchmark and a full inbox; its stores are files unless `place` has them.
+
+    `growing`: see benchmarks.stream.
+    """
     folder.mkdir()
     Installation(folder, place).manage("setup")
-    inside(folder, "benchmarks.road.prepare", str(touchpoints), str(people), place=place)
+    how = ["growing"] if growing else []
+    inside(folder, "benchmarks.road.prepare", str(touchpoints), str(people), *how, place=place)
     return folder
 
 

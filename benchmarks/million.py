@@ -8,9 +8,9 @@ from benchmarks.plan import Plan
 def section(kind: str, plan: Plan) -> str:
     """Drive them and return the section. Servers are warm first; files have nothing to warm."""
     warm = 0 if kind == "sqlite" else plan.million // 50
-    road = drive(kind, plan.million, warm, plan)
+    road = drive(kind, plan.million, warm, plan, growing=True)
     total = warm + plan.million
-    name = f"{plan.million:,} of {total // 2:,} people"
+    name = f"{plan.million:,} of {total // 2:,} people, one in two of somebody new from beginning to end"
     if warm:
         name += f" after a warm-up of {warm:,}"
     return "\n\n".join(

@@ -13,11 +13,18 @@ CITIES = ("Lille", "Lyon", "Nantes", "Nice", "Paris", "Rennes")
 
 
 class Shop:
-    """Draws touchpoints of `people` people. Payloads are those of a Segment library."""
+    """Draws touchpoints of `people` people. Payloads are those of a Segment library.
 
-    def __init__(self, people: int, *, seed: int = 0, prefix: str = "") -> None:
+    Each is of anybody, so there are fewer and fewer new people. `growing`: one in two is of somebody new until all are there, the
+    other of anybody who was there before, so the work stays of the same kind while the stores grow.
+    """
+
+    def __init__(
+        self, people: int, *, seed: int = 0, prefix: str = "", growing: bool = False
+    ) -> None:
         self._random = random.Random(seed)
         self._people = people
+        self._known = 0 if growing else people
         self._prefix = prefix
         self._number = 0
 
@@ -26,8 +33,7 @@ class Shop:
             yield self._touchpoint()
 
     def _touchpoint(self) -> dict[str, Any]:
-        draw = self._random
-        person = draw.randrange(self._people)
+        draw, person = self._random, self._person()
         self._number += 1
         event: dict[str, Any] = {
             "messageId": f"{self._prefix}m{self._number}",
@@ -45,6 +51,13 @@ class Shop:
         if kind < 0.9:
             return event | self._track("Product Added")
         return event | self._order()
+
+    def _person(self) -> int:
+        draw = self._random
+        if self._known < self._people and (not self._known or draw.random() < 0.5):
+            self._known += 1
+            return self._known - 1
+        return draw.randrange(self._known)
 
     def _identify(self, person: int) -> dict[str, Any]:
         return {

@@ -1,6 +1,6 @@
 """Makes the world and fills the inbox of an installation: the same touchpoints for whoever drives the road.
 
-Runs inside the installation: python -m benchmarks.inside benchmarks.road.prepare TOUCHPOINTS PEOPLE
+Runs inside the installation: python -m benchmarks.inside benchmarks.road.prepare TOUCHPOINTS PEOPLE [growing]
 """
 
 from itertools import islice
@@ -18,17 +18,17 @@ from identity.touchpoints.inbox.port import NewRow
 from identity.touchpoints.types import Mode
 
 
-def main(touchpoints: str, people: str) -> None:
+def main(touchpoints: str, people: str, *how: str) -> None:
     world.build(START)
     Product().rest()
-    fill(int(touchpoints), int(people))
+    fill(int(touchpoints), Shop(int(people), growing="growing" in how))
 
 
-def fill(touchpoints: int, people: int) -> None:
+def fill(touchpoints: int, shop: Shop) -> None:
     """Put a shop's touchpoints into the inbox, encrypted as the collector does it."""
     source = sources.create("shop", "site", START, actor="benchmark")
     seal = payload.Sealer(keys_at(settings.KEYS_FILE).inbox).seal
-    events = Shop(people).touchpoints(touchpoints)
+    events = shop.touchpoints(touchpoints)
     number = 0
     writer = inbox.writer(lambda: moment(number))
     try:
