@@ -21,6 +21,7 @@ from identity.privacy import services as privacy
 from identity.privacy import tombstones
 from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
 from identity.profiles.types import Resolved
+from identity.profiles.folding import households
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
 from identity.touchpoints import forgetting as sources
@@ -165,6 +166,8 @@ def forget_source(
     )
     with fence():
         sources.keep(asked, swept, context.now)
+        if swept.after is None:
+            households.forget(asked.source)
         regroup(swept.neighbourhoods, context, newborn=False)
         remember(sources.FORGET, context)
 

@@ -20,6 +20,8 @@ from identity.privacy.models import (
 from identity.profiles.models import (
     ContactCount,
     Decision,
+    Household,
+    HouseholdTie,
     Identifier,
     Order,
     OrderTotal,
@@ -55,6 +57,8 @@ __all__ = [
     "GraphLink",
     "GraphMark",
     "GraphTouchpoint",
+    "Household",
+    "HouseholdTie",
     "Identifier",
     "Installation",
     "Lane",

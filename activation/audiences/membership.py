@@ -13,6 +13,7 @@ from identity.profiles.types import Cause, Facts
 from identity.sql import Rows, execute, fetch
 
 _NO_MATCHES: Matches = {}
+_NOBODY: Mapping[int, Instant] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class _Standing:
     rechecks: Mapping[int, Instant]
 
 
+_Since = Mapping[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
+_NONE: _Since = {}
 WhyOf = Callable[[int, LiveAudience | None], tuple[Instant, Cause]]
 
 
@@ -43,11 +46,13 @@ def settle(
     *,
     gone: Collection[int] = (),
     only: Collection[int] | None = None,
+    apart: Mapping[int, Instant] = _NOBODY,
 ) -> list[MembershipChange]:
     """Make the stored memberships what the rules say, set the rechecks, and return the changes, sorted by profile.
 
     `why(profile, audience)` gives time and cause of a change; audience None: one whose members are put in by hand, or a
     profile that is `gone` (it has no identifiers left: every membership ends). `only`: leave other audiences to a recheck.
+    `apart`: who is a person of their own again -> since when they were taken for one with others.
     """
     standing = _read([*looks, *gone])
     seen = live if only is None else live.only(only)
@@ -66,7 +71,7 @@ def settle(
         for profile in gone
         for audience in sorted(standing.inside.get(profile, ()))
     ]
-    store(changes)
+    store(changes, continued(changes, apart))
     wanted = {one: next_look(look, live, broken) for one, look in looks.items()}
     if only is not None:
         wanted = {one: _sooner(due, standing.rechecks.get(one)) for one, due in wanted.items()}
@@ -158,25 +163,62 @@ def _read(profiles: Collection[int]) -> _Standing:
     return _Standing(inside(profiles), dict(rechecks))
 
 
-def store(changes: Sequence[MembershipChange]) -> None:
-    """Store the changes: memberships, sizes, the log."""
+def continued(
+    changes: Iterable[MembershipChange], apart: Mapping[int, Instant]
+) -> dict[tuple[int, int], tuple[Instant, str]]:
+    """Return (audience, profile) -> since when and why, of memberships that a merge had ended and its split gives back.
+
+    Who was in when the merge came, and is in again by the split alone, has been in all the time; one statement, none without a split.
+    """
+    rows = Rows("back", audience="bigint", profile="bigint", came="bigint")
+    back = [
+        (one.audience, one.profile, apart[one.profile])
+        for one in changes
+        if one.entered and one.cause is Cause.IDENTITY and one.profile in apart
+    ]
+    if not back:
+        return {}
+    found = fetch(
+        f"SELECT back.audience, back.profile, first.at, first.cause FROM {rows}"
+        " JOIN activation_membershiplog AS last ON last.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
+        " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at < back.came)"
+        " JOIN activation_membershiplog AS first ON first.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
+        " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at = last.since AND l.entered)"
+        " WHERE last.entered",
+        rows.of(back),
+    )
+    return {(audience, profile): (since, cause) for audience, profile, since, cause in found}
+
+
+def store(
+    changes: Sequence[MembershipChange],
+    since: _Since = _NONE,
+) -> None:
+    """Store the changes: memberships, sizes, the log. `since`: see `continued`."""
     entered = [one for one in changes if one.entered]
     left = [one for one in changes if not one.entered]
     if entered:
-        _enter(entered)
+        _enter(entered, since)
     if left:
         leave((one.audience, one.profile) for one in left)
     if changes:
-        log(changes)
+        log(changes, since)
         resize(_difference(changes))
 
 
-def _enter(changes: Sequence[MembershipChange]) -> None:
+def _enter(changes: Sequence[MembershipChange], since: _Since) -> None:
     rows = Rows("entered", audience="bigint", profile="bigint", since="bigint", cause="text")
     execute(
         "INSERT INTO activation_membership (audience_id, profile_id, since, cause)"
         f" SELECT audience, profile, since, cause FROM {rows}",
-        rows.of((one.audience, one.profile, one.at, one.cause.value) for one in changes),
+        rows.of(
+            (
+                one.audience,
+                one.profile,
+                *since.get((one.audience, one.profile), (one.at, one.cause.value)),
+            )
+            for one in changes
+        ),
     )
 
 
@@ -190,7 +232,10 @@ def leave(pairs: Iterable[tuple[int, int]]) -> None:
     )
 
 
-def log(changes: Sequence[MembershipChange]) -> None:
+def log(
+    changes: Sequence[MembershipChange],
+    since: _Since = _NONE,
+) -> None:
     """Append the changes to the log."""
     rows = Rows(
         "changes",
@@ -198,15 +243,22 @@ def log(changes: Sequence[MembershipChange]) -> None:
         profile="bigint",
         entered="boolean",
         at="bigint",
+        since="bigint",
         cause="text",
     )
     execute(
-        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, cause)"
-        f" SELECT audience, profile, entered, at, cause FROM {rows}",
+        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, since, cause)"
+        f" SELECT audience, profile, entered, at, since, cause FROM {rows}",
         rows.of(
-            (one.audience, one.profile, one.entered, one.at, one.cause.value) for one in changes
+            (one.audience, one.profile, one.entered, one.at, _since(one, since), one.cause.value)
+            for one in changes
         ),
     )
+
+
+def _since(one: MembershipChange, since: _Since) -> Instant | None:
+    known = since.get((one.audience, one.profile))
+    return (known[0] if known else one.at) if one.entered else None
 
 
 def _difference(changes: Iterable[MembershipChange]) -> dict[int, int]:

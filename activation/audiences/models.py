@@ -139,7 +139,10 @@ class Membership(models.Model):
 
 
 class MembershipLog(models.Model):
-    """A profile entered or left an audience."""
+    """A profile entered or left an audience.
+
+    `since`: since when it is taken to be in; before `at` when a split gave back what a merge had ended, NULL when it left.
+    """
 
     audience = models.ForeignKey(
         Audience, models.CASCADE, db_index=False, verbose_name=_("audience")
@@ -147,6 +150,7 @@ class MembershipLog(models.Model):
     profile = models.ForeignKey(Profile, models.CASCADE, db_index=False, verbose_name=_("profile"))
     entered = models.BooleanField(_("entered"))
     at = InstantField(_("at"))
+    since = InstantField(_("since"), null=True)
     cause = models.CharField(_("cause"), max_length=10)
 
     class Meta:

@@ -32,7 +32,7 @@ def refresh(
     looks = look_at(people, dict.fromkeys(people, moment), live, found)
     gone = resolved.moved - people.keys()
     reasons = Reasons(resolved, live, found, membership.inside(gone), context.now)
-    return membership.settle(looks, live, reasons.why, gone=gone)
+    return membership.settle(looks, live, reasons.why, gone=gone, apart=resolved.apart)
 
 
 def due(context: BatchContext, limit: int) -> list[MembershipChange]:

@@ -122,6 +122,7 @@ def _store(
             MembershipLog(
                 audience_id=one.audience,
                 profile_id=one.profile,
+                since=one.at if one.entered else None,
                 entered=one.entered,
                 at=one.at,
                 cause=one.cause.value,

@@ -95,7 +95,7 @@ def hashed(found: Mapping[str, list[bytes]]) -> dict[str, str]:
 
 
 def _subjects() -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
-    names, store = _Names(), graph.store()
+    names, store = Names(), graph.store()
     yield "touchpoints", _touchpoints(store, names)
     yield "identifiers", _identifiers(store)
     yield "links", _links(store, names)
@@ -106,14 +106,14 @@ def _subjects() -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
 # --- The graph ---
 
 
-def _touchpoints(store: GraphStore, names: "_Names") -> Iterator[tuple[Any, ...]]:
+def _touchpoints(store: GraphStore, names: "Names") -> Iterator[tuple[Any, ...]]:
     last = 0
     while block := store.scan(after=last, limit=_BLOCK):
         yield from (_said(each, names) for each in block)
         last = block[-1].number
 
 
-def _said(touchpoint: Touchpoint, names: "_Names") -> tuple[Any, ...]:
+def _said(touchpoint: Touchpoint, names: "Names") -> tuple[Any, ...]:
     own = touchpoint.context.get("filrouge") or {}
     return (
         names.of(touchpoint.id),
@@ -141,7 +141,7 @@ def _identifiers(store: GraphStore) -> Iterator[tuple[Any, ...]]:
                 yield node.identifier.key, node.first_number, node.quarantined
 
 
-def _links(store: GraphStore, names: "_Names") -> Iterator[tuple[Any, ...]]:
+def _links(store: GraphStore, names: "Names") -> Iterator[tuple[Any, ...]]:
     seen = set()
     for block in store.walk(size=_BLOCK):
         for link in (link for each in block for link in each.links):
@@ -155,12 +155,12 @@ def _links(store: GraphStore, names: "_Names") -> Iterator[tuple[Any, ...]]:
 # --- Names for row ids ---
 
 
-class _Names:
+class Names:
     """What stands for the row ids within texts: enrolments in the keys of messages, and the ids of touchpoints made of such keys."""
 
     def __init__(self) -> None:
         self.sources = dict(Source.objects.values_list("pk", "name"))
-        runs = {
+        self.runs = {
             str(row): "/".join(map(str, rest))
             for row, *rest in fetch(
                 "SELECT t.id, j.name, i.key, t.key, t.trigger, t.entered_at FROM journeys_enrolment AS t"
@@ -171,7 +171,7 @@ class _Names:
         self._names: dict[Any, Any] = {True: 1, False: 0}  # SQLite has no booleans
         for key in _keys():
             if found := _OF_RUN.fullmatch(key):
-                name = self._names[key] = f"{runs[found[1]]}{found[2]}"
+                name = self._names[key] = f"{self.runs[found[1]]}{found[2]}"
                 for source in own:
                     uid = touchpoint_id(source, message_id("sent", key))
                     self._names[uid] = f"sent:{name}"

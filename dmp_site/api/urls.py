@@ -16,6 +16,7 @@ from dmp_site.erasing import api as erasing
 from dmp_site.jobs import api as jobs
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
+from identity.profiles.households import api as households
 from identity.touchpoints import api as touchpoints
 from journeys import api as journeys
 
@@ -36,6 +37,7 @@ class Unknown(APIView):
 
 rooms: list[URLPattern | URLResolver] = [
     *profiles.urlpatterns,
+    *households.urlpatterns,
     *privacy.urlpatterns,
     *touchpoints.urlpatterns,
     *channels.urlpatterns,

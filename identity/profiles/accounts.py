@@ -10,6 +10,8 @@ from identity.profiles.orders import Order, combine
 from identity.sql import Rows, fetch
 
 _HALF = 1_000_000_000
+# In two halves, since a database's SUM must not leave 64 bits.
+_SUMS = f"SUM(t.orders), SUM(t.revenue / {_HALF}), SUM(t.revenue - t.revenue / {_HALF} * {_HALF})"
 _ORDER = f"o.order_id, {order_table.names('o')}"
 
 
@@ -48,11 +50,9 @@ def of_all() -> Account:
     """Return the account of everybody together."""
     total = Account()
     for row in fetch(
-        # In two halves, since a database's SUM must not leave 64 bits.
-        f"SELECT currency, SUM(orders), SUM(revenue / {_HALF}), SUM(revenue - revenue / {_HALF} * {_HALF})"
-        " FROM identity_ordertotal GROUP BY currency"
+        f"SELECT t.currency, {_SUMS} FROM identity_ordertotal AS t GROUP BY t.currency"
     ):
-        total.add(row[0], int(row[1]), int(row[2]) * _HALF + int(row[3]))
+        total.add(*_sums(row))
     rows = fetch(
         f"SELECT i.profile_id, {_ORDER} FROM identity_order AS o"
         " JOIN identity_identifier AS i ON i.id = o.owner_id WHERE o.shared"
@@ -63,6 +63,33 @@ def of_all() -> Account:
         total.orders += account.orders
         total.revenue.update(account.revenue)
     return total
+
+
+def of_groups(groups: str, parameters: Sequence[object]) -> dict[int, Account]:
+    """Return the accounts of groups of people. `groups`: a SELECT of (grp, owner), row ids of group and owner identifier, each pair once.
+
+    An order that several people of one group share is counted once.
+    """
+    accounts: dict[int, Account] = defaultdict(Account)
+    for group, *account in fetch(
+        f"SELECT g.grp, t.currency, {_SUMS} FROM ({groups}) AS g"
+        " JOIN identity_ordertotal AS t ON t.owner_id = g.owner GROUP BY g.grp, t.currency",
+        parameters,
+    ):
+        accounts[group].add(*_sums(account))
+    rows = fetch(
+        f"SELECT g.grp, {_ORDER} FROM ({groups}) AS g"
+        " JOIN identity_order AS o ON o.owner_id = g.owner WHERE o.shared",
+        parameters,
+    )
+    _add_shared(accounts, rows)
+    return accounts
+
+
+def _sums(row: Sequence[Any]) -> tuple[str, int, int]:
+    """Return currency, orders and revenue of a row with `_SUMS`."""
+    currency, orders, high, low = row
+    return currency, int(orders), int(high) * _HALF + int(low)
 
 
 def _add_shared(accounts: dict[int, Account], rows: Iterable[Sequence[Any]]) -> None:

@@ -30,7 +30,9 @@ from identity.privacy import erasures, services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
 from identity.profiles import decisions, portrait, sections, selectors, timeline
 from identity.profiles.finding import FindForm
-from identity.profiles.models import Identifier, Profile
+from identity.profiles.households import sections as residence
+from identity.profiles.households import selectors as households
+from identity.profiles.models import Household, Identifier, Profile
 from identity.profiles.sections import Names, Panel, Section
 from identity.touchpoints.types import Touchpoint
 
@@ -128,10 +130,14 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             messages.warning(request, _("Give a value, and a country as two letters."))
             return HttpResponseRedirect(_list())
         try:
-            found = form.profile()
+            found = form.household() or form.profile()
         except DomainError as error:
             messages.warning(request, error.message)
             return HttpResponseRedirect(_list())
+        if isinstance(found, Household):
+            return HttpResponseRedirect(
+                reverse("admin:identity_household_change", args=[found.pk])
+            )
         return HttpResponseRedirect(_page(found.pk))
 
     def change_view(
@@ -250,6 +256,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
         shown: list[Section] = [
             *sections.about(found, names),
+            residence.of_profile(households.places(profile.pk)),
             *(section for panel in self.panels for section in panel(request, profile.pk)),
             sections.timeline(page.results, names),
             sections.decided(decided, decisions.overruled(decided), names),

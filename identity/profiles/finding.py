@@ -7,10 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from identity.graph.policy import DEFAULT
+from identity.graph.policy import DEFAULT, Kind
 from identity.profiles import selectors
-from identity.profiles.models import Profile
+from identity.profiles.households import selectors as households
+from identity.profiles.models import Household, Profile
 from identity.touchpoints import naming
+from identity.touchpoints.types import Identifier
 
 _ID = "id"
 
@@ -42,5 +44,15 @@ class FindForm(forms.Form):
         asked = self.cleaned_data
         if asked["namespace"] == _ID:
             return selectors.find(asked["value"].strip()).profile
-        wanted = naming.identifier(asked["namespace"], asked["value"], region=asked["region"])
-        return selectors.by_identifier(wanted)
+        return selectors.by_identifier(self._identifier())
+
+    def household(self) -> Household | None:
+        """Return the household that a valid form names, None when it names something else. Raises DomainError."""
+        namespace = DEFAULT.find(self.cleaned_data["namespace"])
+        if namespace is None or namespace.kind is not Kind.HOUSEHOLD:
+            return None
+        return households.by_identifier(self._identifier())
+
+    def _identifier(self) -> Identifier:
+        asked = self.cleaned_data
+        return naming.identifier(asked["namespace"], asked["value"], region=asked["region"])

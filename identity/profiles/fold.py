@@ -6,12 +6,12 @@ A merge or a split moves none of it: whoever reads a profile sums the owners tha
 from collections.abc import Iterator, Sequence
 
 from identity.privacy import registers, vault, wishes
-from identity.profiles.folding import orders, presence, traits, visits
+from identity.profiles.folding import households, orders, presence, traits, visits
 from identity.profiles.types import Arrival, Resolved
 from identity.touchpoints.types import BatchContext
 
 
-def fold(resolved: Resolved, _context: BatchContext) -> None:
+def fold(resolved: Resolved, context: BatchContext) -> None:
     """Fold the batch's arrivals, in the caller's transaction; the number of statements does not depend on how many there are."""
     arrivals = resolved.arrivals
     traits.fold(arrivals)
@@ -19,6 +19,7 @@ def fold(resolved: Resolved, _context: BatchContext) -> None:
     presence.fold_contacts(arrivals)
     visits.fold(resolved)
     orders.fold(arrivals)
+    households.fold(arrivals, context.now)
     vault.store(_clear_values(arrivals))
     registers.keep_consent(word for one in arrivals for word in wishes.said(one.touchpoint))
     registers.keep_suppressions(word for one in arrivals for word in wishes.barred(one.touchpoint))

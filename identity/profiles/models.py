@@ -232,6 +232,41 @@ class OrderTotal(models.Model):
         return f"{self.orders}"
 
 
+class Household(models.Model):
+    """People who belong together without being one person. `uid` = uuid5(secret namespace, key): it tells nobody the value."""
+
+    uid = models.CharField(max_length=36, unique=True)
+    key = models.CharField(_("key"), max_length=600, unique=True)  # "namespace:value"
+    created_at = InstantField(_("created"))
+
+    class Meta:
+        verbose_name = _("household")
+        verbose_name_plural = _("households")
+
+    def __str__(self) -> str:
+        return str(self.uid)
+
+
+class HouseholdTie(models.Model):
+    """What one source said about an owner identifier and a household: whoever's profile that is now belongs to it."""
+
+    pk = models.CompositePrimaryKey("owner_id", "household_id", "source")
+    owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    household = models.ForeignKey(Household, models.CASCADE, db_index=False)
+    source = models.BigIntegerField(_("source"))
+    first_at = InstantField(_("first"))
+    last_at = InstantField(_("last"))
+    count = models.BigIntegerField(_("count"))
+
+    class Meta:
+        verbose_name = _("place in a household")
+        verbose_name_plural = _("places in households")
+        indexes = [models.Index(fields=["household", "owner"], name="household_members")]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} in {self.household_id}"
+
+
 class ProfileMove(models.Model):
     """Identifiers that went from one profile to another: a merge when the first was left empty, else a split.
 

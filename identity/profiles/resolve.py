@@ -5,7 +5,6 @@ constant number of statements per batch.
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,7 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
 from identity.privacy import tombstones
 from identity.privacy.keys import keys_at
-from identity.profiles import showing
+from identity.profiles import showing, splits
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
@@ -119,13 +118,16 @@ def _assign(
         showing.note(coming, context.now)
     members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
     made = moves(evidence, here)
-    _remember(made, profiles, members, context)
+    alive = {profile for _, _, profile in members}
+    apart = splits.apart(made, profiles, alive)
+    _remember(made, profiles, alive, context)
     found = _resolved(counting, members, frozenset(left | joined))
     newborn = {identifier.key for identifier in differing if identifier not in here}
     return replace(
         found,
         born=_born(joined, members, newborn),
         inherited=_inherited(made, profiles, found.people),
+        apart=apart,
     )
 
 
@@ -283,14 +285,12 @@ def _members(
 def _remember(
     made: Sequence[Move],
     profiles: Mapping[Identifier, int],
-    members: Sequence[tuple[int, str, int]],
+    alive: Collection[int],
     context: BatchContext,
 ) -> None:
-    """Write the history. Whoever left a profile whole was merged; otherwise the profile was split."""
+    """Write the history."""
     if not made:
         return
-    alive = {profile for _, _, profile in members}
-    exits = Counter(move.origin for move in made)
     given = Rows(
         "given", kind="text", origin="bigint", target="bigint", identifiers="text", evidence="text"
     )
@@ -302,13 +302,13 @@ def _remember(
             *given.of(
                 [
                     (
-                        "split" if move.origin in alive or exits[move.origin] > 1 else "merge",
+                        kind,
                         move.origin,
                         profiles[move.founder],
                         _json.encode([each.key for each in move.identifiers]).decode(),
                         evidence_of(move),
                     )
-                    for move in made
+                    for move, kind in zip(made, splits.kinds(made, alive), strict=True)
                 ]
             ),
         ],

@@ -44,6 +44,7 @@ class Resolved:
     `moved`: row ids of profiles that gained or lost identifiers (merges, splits, births); an emptied profile is among them.
     `born`: those of `moved` that had no identifier before: nobody was merged or split, somebody came up.
     `inherited`: profile -> the profiles that it took the last identifiers of.
+    `apart`: profiles that are people of their own again -> when they had come together with whom they are parted from.
     `people`: every profile of `arrivals` and `moved` that still has identifiers.
     `identifiers`: row id -> identifier for every owner in `people`.
     """
@@ -54,6 +55,7 @@ class Resolved:
     identifiers: Mapping[int, Identifier]
     born: frozenset[int] = frozenset()
     inherited: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    apart: Mapping[int, Instant] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

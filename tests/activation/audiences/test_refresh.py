@@ -12,7 +12,7 @@ from hypothesis.extra.django import TestCase
 
 from activation.audiences.models import Match, Membership, Recheck
 from activation.audiences.types import MembershipChange
-from identity.clock import DAY, HOUR
+from identity.clock import DAY, HOUR, from_datetime
 from identity.profiles.types import Cause
 from tests.activation.audiences.world import World
 from tests.soaking import examples
@@ -81,6 +81,45 @@ def test_a_merge_adds_up_what_both_did_and_a_split_takes_it_apart(world):
     world.move(1, 1)
     assert told(world.batch()) == [(False, Cause.IDENTITY)]
     world.check(audience)
+
+
+def test_a_membership_that_a_merge_ended_is_what_it_was_after_the_split(world):
+    """However often: the second merge finds what the first split gave back."""
+    audience = world.publish("gold", GOLD)
+    world.build()
+    world.batch([world.touch(0, "identify", traits={"plan": "gold"})])
+    world.now += HOUR
+    world.batch([world.touch(1, "identify", traits={"plan": "silver"})])
+    before = standing()
+    for _ in range(2):
+        world.now += HOUR
+        world.move(1, 0)
+        assert told(world.batch()) == [(False, Cause.IDENTITY)]
+        world.now += HOUR
+        world.move(1, 1)
+        assert told(world.batch()) == [(True, Cause.IDENTITY)]
+        assert standing() == before
+    world.check(audience)
+
+
+def test_what_somebody_had_left_before_the_merge_is_not_taken_up_again(world):
+    world.publish("gold", GOLD)
+    world.build()
+    world.batch([world.touch(0, "identify", traits={"plan": "gold"})])
+    world.now += HOUR
+    world.batch([world.touch(0, "identify", traits={"plan": "silver"})])
+    world.now += HOUR
+    world.move(1, 0)
+    world.batch()
+    world.now += HOUR
+    world.move(1, 1)
+    world.batch([world.touch(0, "identify", traits={"plan": "gold"})])
+    assert {(since, cause) for _, since, cause in standing()} == {(world.now, "touchpoint")}
+
+
+def standing() -> set[tuple[int, int, str]]:
+    rows = Membership.objects.values_list("profile_id", "since", "cause")
+    return {(profile, from_datetime(since), cause) for profile, since, cause in rows}
 
 
 def test_an_emptied_profile_is_in_no_audience_and_nothing_is_due_for_it(world):

@@ -31,6 +31,8 @@ class World:
     moved: set[int] = field(default_factory=set)
     heirs: dict[int, set[int]] = field(default_factory=dict)
     by_hand: set[tuple[str, int]] = field(default_factory=set)
+    came: dict[int, Instant] = field(default_factory=dict)
+    apart: dict[int, Instant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.epoch = lane.take_over("test", self.now)
@@ -59,6 +61,7 @@ class World:
         done = self._with_moved(resolved(found))
         self.moved.clear()
         self.heirs.clear()
+        self.apart.clear()
         fold.fold(done, self.context)
         return refresh.refresh(done, facts.load(done.people), self.context)
 
@@ -71,12 +74,17 @@ class World:
         inherited = {
             home: frozenset(origins - people.keys()) for home, origins in self.heirs.items()
         }
-        return replace(done, people=people, moved=frozenset(self.moved), inherited=inherited)
+        more = {"inherited": inherited, "apart": dict(self.apart)}
+        return replace(done, people=people, moved=frozenset(self.moved), **more)
 
     def move(self, person: int, home: int) -> None:
         """Give the person's identifier to another profile, or back to its own."""
         row = Row.objects.get(key=f"user_id:u{person}")
         self.moved |= {row.profile_id, self.homes[home].pk}
+        if home == person:
+            came = self.came.get(person, self.now)
+            self.apart |= {row.profile_id: came, self.homes[home].pk: came}
+        self.came[person] = self.now
         self.heirs.setdefault(self.homes[home].pk, set()).add(row.profile_id)
         Row.objects.filter(pk=row.pk).update(profile=self.homes[home])
 

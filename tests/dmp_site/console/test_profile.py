@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 
 ADDRESS = "alice@shop.example"
 SECTIONS = [
-    "Identifiers", "Traits", "Orders", "Contacts", "Visits", "Consent", "Closed channels",
+    "Identifiers", "Traits", "Orders", "Contacts", "Visits", "Consent", "Closed channels", "Households",
     "Audiences", "Audiences entered and left",
     "Journeys", "Steps in journeys",
     "Deliveries",

@@ -129,6 +129,22 @@ def test_the_shared_tablet_goes_with_the_newest_login_and_the_history_says_why()
     assert [link["b"] for link in move.evidence["joined"]] == [OTHER]
 
 
+def test_a_split_says_when_they_had_come_together():
+    stages = Stages()
+    first = stages.run(seen(1, USER, COOKIE), now=1_000)
+    second = stages.run(seen(2, OTHER, COOKIE), now=2_000)
+    assert (first.apart, second.apart) == ({}, {})  # the cookie had come with its person
+    parted = stages.run(seen(3, USER, COOKIE), now=3_000)
+    assert parted.apart == dict.fromkeys(parted.moved, 2_000)
+    assert {uid_at(row) for row in parted.apart} == {uid(USER), uid(OTHER)}
+    again = stages.run(seen(4, OTHER, COOKIE), now=4_000)
+    assert again.apart == dict.fromkeys(again.moved, 3_000)
+
+
+def uid_at(row: int) -> str:
+    return str(models.Profile.objects.get(pk=row).uid)
+
+
 def test_newer_evidence_for_a_known_link_is_enough():
     stages = Stages()
     stages.run(seen(1, USER, COOKIE), seen(2, OTHER, COOKIE), seen(3, "anonymous_id:z"))

@@ -1,0 +1,1 @@
+"""Households: people who belong together without being one person. Named by identifiers of the kind `household`."""

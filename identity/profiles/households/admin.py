@@ -1,0 +1,79 @@
+"""Pages of households: how many people each has, and what they come to together."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from identity.admin_base import ReadOnlyModelAdmin
+from identity.profiles.households import sections, selectors
+from identity.profiles.models import Household
+
+SHOWN = 100  # of the people, on a household's page
+
+
+@admin.register(Household)
+class HouseholdAdmin(ReadOnlyModelAdmin):
+    """What sources group people by. A value that is personal data is masked; no address names one."""
+
+    list_display = ["named", "people", "created_at"]
+    list_display_links = ["named"]
+    ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Household]:
+        """Count the people of the rows that are shown."""
+        places = (
+            Household.objects.filter(pk=OuterRef("pk"))
+            .order_by()
+            .annotate(found=Count("householdtie__owner__profile", distinct=True))
+        )
+        rows: QuerySet[Household] = super().get_queryset(request)
+        return rows.annotate(people_now=Subquery(places.values("found")))
+
+    @display(description=gettext_lazy("household"))
+    def named(self, household: Household) -> str:
+        [home] = selectors.homes([household])
+        return sections.name(home)
+
+    @display(description=gettext_lazy("people"))
+    def people(self, household: Any) -> str:
+        return f"{household.people_now:,}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the sums of one household, and its people."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        household = (
+            Household.objects.filter(pk=int(object_id)).first() if object_id.isdigit() else None
+        )
+        if household is None:
+            messages.warning(request, _("There is no such household."))
+            return HttpResponseRedirect(reverse("admin:identity_household_changelist"))
+        [summary] = selectors.summaries([household])
+        people = selectors.residents(household.pk, limit=SHOWN + 1)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": sections.name(summary.home),
+            "cards": [
+                (_("People"), f"{summary.home.profiles:,}"),
+                (_("Orders"), f"{summary.account.orders:,}"),
+                (_("Revenue"), sections.revenue(summary.account.revenue)),
+                (_("Contacts received"), f"{summary.contacts:,}"),
+            ],
+            "section": sections.of_household(people, shown=SHOWN),
+        }
+        return TemplateResponse(request, "identity/household.html", context)

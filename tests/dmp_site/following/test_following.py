@@ -1,0 +1,285 @@
+"""Everything that hangs on a profile follows it: a merge that is taken back leaves what would be there had it never been.
+
+Two people live through the same weeks twice, once with a merge in between and once without. All rows of all tables are compared; what differs
+may only be what was decided while the two were one, and says so by its own time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activation.audiences.models import Audience
+from identity.clock import DAY, HOUR
+from identity.profiles.models import Identifier
+from identity.touchpoints.types import Identifier as Known
+from tests.dmp_site.following import hanging
+from tests.dmp_site.following.hanging import Reading, Row
+from tests.dmp_site.following.life import MAIL_A, MAIL_B, Life, email, fix, set_up
+from tests.identity.profiles.identities import uid_of
+from tests.stores import undone
+
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow, pytest.mark.stores]
+
+ALICE: Mapping[str, Any] = {"userId": "alice", "anonymousId": "browser-a"}
+BOB: Mapping[str, Any] = {"anonymousId": "browser-b", "traits": {"email": MAIL_B}}
+# When a row was made. What only says since when something holds (`since`, `due_at`, `changed_at`) is no excuse.
+_MADE = ("created_at", "entered_at", "decided_at", "asked_at", "noted_at", "now", "handed_at")
+_ELSEWHERE = {"identity.Unshown"}  # only where the graph store shows memberships
+_LOGGED = "at"  # of a table that nothing else tells apart: a log
+
+
+@dataclass(frozen=True)
+class Way:
+    """How two people become one and two again.
+
+    `bob`: what tells Bob from the beginning, `meanwhile` while they are one. `stays`: the merging evidence stays in the graph, refused.
+    `strongest`: whose everything is that is decided while they are one. `decided`: the tables in which something is.
+    """
+
+    said: Mapping[str, Any]
+    more: Mapping[str, Any]
+    split: Callable[[Life], None]
+    bob: Mapping[str, Any]
+    meanwhile: Mapping[str, Any]
+    stays: bool = True
+    strongest: str = "user_id:alice"
+    decided: frozenset[str] = frozenset(
+        {
+            "identity.ProfileMove",
+            "activation.Delivery",
+            "activation.Decision",
+            "journeys.Enrolment",
+        }
+    )
+
+
+def signs_in(life: Life) -> None:
+    """Let each use their own login: nobody has two."""
+    life.seen("page", **ALICE)
+    life.identify(userId="bob", **BOB)
+
+
+def comes_back(life: Life) -> None:
+    life.seen("page", userId="bob", anonymousId="browser-b")
+
+
+WAYS = {
+    "the merging touchpoint is set aside": Way(
+        {"context": {"traits": {"email": MAIL_B}}},
+        {"anonymousId": "browser-a"},
+        Life.set_aside,
+        BOB,
+        BOB,
+        stays=False,
+    ),
+    "a limit breaks": Way(
+        {"context": {"traits": {"email": MAIL_B}}},
+        {"anonymousId": "browser-a"},
+        signs_in,
+        BOB,
+        BOB,
+    ),
+    "newer evidence moves a cookie": Way(
+        {"userId": "alice"},
+        {"anonymousId": "browser-b"},
+        comes_back,
+        {"userId": "bob", **BOB},
+        {"anonymousId": "browser-b"},
+    ),
+}
+
+
+NO_MAILBOX = "carol10@example.org"  # the mail server says so
+
+
+def before(life: Life, bob: Mapping[str, Any]) -> None:
+    life.identify(userId="carol", traits={"email": NO_MAILBOX})
+    life.seen("Order Completed", userId="carol", properties={"order_id": "c", "total": 200})
+    consent = {"consent": {"marketing": True}, "city": "Lyon", "newsletter": True, "age": 25}
+    life.identify(**ALICE, traits={"email": MAIL_A, "phone": "+33612345678", **consent})
+    life.identify(**{**bob, "traits": {**bob["traits"], **consent, "city": "Nice"}})
+    known = {key: value for key, value in bob.items() if key != "traits"}
+    for who in (ALICE, known):
+        life.seen("page", **who)
+        life.seen("Product Viewed", **who, properties={"category": "coffee"})
+        life.seen("Product Added", **who, properties={"price": 95})
+        life.seen("Order Completed", **who, properties=order(who, 1, 180))
+    life.seen("Ad Impression", life.crm, context={"traits": {"email": MAIL_B}})
+    life.seen("", life.crm, type="group", groupId="house", context={"traits": {"email": MAIL_B}})
+    vip = Audience.objects.get(slug="vip").pk
+    for address in (MAIL_A, MAIL_B):
+        life.wish(email(address))
+        life.by_hand(email(address), vip)
+        life.look(email(address))
+    life.rest(6 * HOUR)
+    life.partner()
+    for who in (ALICE, known):
+        life.seen("Asked", **who)
+    life.rest(6 * HOUR)
+
+
+def while_merged(life: Life, bob: Mapping[str, Any]) -> None:
+    known = {key: value for key, value in bob.items() if key != "traits"}
+    for who in (ALICE, known):
+        life.seen("page", **who)
+        life.seen("Order Completed", **who, properties=order(who, 2, 220))
+        life.seen("Product Viewed", **who, properties={"category": "tea"})
+    life.looser()
+    life.seen("Ad Impression", life.crm, context={"traits": {"email": MAIL_A}})
+    if "traits" in bob:
+        life.identify(**bob | {"traits": {**bob["traits"], "city": "Paris"}})
+    life.send()
+    life.rest(3 * HOUR)
+
+
+def after(life: Life, bob: Mapping[str, Any]) -> None:
+    life.rest(3 * DAY)
+    life.rest(9 * DAY, step=3 * DAY)
+    known = {key: value for key, value in bob.items() if key != "traits"}
+    for who in (ALICE, known):
+        life.seen("Order Completed", **who, properties=order(who, 3, 190))
+    life.partner()
+    life.rest(2 * HOUR)
+
+
+def order(who: Mapping[str, Any], number: int, total: int) -> dict[str, Any]:
+    return {"order_id": f"{who['anonymousId']}-{number}", "total": total, "currency": "EUR"}
+
+
+def live(directory: Path, way: Way, *, merged: bool) -> Life:
+    life = Life(directory, merged)
+    before(life, way.bob)
+    people = profiles()
+    life.merge(way.said, way.more)
+    assert (profiles() != people) is merged
+    while_merged(life, way.meanwhile)
+    life.split(way.split)
+    after(life, way.bob)
+    life.close()
+    return life
+
+
+def profiles() -> dict[str, str]:
+    return dict(Identifier.objects.values_list("key", "profile__uid"))
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_merge_that_is_taken_back_leaves_what_would_be_there_without_it(
+    name: str, tmp_path: Path, settings: Any
+) -> None:
+    fix(tmp_path, settings)
+    set_up()
+    way = WAYS[name]
+    with undone():
+        life = live(tmp_path / "merged", way, merged=True)
+        homes = profiles()
+        found = Run(hanging.read(), life, way)
+    with undone():
+        live(tmp_path / "apart", way, merged=False)
+        right = Run(hanging.read(), life, way)
+    assert found.unseen() == []
+    assert found.hidden() == []
+    counted = found.about.keys() | right.about.keys()
+    assert differing(found.kept(counted), right.kept(counted)) == []
+    assert differing(right.kept(counted), found.kept(counted)) == []
+    decided = differing(found.made, right.made)
+    assert {row.table for row in decided} >= way.decided
+    for row in decided:
+        if "owner" in row.words:
+            assert (row.words["owner"], homes[row.words["owner"]]) == (
+                way.strongest,
+                uid_of(Known.of(way.strongest)),
+            )
+
+
+def differing(here: list[Row], there: list[Row]) -> list[Row]:
+    """Return the rows that are here and not there."""
+    left = Counter(row.text for row in there)
+    found = []
+    for row in here:
+        if left[row.text]:
+            left[row.text] -= 1
+        else:
+            found.append(row)
+    return found
+
+
+class Run:
+    """What one life left, with what was decided between merge and split told apart.
+
+    `made`: rows that were made then, and messages handed over then, with all that is part of them. `about`: how often which counter
+    counted what became of such messages.
+    """
+
+    def __init__(self, reading: Reading, merged: Life, way: Way) -> None:
+        self._reading, self._merged, self._way = reading, merged, way
+        decided = {f"{row.table} {row.name}" for row in reading.rows if self._decided(row)}
+        self.made = [row for row in reading.rows if self._decided(row) or row.parents & decided]
+        names = {id(row) for row in self.made}
+        self._rest = [row for row in reading.rows if id(row) not in names]
+        self.about = Counter(way_of(row) for row in self.made if row.table == hanging.TIMELINE)
+
+    def _decided(self, row: Row) -> bool:
+        logged = (_LOGGED,) if row.is_logged else ()
+        times = (row.words.get(each) for each in (*_MADE, *logged))
+        return any(
+            at is not None and self._merged.began <= at <= self._merged.ended for at in times
+        )
+
+    def kept(self, counted: Collection[tuple[Any, ...]]) -> list[Row]:
+        """Return all other rows. Of the counters that counted what became of messages, their numbers without them."""
+        return [
+            self._plain(row, counted) for row in self._rest if row.name != self._merged.merging
+        ]
+
+    def _plain(self, row: Row, counted: Collection[tuple[Any, ...]]) -> Row:
+        words = dict(row.words)
+        if row.table == "identity.Identifier" and self._way.stays:
+            words["contested"] = None  # the evidence is still there, and refused
+        if row.table == "identity.ContactCount" and way_of(row) in counted:
+            words |= {
+                "count": words["count"] - self.about[way_of(row)],
+                "first_at": None,
+                "last_at": None,
+            }
+        if (
+            row.table == "activation.Membership"
+            and self._merged.began <= words["since"] <= self._merged.ended
+        ):
+            words |= {
+                "since": None,
+                "cause": None,
+            }  # entered while they were one, and stayed in for a reason of their own
+        return replace(row, words=words)
+
+    def hidden(self) -> list[str]:
+        """Return the tables in which a person is named, though nothing in their columns leads to one."""
+        rows = self._reading.rows
+        keys = [row.words["key"] for row in rows if row.table == "identity.Identifier"]
+        uids = [row.words["uid"] for row in rows if row.table == "identity.Profile"]
+        words = [
+            word.encode() for word in (*keys, *uids, *(key.partition(":")[2] for key in keys))
+        ]
+        strange = [row for row in rows if not row.owners and not row.parents]
+        return sorted(
+            {
+                f"{row.table}: {row.text!r}"
+                for row in strange
+                if any(word in row.text for word in words)
+            }
+        )
+
+    def unseen(self) -> list[str]:
+        """Return the tables of which nothing was seen: this life has to touch every one."""
+        seen = {row.table for row in self._reading.rows}
+        return sorted({each._meta.label for each in hanging.models()} - seen - _ELSEWHERE)
+
+
+def way_of(row: Row) -> tuple[Any, ...]:
+    return tuple(
+        row.words[each] for each in ("owner", "direction", "channel", "message_class", "event")
+    )
