@@ -20,8 +20,8 @@ from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
 from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
-from identity.profiles.types import Resolved
 from identity.profiles.folding import households
+from identity.profiles.types import Resolved
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
 from identity.touchpoints import forgetting as sources

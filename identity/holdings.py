@@ -6,9 +6,11 @@ from collections.abc import Collection
 from identity.privacy import holdings
 from identity.privacy.holdings import Holding, Subject, Whose
 from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
+from identity.profiles.households import erasing as households
 from identity.profiles.models import (
     ContactCount,
     Decision,
+    HouseholdTie,
     Identifier,
     Order,
     OrderTotal,
@@ -29,6 +31,7 @@ HOLDINGS = (
     Holding(Visit, "owner_id", Whose.OWNER),
     Holding(Order, "owner_id", Whose.OWNER),
     Holding(OrderTotal, "owner_id", Whose.OWNER),
+    Holding(HouseholdTie, "owner_id", Whose.OWNER),
     Holding(ProfileMove, "origin_id", Whose.PROFILE),
     Holding(ProfileMove, "target_id", Whose.PROFILE),
     Holding(Decision, "a", Whose.KEY),
@@ -69,8 +72,11 @@ def subject(keys: Collection[str], uids: Collection[str]) -> Subject:
 
 
 def erase(person: Subject, limit: int) -> Counter[str]:
-    """Forget up to `limit` rows of a person; return how many of which table. In the caller's transaction."""
-    return holdings.erase_all(HOLDINGS, person, limit)
+    """Forget up to `limit` rows of a person, and the households in which nobody else is; return how many of which table.
+
+    In the caller's transaction.
+    """
+    return households.erase(person.owners) + holdings.erase_all(HOLDINGS, person, limit)
 
 
 def end(person: Subject) -> Counter[str]:

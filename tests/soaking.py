@@ -11,9 +11,11 @@ _ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
 LONG = (
     "tests/activation/audiences/test_refresh.py",
     "tests/activation/pressure/test_reserve.py",
+    "tests/identity/graph/test_founders.py",
     "tests/identity/graph/test_partition.py",
     "tests/identity/graph/test_store_contract.py",
     "tests/identity/profiles/test_fold.py",
+    "tests/identity/profiles/test_old_ids.py",
     "tests/identity/profiles/test_resolve.py",
     "tests/identity/profiles/test_rebuild.py",
     "tests/identity/touchpoints/test_inbox_properties.py",
@@ -21,6 +23,8 @@ LONG = (
 )
 
 
-def examples(usual: int) -> int:
-    """Return how many examples a test that usually tries this many tries now."""
+def examples(usual: int, *, soak: int | None = None) -> int:
+    """Return how many examples a test that usually tries this many tries now. `soak`: in `make soak`, of those that cost next to nothing."""
+    if SOAK and soak is not None:
+        return soak
     return max(1, int(usual * _FACTORS[PROFILE] * _ROUND_TRIPS))

@@ -320,6 +320,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('entered', models.BooleanField(verbose_name='entered')),
                 ('at', identity.fields.InstantField(verbose_name='at')),
+                ('since', identity.fields.InstantField(null=True, verbose_name='since')),
                 ('cause', models.CharField(max_length=10, verbose_name='cause')),
                 ('audience', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='activation.audience', verbose_name='audience')),
                 ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.profile', verbose_name='profile')),

@@ -83,6 +83,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Household',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uid', models.CharField(max_length=36, unique=True)),
+                ('key', models.CharField(max_length=600, unique=True, verbose_name='key')),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+            ],
+            options={
+                'verbose_name': 'household',
+                'verbose_name_plural': 'households',
+            },
+        ),
+        migrations.CreateModel(
             name='Identifier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -543,6 +556,23 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'write key',
                 'verbose_name_plural': 'write keys',
+            },
+        ),
+        migrations.CreateModel(
+            name='HouseholdTie',
+            fields=[
+                ('pk', models.CompositePrimaryKey('owner_id', 'household_id', 'source', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('source', models.BigIntegerField(verbose_name='source')),
+                ('first_at', identity.fields.InstantField(verbose_name='first')),
+                ('last_at', identity.fields.InstantField(verbose_name='last')),
+                ('count', models.BigIntegerField(verbose_name='count')),
+                ('household', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.household')),
+                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'place in a household',
+                'verbose_name_plural': 'places in households',
+                'indexes': [models.Index(fields=['household', 'owner'], name='household_members')],
             },
         ),
         migrations.CreateModel(

@@ -33,6 +33,8 @@ from identity.profiles.finding import FindForm
 from identity.profiles.households import sections as residence
 from identity.profiles.households import selectors as households
 from identity.profiles.models import Household, Identifier, Profile
+from identity.profiles.picture import drawing
+from identity.profiles.picture import page as picture
 from identity.profiles.sections import Names, Panel, Section
 from identity.touchpoints.types import Touchpoint
 
@@ -250,8 +252,9 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         if found is None:
             messages.warning(request, _("This profile has no identifiers any more."))
             return HttpResponseRedirect(_list())
-        links, refused = timeline.links(profile.pk), timeline.refused(profile.pk)
-        decided = decisions.about(selectors.identifiers(profile.pk))
+        mine = selectors.identifiers(profile.pk)
+        drawn, decided = drawing.draw(mine), decisions.about(mine)
+        links = [link for tie in drawn.ties for link in tie.evidence]
         page = timeline.page(profile.pk, before=_cursor(request), limit=TIMELINE)
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
         shown: list[Section] = [
@@ -260,7 +263,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             *(section for panel in self.panels for section in panel(request, profile.pk)),
             sections.timeline(page.results, names),
             sections.decided(decided, decisions.overruled(decided), names),
-            *sections.identity(links, refused, selectors.history(profile.pk), names),
+            *picture.tables(drawn, names),
+            sections.history(selectors.history(profile.pk), names),
         ]
         context = {
             **self.admin_site.each_context(request),
@@ -270,6 +274,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             "portrait": found,
             "cards": _cards(found),
             "sections": shown,
+            "picture": picture.data(drawn, names, now=clock.now()),
             "older": page.next,
             "clear": [
                 (names.identifier(key), field, value)

@@ -64,14 +64,14 @@ def explain(
         for node in profile
     }
     together = home[a] == home[b]
-    pairs = _pairs(shared[0])
+    pairs = pairs_of(shared[0])
     refused = {frozenset((link.a, link.b)): link.reason for link in parts.refused}
-    decided = _decided(shared[0], parts)
+    decided = decided_in(shared[0], parts)
     usable = [
         pair
         for pair in {**pairs, **decided}
         if not together
-        or (_accepted(pair, refused, decided) and {home[end] for end in pair} == {home[a]})
+        or (accepted(pair, refused, decided) and {home[end] for end in pair} == {home[a]})
     ]
 
     def step(one: Identifier, two: Identifier) -> Step:
@@ -93,7 +93,7 @@ def refusals(
     wanted = set(identifiers)
     found = {}
     for neighbourhood in (graph or store()).neighbourhoods(wanted):
-        pairs = _pairs(neighbourhood)
+        pairs = pairs_of(neighbourhood)
         for link in partition(neighbourhood, policy).refused:
             pair = frozenset((link.a, link.b))
             if pair & wanted:
@@ -101,7 +101,7 @@ def refusals(
     return list(found.values())
 
 
-def _decided(neighbourhood: Neighbourhood, parts: Partition) -> dict[Pair, Decision]:
+def decided_in(neighbourhood: Neighbourhood, parts: Partition) -> dict[Pair, Decision]:
     """Return the pairs that people decided to be one person, where that holds."""
     overruled = {each.decision for each in parts.overruled}
     return {
@@ -111,12 +111,12 @@ def _decided(neighbourhood: Neighbourhood, parts: Partition) -> dict[Pair, Decis
     }
 
 
-def _accepted(pair: Pair, refused: Mapping[Pair, str], decided: Mapping[Pair, Decision]) -> bool:
+def accepted(pair: Pair, refused: Mapping[Pair, str], decided: Mapping[Pair, Decision]) -> bool:
     """Tell whether a pair of one profile holds it together: its evidence is not void, or people decided so."""
     return pair in decided or refused.get(pair) != Verdict.UNLINK
 
 
-def _pairs(neighbourhood: Neighbourhood) -> dict[Pair, tuple[Link, ...]]:
+def pairs_of(neighbourhood: Neighbourhood) -> dict[Pair, tuple[Link, ...]]:
     found: dict[Pair, tuple[Link, ...]] = {}
     for link in neighbourhood.links:
         pair = frozenset((link.a, link.b))

@@ -18,9 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from identity import clock
 from identity.clock import Instant
-from identity.graph.types import Link, Verdict
+from identity.graph.types import Verdict
 from identity.profiles import decisions, money
-from identity.profiles.explain import Refusal
 from identity.profiles.models import Decision
 from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
@@ -187,49 +186,22 @@ def about(one: Portrait, names: Names) -> list[Section]:
     ]
 
 
-def identity(
-    links: Sequence[Link], refused: Sequence[Refusal], moves: Sequence[Move], names: Names
-) -> list[Section]:
-    """Return why the identifiers are one person."""
-    return [
-        Section(
-            _("Links"),
-            [_("identifier"), _("identifier"), _("source"), _("first"), _("last"), _("count")],
+def history(moves: Sequence[Move], names: Names) -> Section:
+    """Return who came and went."""
+    return Section(
+        _("Merges and splits"),
+        [_("at"), _("what"), _("from"), _("to"), _("identifiers")],
+        [
             [
-                [
-                    names.identifier(each.a),
-                    names.identifier(each.b),
-                    names.source(each.source),
-                    when(each.first_seen),
-                    when(each.last_seen),
-                    each.count,
-                ]
-                for each in links
-            ],
-        ),
-        Section(
-            _("Refused links"),
-            [_("identifier"), _("identifier"), _("reason")],
-            [
-                [names.identifier(each.link.a), names.identifier(each.link.b), each.link.reason]
-                for each in refused
-            ],
-        ),
-        Section(
-            _("Merges and splits"),
-            [_("at"), _("what"), _("from"), _("to"), _("identifiers")],
-            [
-                [
-                    when(each.at),
-                    each.kind,
-                    each.origin,
-                    each.target,
-                    ", ".join(map(names.identifier, each.identifiers)),
-                ]
-                for each in moves
-            ],
-        ),
-    ]
+                when(each.at),
+                each.kind,
+                each.origin,
+                each.target,
+                ", ".join(map(names.identifier, each.identifiers)),
+            ]
+            for each in moves
+        ],
+    )
 
 
 def decided(rows: Sequence[Decision], overruled: Mapping[int, str], names: Names) -> Section:

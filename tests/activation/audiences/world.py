@@ -74,8 +74,13 @@ class World:
         inherited = {
             home: frozenset(origins - people.keys()) for home, origins in self.heirs.items()
         }
-        more = {"inherited": inherited, "apart": dict(self.apart)}
-        return replace(done, people=people, moved=frozenset(self.moved), **more)
+        return replace(
+            done,
+            people=people,
+            moved=frozenset(self.moved),
+            inherited=inherited,
+            apart=dict(self.apart),
+        )
 
     def move(self, person: int, home: int) -> None:
         """Give the person's identifier to another profile, or back to its own."""

@@ -1,7 +1,7 @@
 """All rows of the product's tables, in words that do not depend on row ids, with the identifiers that each hangs on.
 
 No table is listed: they are found by walking the models. A column leads to a person when it is a relation to an identifier or a
-profile, when it is a relation to a row that hangs on one, when its name says so (`identifier` and the like), or when it is a key that is
+profile, when it is a relation to a row that hangs on one, when its name says so (`identifier` and the like, the two ends of a pair), or when it is a key that is
 made of an enrolment's. A table in which nothing leads to a person is everybody's: it is compared as well.
 """
 
@@ -37,6 +37,8 @@ _ROWS = {
     "list": "partnerlist",
 }
 TIMELINE = "timeline"
+_ENDS = {"a", "b"}  # of a pair of identifiers
+_KEY = Identifier._meta.get_field("key").max_length
 _SEALED = "sealed"
 _COUNTING = "sequence"  # numbers the rows of one owner, whatever they are
 
@@ -95,7 +97,8 @@ def _leading() -> dict[type[Model], tuple[str, ...]]:
 def _leads(column: Any, found: Mapping[type[Model], Any]) -> bool:
     if isinstance(column, ForeignKey):
         return column.related_model in found
-    return _CALLED.fullmatch(column.name) is not None or _is_run_key(column)
+    ends = column.name in _ENDS and column.max_length == _KEY
+    return ends or _CALLED.fullmatch(column.name) is not None or _is_run_key(column)
 
 
 def _is_run_key(column: Any) -> bool:

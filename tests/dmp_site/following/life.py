@@ -24,17 +24,20 @@ from activation.deliveries.reports import Reporter
 from activation.deliveries.send import Sender
 from activation.deliveries.tokens import Sent
 from activation.pressure import services as pressure
-from activation.pressure.models import ChannelWeight, MessageClass, QuietHours
+from activation.pressure.models import ChannelWeight, MessageClass, Policy, QuietHours
 from benchmarks.road import world
 from dmp_site import apikeys, pipeline
 from dmp_site.models import Job, JobsHeartbeat
 from identity.clock import HOUR, SECOND, Instant
+from identity.graph.types import Verdict
 from identity.privacy import services as privacy
 from identity.privacy import vault
+from identity.privacy.models import Erasure, PersonalFile, Tombstone
+from identity.profiles import decisions
 from identity.profiles.models import Identifier as Row
 from identity.sql import fetch
 from identity.touchpoints import commands, lane, naming, sources
-from identity.touchpoints.models import Installation, Refusal, Source, WriteKey
+from identity.touchpoints.models import Forgetting, Installation, Refusal, Source, WriteKey
 from identity.touchpoints.types import BatchContext, Identifier, Mode, touchpoint_id
 from journeys.publishing.models import JourneyVersion, Relocation
 from tests import content
@@ -85,11 +88,14 @@ def _the_rest() -> None:
     ChannelWeight.objects.create(channel="letter", weight=200)
     MessageClass.objects.create(name="news")
     QuietHours.objects.create(name="never", start=time(1), end=time(2), enabled=False)
-    version = JourneyVersion.objects.first()
+    version = JourneyVersion.objects.earliest("pk")
     Relocation.objects.create(version=version, node="gone", to_version=version, done=True)
     Installation.objects.create(identifier_key="k", vault_key="v", created_at=START)
     Job.objects.create(kind="prune", state="done", created_at=START, changed_at=START)
     JobsHeartbeat.objects.create()
+    erasure = Erasure.objects.create(state="done", asked_by="tests", asked_at=START)
+    Tombstone.objects.create(digest="d", erased_at=START, erasure=erasure)
+    PersonalFile.objects.create(host="h", path="/p", kind="export", format="csv", written_at=START)
 
 
 def _node(type_: str, **config: Any) -> dict[str, Any]:
@@ -111,10 +117,12 @@ class Life:
         self.road = Road(self.directory)
         self.crm = self.road.make_source("crm", "crm")
         sources.change(self.crm.pk, {"group_is_household": True}, START, actor="tests")
+        old = self.road.make_source("old", "site")
         self._own = sources.internal(START)
         for source in Source.objects.all():
             Source.objects.filter(pk=source.pk).update(uuid=uuid5(NAMESPACE_URL, source.name))
         WriteKey.objects.create(source=self.crm, prefix="wk", digest="d", created_at=START)
+        Forgetting.objects.create(source=old, asked_at=START, done_at=START)
         Refusal.objects.create(
             source=self.crm, reason="blocked", count=1, first_at=START, last_at=START
         )
@@ -185,13 +193,19 @@ class Life:
     def look(self, key: Identifier) -> None:
         vault.reveal([(key.key, vault.VALUE)], actor="tests", why="a call", now=self.road.now)
 
+    def keep_apart(self, one: str, other: str) -> None:
+        """Decide that two strangers are never one."""
+        a, b = Identifier.of(one), Identifier.of(other)
+        decisions.ask(Verdict.NEVER, a, b, why="twins", actor="tests", now=self.road.now)
+        self.road.run()
+
     def partner(self) -> None:
         for row in PartnerList.objects.all():
             lists.refresh(row, self.road.now)
 
     def looser(self) -> None:
         """Publish another version of a pressure policy."""
-        row = pressure.Policy.objects.get(slug="two-mails-a-day")
+        row = Policy.objects.get(slug="two-mails-a-day")
         with transaction.atomic():
             document = {**row.document, "limit": 4}
             pressure.change(row.pk, document=document, actor="tests", now=self.road.now)

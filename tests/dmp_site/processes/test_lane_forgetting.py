@@ -11,7 +11,7 @@ from activation.deliveries.models import Delivery
 from identity import graph
 from identity.clock import DAY
 from identity.errors import DomainError, NotFound
-from identity.models import AuditEntry, Forgetting, Identifier, LaneCommand, Source
+from identity.models import AuditEntry, Forgetting, HouseholdTie, Identifier, LaneCommand, Source
 from identity.profiles import forgetting, selectors
 from identity.profiles.rebuild import rebuild
 from identity.touchpoints import forgetting as sources
@@ -56,6 +56,18 @@ def forget(road: Road, source: Source) -> Forgetting:
     road.run()
     assert not LaneCommand.objects.exclude(error="").exists()
     return Forgetting.objects.get()
+
+
+def test_a_forgotten_source_has_put_nobody_into_a_household(road: Road) -> None:
+    crm = road.make_source("crm", "crm")
+    other = road.make_source("other", "crm")
+    for source in (crm, other):
+        making.change(source.pk, {"group_is_household": True}, road.now, actor="tests")
+        road.receive({"type": "group", "groupId": "7", "userId": source.name}, source=source)
+    road.run()
+    assert HouseholdTie.objects.count() == 2
+    forget(road, crm)
+    assert [row.source for row in HouseholdTie.objects.all()] == [other.pk]
 
 
 def test_what_a_source_linked_comes_apart_and_everybody_has_the_old_id_again(

@@ -5,7 +5,7 @@ from itertools import islice, permutations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity.graph.neighbourhoods import neighbourhoods
@@ -26,6 +26,7 @@ from tests.identity.graph.evidence import (
     policy_of,
     renumbered,
 )
+from tests.soaking import examples
 
 
 def orders(length: int):
@@ -54,9 +55,12 @@ def test_the_events_refused_whole(case):
     assert refused == case["expect"].get("rejected", [])
 
 
+long = settings(max_examples=examples(200, soak=20_000))
+
 # --- Properties ---------------------------------------------------------------------------------------------------------
 
 
+@long
 @given(events(), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(stream, random):
     shuffled = list(stream)
@@ -64,6 +68,7 @@ def test_the_order_of_arrival_does_not_matter(stream, random):
     assert partitions(stream, SMALL) == partitions(shuffled, SMALL)
 
 
+@long
 @given(events(most=30))
 def test_no_profile_breaks_a_limit(stream):
     groups = alias_groups(stream)
@@ -90,6 +95,7 @@ def alias_groups(stream: list[Event]) -> dict[Identifier, Identifier]:
     return groups
 
 
+@long
 @given(events(), events(most=4))
 def test_new_evidence_touches_its_own_neighbourhood_only(stream, more):
     before = clusters(partitions(stream, SMALL))
@@ -116,6 +122,7 @@ def test_new_evidence_touches_its_own_neighbourhood_only(stream, more):
     assert {cluster for cluster in before if not cluster & touched} <= after
 
 
+@long
 @given(events(most=30))
 def test_every_identifier_is_in_one_profile_and_hubs_stand_alone(stream):
     found = partitions(stream, SMALL)
@@ -130,6 +137,7 @@ def test_every_identifier_is_in_one_profile_and_hubs_stand_alone(stream):
     assert set(once) | hubs == {node.identifier for node in nodes}
 
 
+@long
 @given(events(most=30))
 def test_a_neighbourhood_within_all_limits_is_one_profile(stream):
     for each in partitions(stream, SMALL):
@@ -138,6 +146,7 @@ def test_a_neighbourhood_within_all_limits_is_one_profile(stream):
             assert len(each.profiles) - len(households) <= 1
 
 
+@long
 @given(events(most=30))
 def test_a_refused_link_joins_two_profiles_or_none(stream):
     for each in partitions(stream, SMALL):

@@ -1,5 +1,7 @@
 """Households: who belongs to each, what its people come to together, and that no address names one by personal data."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dmp_site import apikeys
+from identity import holdings as identity
 from identity.clock import HOUR
+from identity.privacy.models import VaultEntry
 from identity.profiles import selectors as profiles
 from identity.profiles.households import selectors
 from identity.profiles.models import Household, HouseholdTie
@@ -23,11 +27,11 @@ HOUSE, OTHER = "household_id:7", "household_id:8"
 ALICE, BOB, COOKIE = "user_id:alice", "user_id:bob", "anonymous_id:c"
 
 
-def seen(number: int, *keys: str, at: int = 0, **more: object) -> Touchpoint:
+def seen(number: int, *keys: str, at: int = 0, **more: Any) -> Touchpoint:
     return touchpoint(number, of=keys, at=at or number * HOUR, **more)
 
 
-def bought(number: int, key: str, order: str, total: float, **more: object) -> Touchpoint:
+def bought(number: int, key: str, order: str, total: float, **more: Any) -> Touchpoint:
     properties = {"order_id": order, "total": total, "currency": "EUR"}
     return seen(number, key, event="Order Completed", properties=properties, **more)
 
@@ -78,7 +82,11 @@ def test_people_follow_their_owners_through_a_merge_and_a_split():
 
 
 def test_a_household_sums_up_its_people():
-    sent = {"event": "Email Sent", "direction": Direction.OUTBOUND, "channel": "email"}
+    sent: dict[str, Any] = {
+        "event": "Email Sent",
+        "direction": Direction.OUTBOUND,
+        "channel": "email",
+    }
     take(
         seen(1, ALICE, COOKIE, HOUSE),
         seen(2, BOB, HOUSE),
@@ -100,6 +108,17 @@ def test_an_order_that_two_of_a_household_share_counts_once():
     take(seen(1, ALICE, HOUSE), seen(2, COOKIE, HOUSE))
     take(bought(3, ALICE, "same", 10), bought(4, COOKIE, "same", 10, at=HOUR))
     assert (home().account.orders, dict(home().account.revenue)) == (1, {"EUR": 1_000})
+
+
+def test_a_household_goes_with_the_last_of_its_people():
+    named = naming.identifier("household_id", "the-martins@shop.example")
+    pii = {named: "the-martins@shop.example"}
+    take(seen(1, ALICE, HOUSE), seen(2, ALICE, named.key, pii=pii), seen(3, BOB, HOUSE))
+    profile = profiles.by_identifier(Identifier.of(ALICE))
+    identity.erase(identity.subject([ALICE], [profile.uid]), 100)
+    assert list(Household.objects.values_list("key", flat=True)) == [HOUSE]
+    assert residents() == {BOB}
+    assert not VaultEntry.objects.filter(identifier=named.key).exists()
 
 
 def test_many_households_cost_as_many_statements_as_one():

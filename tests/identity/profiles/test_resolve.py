@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(60),
+    max_examples=examples(200),
 )
 
 USER, OTHER, COOKIE = "user_id:a", "user_id:b", "anonymous_id:c"

@@ -1,0 +1,1 @@
+"""The identity graph of a profile as people see it: drawn where there is JavaScript, as tables everywhere."""

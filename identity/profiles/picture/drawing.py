@@ -1,0 +1,115 @@
+"""What holds a profile together and what was kept out of it: nodes, links with their evidence, the links that it would fall apart without."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import networkx
+
+from identity.graph import store
+from identity.graph.partition import partition
+from identity.graph.policy import DEFAULT, Policy
+from identity.graph.port import GraphStore
+from identity.graph.types import Decision, Link, Neighbourhood, Node
+from identity.profiles.explain import Pair, accepted, decided_in, pairs_of
+from identity.touchpoints.types import Identifier
+
+MOST = 200  # nodes; the strongest are drawn
+
+
+class Dot(NamedTuple):
+    """An identifier. `inside`: it belongs to the profile that is drawn. `hub`: quarantined, it joins nobody."""
+
+    identifier: Identifier
+    inside: bool
+    hub: bool
+
+
+class Tie(NamedTuple):
+    """Two identifiers that were seen together, `a` < `b`.
+
+    `evidence`: one link per source. `refused`: why it joins nobody, "" when it does. `decision`: that people declared them to be one. `bridge`: the
+    profile holds together by it alone at this place.
+    """
+
+    a: Identifier
+    b: Identifier
+    evidence: tuple[Link, ...]
+    refused: str
+    decision: Decision | None
+    bridge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """`left_out`: how many identifiers there are beyond those that are drawn, with all of their links."""
+
+    dots: tuple[Dot, ...]
+    ties: tuple[Tie, ...]
+    left_out: int = 0
+
+
+def draw(
+    identifiers: Collection[Identifier],
+    *,
+    most: int = MOST,
+    graph: GraphStore | None = None,
+    policy: Policy = DEFAULT,
+) -> Drawing:
+    """Return the drawing of the profile of these identifiers, with what its refused links lead to."""
+    inside = set(identifiers)
+    found = _Found()
+    for neighbourhood in (graph or store()).neighbourhoods(inside):
+        found.add(neighbourhood, inside, policy)
+    bridges = _bridges(found.holding, inside)
+    dots = sorted(
+        (Dot(each, each in inside, each in found.hubs) for each in inside | found.around),
+        key=lambda dot: (not dot.inside, policy.rank(dot.identifier)),
+    )
+    kept = {dot.identifier for dot in dots[:most]}
+    ties = [
+        Tie(min(pair), max(pair), *told, pair in bridges)
+        for pair, told in found.ties.items()
+        if pair <= kept
+    ]
+    return Drawing(
+        tuple(dots[:most]), tuple(sorted(ties, key=lambda tie: tie[:2])), max(0, len(dots) - most)
+    )
+
+
+class _Found:
+    """What the neighbourhoods of a profile say about it: links with an end inside."""
+
+    def __init__(self) -> None:
+        self.ties: dict[Pair, tuple[tuple[Link, ...], str, Decision | None]] = {}
+        self.holding: set[Pair] = set()
+        self.hubs: set[Identifier] = set()
+        self.around: set[Identifier] = set()
+
+    def add(self, neighbourhood: Neighbourhood, inside: set[Identifier], policy: Policy) -> None:
+        parts = partition(neighbourhood, policy)
+        refused = {frozenset((link.a, link.b)): link.reason for link in parts.refused}
+        decided = decided_in(neighbourhood, parts)
+        pairs = pairs_of(neighbourhood)
+        for pair in {**pairs, **decided}:
+            if not pair & inside:
+                continue
+            decision = decided.get(pair)
+            reason = "" if decision else refused.get(pair, "")
+            self.ties[pair] = pairs.get(pair, ()), reason, decision
+            self.around |= pair
+            if pair <= inside and accepted(pair, refused, decided):
+                self.holding.add(pair)
+        self.hubs |= _hubs(neighbourhood.nodes)
+
+
+def _hubs(nodes: Iterable[Node]) -> set[Identifier]:
+    return {node.identifier for node in nodes if node.quarantined}
+
+
+def _bridges(holding: Iterable[Pair], inside: Iterable[Identifier]) -> set[Pair]:
+    """Return the links without which something would belong to somebody else."""
+    drawn = networkx.Graph()
+    drawn.add_nodes_from(inside)
+    drawn.add_edges_from(tuple(pair) for pair in holding)
+    return {frozenset(pair) for pair in networkx.bridges(drawn)}

@@ -1,0 +1,120 @@
+"""Every id that was ever handed out answers at every door, whatever was merged and split; one of a login never reads another login's."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+
+from dmp_site import apikeys
+from identity.graph.policy import DEFAULT
+from identity.profiles import models
+from identity.profiles.exports import records
+from identity.touchpoints.types import Identifier
+from tests.identity.graph.evidence import Event, events, touchpoint
+from tests.identity.profiles.identities import Stages, assignment, seen
+from tests.soaking import examples
+from tests.stores import undone
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+LISTS = ("identifiers", "links", "refused-links", "history", "households")
+
+
+@dataclass
+class Doors:
+    """Everything through which somebody asks for a profile by an id."""
+
+    api: Client
+    console: Client
+
+    @classmethod
+    def open(cls) -> "Doors":
+        _, clear = apikeys.create("tests", ["profiles:read"], 1, actor="tests")
+        console = Client()
+        console.force_login(User.objects.create_superuser("admin"))
+        return cls(Client(headers={"Authorization": f"Bearer {clear}"}), console)
+
+    def check(self, aliases: Iterable[Identifier] = ()) -> None:
+        """Ask for every id that there ever was."""
+        homes = assignment()
+        exported = [each for block in records.blocks() for each in block]
+        assert sorted(each["id"] for each in exported) == sorted(set(homes.values()))
+        for profile in models.Profile.objects.all():
+            present, founder = homes[profile.founder], Identifier.of(profile.founder)
+            said = self.get(profile.uid)
+            told = present if present != profile.uid else None
+            assert (said["id"], said["merged_into"]) == (present, told)
+            self.console_shows(profile.uid, present)
+            for name in LISTS:
+                self.get(f"{profile.uid}/{name}")
+            timeline = self.get(f"{profile.uid}/timeline?limit=200")["results"]
+            [row] = [each for each in exported if each["id"] == present]
+            keys = [each["key"] for each in said["identifiers"]]
+            assert profile.founder in keys
+            if DEFAULT[founder.namespace].max == 1 and founder not in aliases:
+                read = [
+                    *keys,
+                    *row["identifiers"],
+                    *(k for t in timeline for k in t["identifiers"]),
+                ]
+                same = {key for key in read if Identifier.of(key).namespace == founder.namespace}
+                assert same == {profile.founder}
+
+    def get(self, path: str) -> Any:
+        answer = self.api.get(f"/api/v1/profiles/{path}")
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def console_shows(self, uid: str, present: str) -> None:
+        answer = self.console.get(reverse("admin:identity_profile_change", args=[uid]))
+        if present != uid:
+            row = models.Profile.objects.get(uid=present).pk
+            page = reverse("admin:identity_profile_change", args=[row])
+            assert answer.headers["Location"] == page
+            return
+        assert answer.status_code == 200
+        assert present in answer.content.decode()
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(12),
+)
+@given(stream=events(most=8), more=events(most=3))
+def test_every_id_answers_after_random_merges_and_splits(
+    stream: list[Event], more: list[Event]
+) -> None:
+    later = [
+        touchpoint(event, DEFAULT, number=100 + event.number, source=9, id=uid(event.number))
+        for event in more
+    ]
+    aliases = {each for event in (*stream, *more) for pair in event.same for each in pair}
+    with undone():
+        stages, doors = Stages(DEFAULT), Doors.open()
+        stages.run(*stream)
+        doors.check(aliases)
+        stages.run(*later)
+        doors.check(aliases)
+        stages.set_aside(*later)
+        doors.check(aliases)
+
+
+def uid(number: int) -> str:
+    return f"00000000-0000-5000-8000-{number:012}"
+
+
+def test_a_login_that_lost_its_cookie_to_another_reads_nothing_of_it() -> None:
+    stages, doors = Stages(DEFAULT), Doors.open()
+    stages.run(seen(1, "anonymous_id:c"))
+    stages.run(seen(2, "user_id:a", "anonymous_id:c"))
+    stages.run(seen(3, "user_id:b", "anonymous_id:c"), seen(4, "anonymous_id:c"))
+    doors.check()
+    old = models.Profile.objects.get(founder="anonymous_id:c").uid
+    b = models.Profile.objects.get(founder="user_id:b").uid
+    assert doors.get(old)["merged_into"] == b
