@@ -14,6 +14,9 @@ LONG = (
     "tests/identity/graph/test_founders.py",
     "tests/identity/graph/test_partition.py",
     "tests/identity/graph/test_store_contract.py",
+    "tests/identity/graph/test_store_decisions.py",
+    "tests/identity/graph/test_store_forgetting.py",
+    "tests/identity/profiles/test_decisions.py",
     "tests/identity/profiles/test_fold.py",
     "tests/identity/profiles/test_old_ids.py",
     "tests/identity/profiles/test_resolve.py",
@@ -24,7 +27,6 @@ LONG = (
 
 
 def examples(usual: int, *, soak: int | None = None) -> int:
-    """Return how many examples a test that usually tries this many tries now. `soak`: in `make soak`, of those that cost next to nothing."""
-    if SOAK and soak is not None:
-        return soak
-    return max(1, int(usual * _FACTORS[PROFILE] * _ROUND_TRIPS))
+    """Return how many examples a test that usually tries this many tries now. `soak`: how many in `make soak`, where that is agreed."""
+    wanted = soak if SOAK and soak else usual * _FACTORS[PROFILE]
+    return max(1, int(wanted * _ROUND_TRIPS))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -28,23 +28,17 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
     ordering = ["-pk"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Household]:
-        """Count the people of the rows that are shown."""
-        places = (
-            Household.objects.filter(pk=OuterRef("pk"))
-            .order_by()
-            .annotate(found=Count("householdtie__owner__profile", distinct=True))
-        )
+        """Count the people of the rows that are shown, and say whose value is personal."""
         rows: QuerySet[Household] = super().get_queryset(request)
-        return rows.annotate(people_now=Subquery(places.values("found")))
+        return rows.annotate(people_now=selectors.PEOPLE, hidden=selectors.HIDDEN)
 
     @display(description=gettext_lazy("household"))
-    def named(self, household: Household) -> str:
-        [home] = selectors.homes([household])
-        return sections.name(home)
+    def named(self, household: Any) -> str:
+        return sections.name(selectors.home(household, hidden=household.hidden))
 
     @display(description=gettext_lazy("people"))
     def people(self, household: Any) -> str:
-        return f"{household.people_now:,}"
+        return f"{household.people_now or 0:,}"
 
     def change_view(
         self,

@@ -7,15 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Count, Exists, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
 from identity.graph.policy import DEFAULT
 from identity.privacy import vault
+from identity.privacy.models import VaultEntry
 from identity.profiles import accounts
 from identity.profiles.accounts import Account
-from identity.profiles.models import Household
+from identity.profiles.models import Household, HouseholdTie
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import Direction, Identifier
 
@@ -29,6 +31,14 @@ _OWNERS = (
     "SELECT p.grp, o.id AS owner FROM ({people}) AS p"
     " JOIN identity_identifier AS o ON o.profile_id = p.profile_id AND NOT o.forgotten"
 )
+# The same of the rows of a list, as columns: how many people each has, whether its value is personal data
+PEOPLE = Subquery(
+    HouseholdTie.objects.filter(household=OuterRef("pk"), owner__forgotten=False)
+    .values("household")
+    .annotate(found=Count("owner__profile", distinct=True))
+    .values("found")
+)
+HIDDEN = Exists(VaultEntry.objects.filter(identifier=OuterRef("key"), field=vault.VALUE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +116,14 @@ def homes(households: Collection[Household]) -> list[Home]:
         for key, field, _at in vault.fields([one.key for one in households])
         if field == vault.VALUE
     }
-    return [_home(one, counts.get(one.pk, 0), hidden) for one in households]
+    return [home(one, counts.get(one.pk, 0), hidden=one.key in hidden) for one in households]
 
 
-def _home(row: Household, profiles: int, hidden: Collection[str]) -> Home:
+def home(row: Household, profiles: int = 0, *, hidden: bool) -> Home:
+    """Return a household. `hidden`: the vault holds its value, which is personal data."""
     identifier = Identifier.of(row.key)
     namespace = DEFAULT.find(identifier.namespace)
-    personal = row.key in hidden or namespace is None or namespace.pii
+    personal = hidden or namespace is None or namespace.pii
     return Home(
         row=row.pk,
         uid=row.uid,
@@ -141,8 +152,8 @@ def summaries(households: Collection[Household]) -> list[Summary]:
         )
     )
     return [
-        Summary(home, accounts_.get(home.row, Account()), int(contacts.get(home.row, 0)))
-        for home in homes(households)
+        Summary(one, accounts_.get(one.row, Account()), int(contacts.get(one.row, 0)))
+        for one in homes(households)
     ]
 
 
@@ -170,5 +181,5 @@ def places(profile: int) -> list[Place]:
         [profile],
     )
     found = Household.objects.in_bulk([row for row, *_ in rows])
-    known = {home.row: home for home in homes(list(found.values()))}
+    known = {one.row: one for one in homes(list(found.values()))}
     return [Place(known[row], first, last, int(times)) for row, first, last, times in rows]

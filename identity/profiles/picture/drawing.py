@@ -1,8 +1,9 @@
 """What holds a profile together and what was kept out of it: nodes, links with their evidence, the links that it would fall apart without."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
 
 import networkx
 
@@ -14,7 +15,10 @@ from identity.graph.types import Decision, Link, Neighbourhood, Node
 from identity.profiles.explain import Pair, accepted, decided_in, pairs_of
 from identity.touchpoints.types import Identifier
 
-MOST = 200  # nodes; the strongest are drawn
+MOST = 200  # nodes; the strongest are drawn, and what hangs on them
+
+_Near = Mapping[Identifier, set[Identifier]]
+_Rank = Callable[[Identifier], Any]
 
 
 class Dot(NamedTuple):
@@ -62,19 +66,51 @@ def draw(
     for neighbourhood in (graph or store()).neighbourhoods(inside):
         found.add(neighbourhood, inside, policy)
     bridges = _bridges(found.holding, inside)
+    kept = _kept(inside, found, most, policy.rank)
     dots = sorted(
-        (Dot(each, each in inside, each in found.hubs) for each in inside | found.around),
+        (Dot(each, each in inside, each in found.hubs) for each in kept),
         key=lambda dot: (not dot.inside, policy.rank(dot.identifier)),
     )
-    kept = {dot.identifier for dot in dots[:most]}
     ties = [
         Tie(min(pair), max(pair), *told, pair in bridges)
         for pair, told in found.ties.items()
         if pair <= kept
     ]
-    return Drawing(
-        tuple(dots[:most]), tuple(sorted(ties, key=lambda tie: tie[:2])), max(0, len(dots) - most)
-    )
+    left_out = len(inside | found.around) - len(kept)
+    return Drawing(tuple(dots), tuple(sorted(ties, key=lambda tie: tie[:2])), left_out)
+
+
+def _kept(inside: set[Identifier], found: "_Found", most: int, rank: _Rank) -> set[Identifier]:
+    """Return what is drawn. A quarter of the room at the most is kept for what was refused: that is why people look."""
+    near = _near(found.ties)
+    outside = found.around - inside
+    mine = _along(inside, near, most - min(len(outside), most // 4), rank)
+    beside = (each for each in outside if not mine.isdisjoint(near[each]))
+    return mine | set(sorted(beside, key=rank)[: most - len(mine)])
+
+
+def _near(pairs: Iterable[Pair]) -> dict[Identifier, set[Identifier]]:
+    found: dict[Identifier, set[Identifier]] = {}
+    for a, b in pairs:
+        found.setdefault(a, set()).add(b)
+        found.setdefault(b, set()).add(a)
+    return found
+
+
+def _along(inside: set[Identifier], near: _Near, most: int, rank: _Rank) -> set[Identifier]:
+    """Return up to `most`: the strongest, then always the strongest that is linked with one of them, so that none stands alone."""
+    found, seen = set[Identifier](), set[Identifier]()
+    for first in sorted(inside, key=rank):
+        waiting = [] if first in seen else [(rank(first), first)]
+        seen.add(first)
+        while waiting and len(found) < most:
+            _, each = heappop(waiting)
+            found.add(each)
+            new = (near.get(each, set()) & inside) - seen
+            seen |= new
+            for other in new:
+                heappush(waiting, (rank(other), other))
+    return found
 
 
 class _Found:

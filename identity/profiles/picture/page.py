@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from identity.clock import DAY, Instant
 from identity.graph.policy import DEFAULT, Policy
@@ -81,7 +82,11 @@ def _says(tie: Tie, names: Names, policy: Policy) -> Iterable[str]:
     if tie.bridge:
         yield _("The only link here: without it the profile falls apart")
     for link in _newest_first(tie.evidence):
-        yield _("%(source)s: %(count)s times, first %(first)s, last %(last)s") % {
+        yield ngettext(
+            "%(source)s: once, %(first)s",
+            "%(source)s: %(count)s times, first %(first)s, last %(last)s",
+            link.count,
+        ) % {
             "source": names.source(link.source),
             "count": f"{link.count:,}",
             "first": when(link.first_seen),
@@ -204,7 +209,7 @@ def _table(title: str, ties: Sequence[Tie], names: Names, note: str = "") -> Sec
             *_seen(link, names),
             _note(tie),
         ]
-        for tie in sorted(ties, key=_last_seen)
+        for tie in sorted(ties, key=_last_seen, reverse=True)
         for link in (*_newest_first(tie.evidence), *(() if tie.evidence else (None,)))
     ]
     return Section(title, headers, rows, note)
@@ -231,4 +236,4 @@ def _note(tie: Tie) -> str:
 
 
 def _last_seen(tie: Tie) -> Instant:
-    return -max((link.last_seen for link in tie.evidence), default=0)
+    return max((link.last_seen for link in tie.evidence), default=0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from django.apps import apps
-from django.db.models import ForeignKey, Model, UniqueConstraint
+from django.db.models import CompositePrimaryKey, ForeignKey, Model, UniqueConstraint
 
 from benchmarks.road.digest import Names
 from identity.clock import from_datetime
@@ -27,7 +27,8 @@ _STORE = "identity.graph.models"  # the evidence itself; read through the port o
 _CALLED = re.compile(
     r"(.*_)?(identifiers?|founder|owners?|profiles?|person)"
 )  # what a person is called in a column
-_BEHIND = re.compile(r"identifier:(.+)")
+_BEHIND = re.compile(r"(?:identity\.)?(?:identifier|profile):(.+)")
+_OBJECT = re.compile(rf"({'|'.join(sorted(APPS))})\.(\w+):(\d+)")  # of an audit entry
 _SOURCE = re.compile(r"source:(\d+)")
 # Columns that hold a row id without being a relation, where the table is not called as the column is.
 _ROWS = {
@@ -141,7 +142,9 @@ class _Words:
 
     def __init__(self) -> None:
         self._names = Names()
-        self._models = {model.__name__.lower(): model for model in models()}
+        self._models = {
+            (model._meta.app_label, model._meta.model_name): model for model in models()
+        }
         self._known: dict[tuple[type[Model], Any], str] = {}
 
     def row(self, one: Model) -> Row:
@@ -189,29 +192,42 @@ class _Words:
             return None
         if isinstance(column, InstantField):
             return None if value is None else from_datetime(value)
-        return self._plain(column.name, value)
+        return self._plain(column.model._meta.app_label, column.name, value)
 
-    def _plain(self, name: str, value: Any) -> Any:
+    def _plain(self, app: str, name: str, value: Any) -> Any:
         """Translate what is no relation: JSON within, row ids by the name of their column, keys of messages."""
         if isinstance(value, str):
-            return self._text(name, value)
+            return self._text(app, name, value)
         if isinstance(value, Mapping):
-            return {key: self._plain(str(key), each) for key, each in value.items()}
+            return {key: self._plain(app, str(key), each) for key, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self._plain(name, each) for each in value]
+            return [self._plain(app, name, each) for each in value]
         if isinstance(value, int) and not isinstance(value, bool):
-            model = self._models.get(_ROWS.get(name, name).removesuffix("s"))
+            model = self._called(app, name.removesuffix("s"))
             return value if model is None else self._name(model, value)
         return value if value is None or isinstance(value, bool | int | float) else str(value)
 
-    def _text(self, name: str, value: str) -> Any:
+    def _called(self, app: str, name: str) -> type[Model] | None:
+        """Return the table that a column or a word of a document is called after; of two with one name that of the same floor."""
+        word = _ROWS.get(name, name)
+        apps_ = [app, *sorted(APPS - {app})]
+        found = (self._models.get((each, word)) for each in apps_)
+        return next((each for each in found if each is not None), None)
+
+    def _text(self, app: str, name: str, value: str) -> Any:
         if value[:1] in {"{", "["}:
-            return self._plain(name, msgspec.json.decode(value))
-        value = self._names.of(value)
+            return self._plain(app, name, msgspec.json.decode(value))
+        value = " ".join(str(self._names.of(word)) for word in value.split(" "))
+        value = _OBJECT.sub(self._object, value)
         return _SOURCE.sub(lambda found: f"source:{self._names.sources[int(found[1])]}", value)
 
+    def _object(self, found: re.Match[str]) -> str:
+        app, model, row = found.groups()
+        known = self._models.get((app, model))
+        return found[0] if known is None else f"{app}.{model}:{self._name(known, int(row))}"
+
     def _name(self, model: type[Model], row: Any) -> str:
-        """Return what a row is called: by what is unique of it, else, of what people set up, by its number."""
+        """Return what a row is called: by what is unique of it, else, of what people set up, by how many came before it."""
         spot = model, row
         if spot not in self._known:
             self._known[spot] = self._make_name(model, row)
@@ -223,8 +239,10 @@ class _Words:
         if model.__name__ == "Source":
             return str(self._names.sources.get(row, row))
         unique = [each for each in _columns(model) if each.unique and not each.is_relation]
+        if not unique and isinstance(model._meta.pk, CompositePrimaryKey):
+            return str(row)  # a number of rows, since no number is the key of one
         if not unique:
-            return str(row)
+            return str(model._default_manager.filter(pk__lt=row).count())
         found = model._default_manager.filter(pk=row).values_list(unique[0].attname, flat=True)
         return str(self._names.of(found[0])) if found else f"none of {row}"
 

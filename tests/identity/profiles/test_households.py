@@ -15,6 +15,7 @@ from identity.privacy.models import VaultEntry
 from identity.profiles import selectors as profiles
 from identity.profiles.households import selectors
 from identity.profiles.models import Household, HouseholdTie
+from identity.profiles.models import Identifier as Row
 from identity.touchpoints import naming
 from identity.touchpoints.types import Direction, Identifier, Touchpoint
 from tests.identity.profiles.people import T0, touchpoint
@@ -221,6 +222,28 @@ def test_pages_of_households(sign_in: SignIn):
     assert reverse("admin:identity_household_change", args=[row]) in person
     gone = client.get(reverse("admin:identity_household_change", args=[999]))
     assert gone.status_code == 302
+
+
+def test_a_list_of_many_households_costs_as_many_statements_as_of_one(sign_in: SignIn):
+    client = sign_in("viewer")
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(reverse("admin:identity_household_changelist"))
+        return len(captured)
+
+    take(seen(1, ALICE, HOUSE))
+    one = statements()
+    take(*(seen(n, f"user_id:{n}", f"household_id:{n}") for n in range(10, 40)))
+    assert statements() == one
+
+
+def test_a_forgotten_identifier_lives_nowhere(sign_in: SignIn):
+    take(seen(1, ALICE, HOUSE), seen(2, BOB, HOUSE))
+    Row.objects.filter(key=BOB).update(forgotten=True)
+    assert home().home.profiles == 1
+    page = sign_in("viewer").get(reverse("admin:identity_household_changelist"))
+    assert [one.people_now for one in page.context["cl"].result_list] == [1]
 
 
 def test_the_form_of_the_profiles_finds_a_household_too(sign_in: SignIn):

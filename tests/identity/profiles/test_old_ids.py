@@ -39,8 +39,8 @@ class Doors:
         console.force_login(User.objects.create_superuser("admin"))
         return cls(Client(headers={"Authorization": f"Bearer {clear}"}), console)
 
-    def check(self, aliases: Iterable[Identifier] = ()) -> None:
-        """Ask for every id that there ever was."""
+    def check(self, aliases: Iterable[Identifier] = (), *, every: bool = True) -> None:
+        """Ask for every id that there ever was, at `every` door or at the most important ones."""
         homes = assignment()
         exported = [each for block in records.blocks() for each in block]
         assert sorted(each["id"] for each in exported) == sorted(set(homes.values()))
@@ -49,9 +49,10 @@ class Doors:
             said = self.get(profile.uid)
             told = present if present != profile.uid else None
             assert (said["id"], said["merged_into"]) == (present, told)
-            self.console_shows(profile.uid, present)
-            for name in LISTS:
-                self.get(f"{profile.uid}/{name}")
+            if every:
+                self.console_shows(profile.uid, present)
+                for name in LISTS:
+                    self.get(f"{profile.uid}/{name}")
             timeline = self.get(f"{profile.uid}/timeline?limit=200")["results"]
             [row] = [each for each in exported if each["id"] == present]
             keys = [each["key"] for each in said["identifiers"]]
@@ -84,7 +85,7 @@ class Doors:
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(12),
+    max_examples=examples(4),
 )
 @given(stream=events(most=8), more=events(most=3))
 def test_every_id_answers_after_random_merges_and_splits(
@@ -98,9 +99,9 @@ def test_every_id_answers_after_random_merges_and_splits(
     with undone():
         stages, doors = Stages(DEFAULT), Doors.open()
         stages.run(*stream)
-        doors.check(aliases)
+        doors.check(aliases, every=False)
         stages.run(*later)
-        doors.check(aliases)
+        doors.check(aliases, every=False)
         stages.set_aside(*later)
         doors.check(aliases)
 

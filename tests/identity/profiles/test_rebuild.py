@@ -68,7 +68,7 @@ def test_lost_and_stray_identifiers_are_counted(stages):
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(200),
+    max_examples=examples(200, soak=20_000),
 )
 @given(stream=events())
 def test_rebuilding_agrees_with_the_lane_on_any_stream(stream):

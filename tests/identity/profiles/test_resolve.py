@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(200),
+    max_examples=examples(200, soak=20_000),
 )
 
 USER, OTHER, COOKIE = "user_id:a", "user_id:b", "anonymous_id:c"
@@ -287,7 +287,7 @@ def assert_every_id_answers(stream):
             assert [each for each in values if each.namespace == founder.namespace] == [founder]
 
 
-@each_example
+@hypothesis_settings(each_example, max_examples=examples(60))
 @given(data=st.data(), stream=events(most=8))
 def test_a_retry_of_a_batch_finds_the_same_difference(data, stream):
     size = data.draw(st.integers(1, 4))

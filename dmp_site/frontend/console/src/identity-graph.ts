@@ -6,10 +6,14 @@ import { html, svg } from "./svg";
 
 const SIDE = 62; // room for words at the left and right edge
 const EDGE = 34;
-const LABELLED = 40; // nodes; of more, only those of persons, and what is looked at, are named
+const LABELLED = 40; // nodes; of more, only those of persons (if they are not many either) and what is looked at are named
+const PERSONS = 20;
+const CROWD = 12; // nodes around the one that is looked at; of more, none is named
+const BARE: Box = { width: 34, height: 34 }; // of a node without words
 const LONGEST = 22;
 const LETTER = 3.6; // half a letter's width
 const ROOM = 3.2; // times what the words need
+const NARROW = 600; // a phone: there the picture is high instead
 const TOLD = 6; // links that a node tells of
 
 interface Part {
@@ -50,18 +54,19 @@ class Picture {
     const width = Math.round(this.view.parentElement?.clientWidth ?? 0);
     if (width === 0 || width === this.width) return;
     this.width = width;
-    const count = this.graph.nodes.length;
-    const few = count <= LABELLED;
-    const space: Box = few ? { width: Math.min(150, width / 2.7), height: 64 } : { width: 34, height: 34 };
-    const wanted = (ROOM * count * space.width * space.height) / width;
-    const height = Math.round(Math.min(720, Math.max(280, wanted)));
+    const named = this.named();
+    const worded = { width: Math.min(150, width / 2.7), height: 64 };
+    const spaces = named.map((is) => (is ? worded : BARE));
+    const wanted = spaces.reduce((sum, space) => sum + space.width * space.height, 0) * (ROOM / width);
+    const [least, most] = [named.length > LABELLED ? 480 : 280, width < NARROW ? 1500 : 760];
+    const height = Math.round(Math.min(most, Math.max(least, wanted)));
     this.view.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.view.setAttribute("height", String(height));
     const side = Math.min(SIDE, width / 6);
     const box = { width: width - 2 * side, height: height - 2 * EDGE - 14 };
-    const points = place(this.graph, box, space).map((point) => ({ x: point.x + side, y: point.y + EDGE }));
+    const points = place(this.graph, box, spaces).map((point) => ({ x: point.x + side, y: point.y + EDGE }));
     this.parts.length = 0;
-    this.nodes(points, few);
+    this.nodes(points, named);
     const links = this.links(points);
     this.view.replaceChildren(
       svg("g", {}, ...links),
@@ -69,7 +74,7 @@ class Picture {
         "g",
         {},
         ...this.parts
-          .slice(0, count)
+          .slice(0, named.length)
           .reverse()
           .map((part) => part.element),
       ),
@@ -79,10 +84,16 @@ class Picture {
     this.show(null);
   }
 
-  private nodes(points: Point[], few: boolean): void {
+  /** Which nodes have their words beside them. */
+  private named(): boolean[] {
+    const { nodes } = this.graph;
+    const persons = nodes.filter((node) => node.kind === "person").length;
+    return nodes.map((node) => nodes.length <= LABELLED || (node.kind === "person" && persons <= PERSONS));
+  }
+
+  private nodes(points: Point[], named: boolean[]): void {
     this.graph.nodes.forEach((node, number) => {
       const { x, y } = points[number] as Point;
-      const named = few || node.kind === "person";
       const text = svg(
         "text",
         { x: this.inward(x, cut(node.label)), y: 34, "text-anchor": "middle" },
@@ -92,7 +103,7 @@ class Picture {
         `node ${node.kind}`,
         node.inside ? "inside" : "outside",
         node.hub ? "hub" : "",
-        named ? "named" : "",
+        named[number] ? "named" : "",
       ];
       const element = svg(
         "g",
@@ -160,10 +171,14 @@ class Picture {
 
   /** Say what is known of one part, and let the rest step back; null: of none. */
   private show(element: Element | null): void {
-    const part = this.parts.find((one) => one.element === element);
+    const at = this.parts.findIndex((one) => one.element === element);
+    const part = this.parts[at];
     this.view.classList.toggle("looking", part !== undefined);
-    for (const [number, one] of this.parts.entries())
-      one.element.classList.toggle("lit", this.lit(part, one, number));
+    this.view.classList.toggle("crowded", (part?.nodes.length ?? 0) > CROWD);
+    for (const [number, one] of this.parts.entries()) {
+      one.element.classList.toggle("lit", part !== undefined && this.lit(at, part, number, one));
+      one.element.classList.toggle("at", number === at);
+    }
     const { words } = this.graph;
     if (part === undefined) {
       this.says.replaceChildren(html("p", { class: "graph-hint" }, words.hint));
@@ -174,10 +189,11 @@ class Picture {
     if (part.page) this.says.append(html("a", { href: part.page, class: "text-primary-600" }, words.page));
   }
 
-  private lit(part: Part | undefined, one: Part, number: number): boolean {
-    if (part === undefined || part === one) return part !== undefined;
-    if (number < this.graph.nodes.length) return part.nodes.includes(number);
-    return this.parts.indexOf(part) < this.graph.nodes.length && one.nodes.includes(part.nodes[0] as number);
+  /** Nodes come first among the parts: with a node its links are lit, and what they lead to; with a link its ends. */
+  private lit(at: number, part: Part, number: number, one: Part): boolean {
+    const count = this.graph.nodes.length;
+    if (number === at) return true;
+    return number < count ? part.nodes.includes(number) : at < count && one.nodes.includes(at);
   }
 
   private key(event: KeyboardEvent): void {

@@ -13,9 +13,14 @@ export interface Box {
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
 const STEPS = 320;
 const ROUNDS = 150;
+const CLEAR = 22; // between a node and a line that does not end there
+const SEEN = 80; // lines up to which that can be had
 
-/** Where the nodes stand: linked ones near each other, all inside the box. The same graph in the same box looks the same each time. */
-export function place(graph: Graph, box: Box, space: Box): Point[] {
+/**
+ * Where the nodes stand: linked ones near each other, all inside the box, each with its `space` around it.
+ * The same graph in the same box looks the same each time.
+ */
+export function place(graph: Graph, box: Box, spaces: Box[]): Point[] {
   const points = spiral(graph.nodes.length, box);
   const ideal = 0.8 * Math.sqrt((box.width * box.height) / Math.max(graph.nodes.length, 1));
   for (let step = 0; step < STEPS; step += 1) {
@@ -23,7 +28,10 @@ export function place(graph: Graph, box: Box, space: Box): Point[] {
     settle(points, forces(graph, points, ideal, box), heat);
   }
   spread(points, box);
-  for (let step = 0; step < ROUNDS; step += 1) separate(points, space, box);
+  for (let step = 0; step < ROUNDS; step += 1) {
+    if (graph.links.length <= SEEN) clear(graph, points);
+    separate(points, spaces, box);
+  }
   return points;
 }
 
@@ -97,13 +105,33 @@ function spread(points: Point[], box: Box): void {
   }
 }
 
+/** Move nodes off the lines between others: who lies on one looks like a link of a chain. */
+function clear(graph: Graph, points: Point[]): void {
+  for (const link of graph.links) {
+    const [one, other] = [points[link.a] as Point, points[link.b] as Point];
+    const [dx, dy] = [other.x - one.x, other.y - one.y];
+    const long = Math.hypot(dx, dy) || 1;
+    points.forEach((point, number) => {
+      if (number === link.a || number === link.b) return;
+      const along = ((point.x - one.x) * dx + (point.y - one.y) * dy) / (long * long);
+      const across = ((point.y - one.y) * dx - (point.x - one.x) * dy) / long;
+      if (along < 0 || along > 1 || Math.abs(across) >= CLEAR) return;
+      const by = ((CLEAR - Math.abs(across)) / 2) * (across < 0 ? -1 : 1);
+      point.x -= (dy / long) * by;
+      point.y += (dx / long) * by;
+    });
+  }
+}
+
 /** Move apart what would lie on each other's words. */
-function separate(points: Point[], space: Box, box: Box): void {
+function separate(points: Point[], spaces: Box[], box: Box): void {
   for (let a = 0; a < points.length; a += 1) {
     for (let b = a + 1; b < points.length; b += 1) {
       const [one, other] = [points[a] as Point, points[b] as Point];
+      const [ours, theirs] = [spaces[a] as Box, spaces[b] as Box];
       const [dx, dy] = [other.x - one.x, other.y - one.y];
-      const [overX, overY] = [space.width - Math.abs(dx), space.height - Math.abs(dy)];
+      const overX = (ours.width + theirs.width) / 2 - Math.abs(dx);
+      const overY = (ours.height + theirs.height) / 2 - Math.abs(dy);
       if (overX <= 0 || overY <= 0) continue;
       if (overY / box.height < overX / box.width) shift(one, other, "y", (overY / 2) * Math.sign(dy || 1));
       else shift(one, other, "x", (overX / 2) * Math.sign(dx || 1));

@@ -31,6 +31,11 @@ function sample(kind: Kind, more = "", hub = false): SVGElement {
 
 function line(name: string): SVGElement {
   const box = { viewBox: "0 0 30 12", width: 30, height: 12, "aria-hidden": "true" };
-  const drawn = svg("line", { class: "stroke", x1: 2, y1: 6, x2: 28, y2: 6 });
-  return svg("svg", box, svg("g", { class: `link ${name}` }, drawn));
+  const drawn = { x1: 2, y1: 6, x2: 28, y2: 6 };
+  const lines = name === "bridge" ? ["halo", "stroke"] : ["stroke"];
+  return svg(
+    "svg",
+    box,
+    svg("g", { class: `link ${name}` }, ...lines.map((each) => svg("line", { ...drawn, class: each }))),
+  );
 }

@@ -96,6 +96,26 @@ def test_more_than_fits_is_left_out_and_said() -> None:
     assert shown(drawn())["words"]["leftOut"] == ""
 
 
+def test_where_much_is_left_out_the_rest_still_hangs_together() -> None:
+    take(
+        *(seen(n, ALICE, f"anonymous_id:{n}") for n in range(1, 10)),
+        *(seen(20 + n, f"anonymous_id:{n}", f"maid:{n}") for n in range(1, 10)),
+    )
+    found = drawn(most=7)
+    assert (len(found.dots), found.left_out, len(found.ties)) == (7, 12, 6)
+
+
+def test_what_was_refused_has_a_place_among_many() -> None:
+    take(
+        *(seen(n, ALICE, f"anonymous_id:{n}") for n in range(1, 30)),
+        *(seen(40 + n, BOB, f"anonymous_id:lost-{n}") for n in range(5)),
+        *(seen(30 + n, ALICE, f"anonymous_id:lost-{n}") for n in range(5)),
+    )
+    found = drawn(most=8)
+    assert len([tie for tie in found.ties if tie.refused]) == 2
+    assert (len(found.dots), found.left_out) == (8, 27)
+
+
 def test_a_source_has_its_colour_and_a_link_its_age() -> None:
     take(
         seen(1, ALICE, COOKIE, source=2),
