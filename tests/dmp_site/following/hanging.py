@@ -42,6 +42,11 @@ _ENDS = {"a", "b"}  # of a pair of identifiers
 _KEY = Identifier._meta.get_field("key").max_length
 _SEALED = "sealed"
 _COUNTING = "sequence"  # numbers the rows of one owner, whatever they are
+_COUNTS = {
+    "steps",
+    "visits",
+    "taken",
+}  # of a run's place: how often, and when, by names that people gave
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,10 @@ class _Words:
         if isinstance(value, str):
             return self._text(app, name, value)
         if isinstance(value, Mapping):
-            return {key: self._plain(app, str(key), each) for key, each in value.items()}
+            return {
+                key: each if key in _COUNTS else self._plain(app, str(key), each)
+                for key, each in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self._plain(app, name, each) for each in value]
         if isinstance(value, int) and not isinstance(value, bool):
@@ -242,9 +250,18 @@ class _Words:
         if not unique and isinstance(model._meta.pk, CompositePrimaryKey):
             return str(row)  # a number of rows, since no number is the key of one
         if not unique:
-            return str(model._default_manager.filter(pk__lt=row).count())
+            return self._place(model, row)
         found = model._default_manager.filter(pk=row).values_list(unique[0].attname, flat=True)
         return str(self._names.of(found[0])) if found else f"none of {row}"
+
+    def _place(self, model: type[Model], row: Any) -> str:
+        """Return how many rows came before one: of those with its key, where the table has keys."""
+        rows, key = model._default_manager.filter(pk__lt=row), ""
+        if any(each.name == "key" for each in _columns(model)):
+            found = model._default_manager.filter(pk=row).values_list("key", flat=True)
+            key = found[0] if found else ""
+            rows = rows.filter(key=key)
+        return f"{self._names.of(key)} {rows.count()}".strip()
 
 
 def _is_person(model: Any) -> bool:

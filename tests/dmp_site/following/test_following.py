@@ -22,7 +22,7 @@ from tests.dmp_site.following.life import MAIL_A, MAIL_B, Life, email, fix, set_
 from tests.identity.profiles.identities import uid_of
 from tests.stores import undone
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow, pytest.mark.stores]
 
 ALICE: Mapping[str, Any] = {"userId": "alice", "anonymousId": "browser-a"}
 BOB: Mapping[str, Any] = {"anonymousId": "browser-b", "traits": {"email": MAIL_B}}
