@@ -22,12 +22,14 @@ from dmp_site import apikeys, jobs
 from dmp_site.api.authentication import known_scopes
 from dmp_site.erasing import bundle
 from dmp_site.models import ApiKey, Job
+from dmp_site.trials import starting
 from identity import clock
 from identity.access import actor
 from identity.admin_base import Audited, ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.graph import store
 from identity.profiles.admin import ProfileAdmin
+from identity.profiles.policies.admin import IdentityPolicyAdmin
 from journeys import panel as journeys
 
 # What the higher floors tell about a person, in the order of the page: who they are to us, what they receive.
@@ -35,6 +37,8 @@ ProfileAdmin.panels = [audiences.panel, journeys.panel, deliveries.panel, pressu
 ProfileAdmin.bundle = lambda profile, who, why, now: bundle.encode(
     bundle.of(profile, store(), actor=who, why=why, now=now)
 )
+
+IdentityPolicyAdmin.trials = starting.Shown()
 
 # People meet jobs on the page of jobs; the task queue's own tables are machinery, and its pages write no audit entry.
 for machinery in apps.get_app_config("django_q").get_models():

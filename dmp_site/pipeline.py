@@ -15,12 +15,16 @@ from activation.deliveries import postponing, queue, receipts
 from activation.deliveries.handover import POSTPONE
 from activation.pressure import book, caps, ledger
 from identity.errors import NotFound
+from identity.graph import policies, store
+from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
 from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
 from identity.profiles.folding import households
+from identity.profiles.policies import services as identity_policies
+from identity.profiles.policies import settling
 from identity.profiles.types import Resolved
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
@@ -54,6 +58,7 @@ EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
     "consent.set": privacy.set_consent,
     "suppression.set": privacy.set_suppression,
     POSTPONE: postponing.postpone,
+    identity_policies.APPLY: identity_policies.execute_apply,
 }
 
 
@@ -61,14 +66,15 @@ def process(
     rows: Sequence[InboxRow], context: BatchContext, *, graph: GraphStore, fence: Fence
 ) -> None:
     """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too."""
-    sifted = tombstones.sift(decode.decode(rows))
-    touchpoints = forgetting.left_out(sifted.taken)
-    contested = resolve.contested(touchpoints)
+    policy = rules(graph)
+    sifted = tombstones.sift(decode.decode(rows, policy))
+    touchpoints = forgetting.left_out(sifted.taken, policy=policy)
+    contested = resolve.contested(touchpoints, policy)
     reach("1 record")
     recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
     with fence():
         reach("2 resolve")
-        resolved = resolve.resolve(touchpoints, recorded, context)
+        resolved = resolve.resolve(touchpoints, recorded, context, policy=policy)
         reach("3 fold")
         fold.fold(resolved, context)
         tombstones.remind(sifted.returning, context.now)
@@ -87,7 +93,8 @@ def regroup(
     neighbourhoods: Sequence[Neighbourhood], context: BatchContext, *, newborn: bool
 ) -> None:
     """Stages 2 to 6 without touchpoints, in the caller's transaction: evidence was taken away, or profiles are repaired."""
-    _follow(resolve.regroup(neighbourhoods, context, newborn=newborn), context)
+    policy = policies.current()
+    _follow(resolve.regroup(neighbourhoods, context, newborn=newborn, policy=policy), context)
 
 
 def _follow(resolved: Resolved, context: BatchContext) -> None:
@@ -107,6 +114,7 @@ def repair(
     fence: Fence,
 ) -> None:
     """Bring the identifiers of a REGROUP command where the evidence says they belong."""
+    rules(graph)
     neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
     with fence():
         regroup(neighbourhoods, context, newborn=True)
@@ -123,6 +131,7 @@ def decide(
 ) -> None:
     """Carry out what people decided about who is who, or take it back."""
     change = decisions.change(kind, payload)
+    rules(graph)
     changed = graph.decide(change.standing, epoch=context.epoch)
     with fence():
         decisions.keep(change, context.now)
@@ -140,6 +149,7 @@ def forget(
 ) -> None:
     """Let an identifier take part in nothing any more: one slice of those around it; the next is a command of its own."""
     asked = forgetting.asked_for(payload)
+    rules(graph)
     detached = graph.forget(
         asked.identifier, after=asked.after, limit=forgetting.SLICE, epoch=context.epoch
     )
@@ -161,6 +171,7 @@ def forget_source(
 ) -> None:
     """Take one slice of what a source brought out of the evidence; the next slice is a command of its own."""
     asked = sources.asked_for(payload)
+    rules(graph)
     swept = graph.forget_source(
         asked.source, after=asked.after, limit=sources.SLICE, epoch=context.epoch
     )
@@ -194,12 +205,39 @@ def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fen
         remember(kind, context)
 
 
+def rules(graph: GraphStore) -> Policy:
+    """Return the identity policy in force, which the graph store goes by from now on. One statement."""
+    policy = policies.current()
+    graph.go_by(policy)
+    return policy
+
+
 # --- What the clock makes due up to the horizon: each returns whether there was anything ---
 
 
 def build(context: BatchContext, limit: int) -> bool:
-    """Take the audiences that are being built, or cleared away, a slice further."""
-    return building.populate(context, limit)
+    """Take the audiences that are being built, or cleared away, a slice further. It opens transactions of its own."""
+    done = building.populate(context, limit)
+    if done:
+        with lane.fenced(context.epoch):
+            remember("building", context)
+    return done
+
+
+def settle(context: BatchContext, limit: int) -> bool:
+    """Bring a slice of what is stored to an identity policy that was applied. It opens transactions of its own."""
+    work = settling.left()
+    if work is None:
+        return False
+    graph = store()
+    rules(graph)
+    found = settling.take(work, graph, limit, epoch=context.epoch)
+    with lane.fenced(context.epoch):
+        reach("settle")
+        regroup(found.neighbourhoods, context, newborn=False)
+        settling.keep(work, found, context.now)
+        remember("identity policy", context)
+    return True
 
 
 def turn(context: BatchContext, limit: int) -> bool:
@@ -227,8 +265,9 @@ def wake(context: BatchContext, limit: int) -> bool:
 
 
 def remember(kind: str, context: BatchContext, rows: Sequence[InboxRow] = ()) -> None:
-    """Store that this transaction happened: when it took it to be, its rows, and the versions it used. Three statements."""
+    """Store that this transaction happened: when it took it to be, its rows, and the versions it used. Four statements."""
     versions = {
+        "identity": policies.current().version,
         "policies": book.versions(),
         "audiences": selectors.versions(),
         "journeys": plans.versions(),

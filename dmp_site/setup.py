@@ -17,6 +17,7 @@ from identity import graph
 from identity.clock import Instant
 from identity.privacy import audit
 from identity.privacy.keys import Keys, KeysMissing, make_keys, require_keys
+from identity.profiles.policies import services as identity_policies
 from identity.touchpoints import inbox, installation, sources
 from identity.touchpoints.models import Installation
 
@@ -35,6 +36,7 @@ def ensure(now: Instant) -> list[str]:
     sources.internal(now)
     roles.ensure()
     weights.seed()
+    identity_policies.seed(now)
     return said + _first_login(now)
 
 

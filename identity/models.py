@@ -6,6 +6,7 @@ from identity.graph.models import (
     GraphLink,
     GraphMark,
     GraphTouchpoint,
+    IdentityPolicy,
 )
 from identity.privacy.models import (
     AuditEntry,
@@ -60,6 +61,7 @@ __all__ = [
     "Household",
     "HouseholdTie",
     "Identifier",
+    "IdentityPolicy",
     "Installation",
     "Lane",
     "LaneCommand",

@@ -133,7 +133,8 @@ def _visits(keep: Keeper, resolved: Resolved) -> None:
     ids = {identifier: row for row, identifier in resolved.identifiers.items()}
     new: dict[int, list[Interval]] = defaultdict(list)
     for arrival in resolved.arrivals:
-        whose = visitor(arrival.touchpoint) if is_activity(arrival.touchpoint) else None
+        one = arrival.touchpoint
+        whose = visitor(one, resolved.policy) if is_activity(one) else None
         if whose is not None:
             new[ids[whose]].append(Interval(arrival.touchpoint.at, arrival.touchpoint.at, 1))
     if not new:

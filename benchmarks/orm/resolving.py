@@ -9,10 +9,11 @@ import msgspec
 from benchmarks.orm.rows import Keeper
 from identity.graph.policy import DEFAULT
 from identity.graph.types import Recorded
+from identity.profiles.assignment import uids_of
 from identity.profiles.models import Identifier as IdentifierRow
 from identity.profiles.models import Profile, ProfileMove
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
-from identity.profiles.resolve import evidence_of, uids_of
+from identity.profiles.resolve import evidence_of
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
 

@@ -14,9 +14,11 @@ from activation.pressure import api as pressure
 from dmp_site.console.health import Health
 from dmp_site.erasing import api as erasing
 from dmp_site.jobs import api as jobs
+from dmp_site.trials import api as trials
 from identity.privacy import api as privacy
 from identity.profiles import api as profiles
 from identity.profiles.households import api as households
+from identity.profiles.policies import api as identity_policies
 from identity.touchpoints import api as touchpoints
 from journeys import api as journeys
 
@@ -38,6 +40,7 @@ class Unknown(APIView):
 rooms: list[URLPattern | URLResolver] = [
     *profiles.urlpatterns,
     *households.urlpatterns,
+    *identity_policies.urlpatterns,
     *privacy.urlpatterns,
     *touchpoints.urlpatterns,
     *channels.urlpatterns,
@@ -50,6 +53,7 @@ operations = [
     path("health", Health.as_view(), name="api-health"),
     *jobs.urlpatterns,
     *erasing.urlpatterns,
+    *trials.urlpatterns,
 ]
 documents = [path("schema", SpectacularAPIView.as_view(), name="api-schema")]
 

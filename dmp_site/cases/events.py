@@ -9,7 +9,8 @@ from django.conf import settings
 
 from dmp_site.cases.files import Case, Cluster, Event
 from identity.clock import DAY, SECOND, Instant
-from identity.graph.policy import Kind, Refused, normalise
+from identity.graph.normalising import Refused
+from identity.graph.policy import Kind, normalise
 from identity.privacy.keys import keys_at
 from identity.touchpoints import payload, sources
 from identity.touchpoints.types import Identifier, InboxRow, Mode, touchpoint_id
@@ -30,6 +31,12 @@ class Events:
             name: sources.create(name or "source", "server", START, actor=_ACTOR)
             for name in sorted({event.source for event in case.events})
         }
+        gone = self.sources.get(case.gone_source) if case.gone_source else None
+        self.gone_source = None if gone is None else gone.pk
+        self.gone_identifier = (
+            self.identifier(case.gone_identifier) if case.gone_identifier else None
+        )
+        self.until = _RECEIVED + (len(case.events) + 1) * SECOND
         self.has_households = any(
             row.kind is Kind.HOUSEHOLD for row in case.policy.namespaces.values()
         )

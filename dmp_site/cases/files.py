@@ -8,7 +8,8 @@ from itertools import combinations
 from pathlib import Path
 
 from dmp_site.cases.reading import BadFile, Part, load
-from identity.graph.policy import NORMALISERS, REGIONS, Kind, Namespace, Policy
+from identity.graph.normalising import NORMALISERS, REGIONS
+from identity.graph.policy import Kind, Namespace, Policy
 
 Cluster = frozenset[str]
 
@@ -101,15 +102,19 @@ def _case(part: Part) -> Case:
     expected = rows["expect"].mapping(_EXPECT)
     if not expected:
         raise rows["expect"].wrong("nothing is expected: state clusters, removed or rejected")
+    events = tuple(_event(each) for each in rows["events"].items())
     gone = rows["delete"].mapping(_DELETE) if "delete" in rows else {}
+    dataset = gone["dataset"].text() if "dataset" in gone else ""
+    if dataset and dataset not in {event.source for event in events}:
+        raise gone["dataset"].wrong(f"no event has the source {dataset!r}: name one that has")
     return Case(
         name=_name(part, rows),
         policy=_policy(rows),
-        events=tuple(_event(each) for each in rows["events"].items()),
+        events=events,
         clusters=_clusters(expected["clusters"]) if "clusters" in expected else None,
         removed=_pairs(expected["removed"]) if "removed" in expected else frozenset(),
         rejected=_times(expected["rejected"]) if "rejected" in expected else (),
-        gone_source=gone["dataset"].text() if "dataset" in gone else "",
+        gone_source=dataset,
         gone_identifier=_identifier(gone["identity"]) if "identity" in gone else "",
     )
 

@@ -11,9 +11,11 @@ from django.db import transaction
 from dmp_site.cases.events import Events
 from dmp_site.cases.files import Case, Cluster
 from dmp_site.cases.scratch import EPOCH, Graphs
+from identity.clock import Instant
 from identity.graph.contents import Part
 from identity.graph.port import GraphStore
-from identity.profiles import explain, models, resolve
+from identity.graph.types import UNVOUCHED
+from identity.profiles import explain, forgetting, models, resolve
 from identity.touchpoints import decode
 from identity.touchpoints.evidence import NO_IDENTIFIER
 from identity.touchpoints.types import BatchContext, Identifier, InboxRow, Mode, Touchpoint
@@ -93,25 +95,49 @@ def _once(events: Events, rows: Sequence[InboxRow], batch: int, graphs: Graphs) 
             for start in range(0, len(rows), batch)
             for touchpoint in _process(rows[start : start + batch], graph, events)
         ]
+        _delete(events, graph)
         outcome = _outcome(touchpoints, graph, events)
         transaction.set_rollback(True)
     return outcome
 
 
+def _delete(events: Events, graph: GraphStore) -> None:
+    """Forget the source or the identifier that the case deletes."""
+    context = _context(events.until)
+    if events.gone_source is not None:
+        after: int | None = 0
+        while after is not None:
+            swept = graph.forget_source(events.gone_source, after=after, limit=_PAGE, epoch=EPOCH)
+            resolve.regroup(swept.neighbourhoods, context, newborn=False, policy=events.policy)
+            after = swept.after
+    if events.gone_identifier is not None:
+        place: str | None = ""
+        while place is not None:
+            asked = forgetting.Slice(events.gone_identifier, place)
+            detached = graph.forget(asked.identifier, after=asked.after, limit=_PAGE, epoch=EPOCH)
+            forgetting.keep(asked, detached, context.now)
+            resolve.regroup(detached.neighbourhoods, context, newborn=False, policy=events.policy)
+            place = detached.after
+
+
+def _context(now: Instant) -> BatchContext:
+    return BatchContext(now=now, horizon=now, mode=Mode.LIVE, epoch=EPOCH)
+
+
 def _process(rows: Sequence[InboxRow], graph: GraphStore, events: Events) -> list[Touchpoint]:
     """Stages 1 and 2 of one batch."""
-    received = rows[-1].received_at
-    context = BatchContext(now=received, horizon=received, mode=Mode.LIVE, epoch=EPOCH)
     touchpoints = decode.decode(rows, events.policy)
     contested = resolve.contested(touchpoints)
     recorded = graph.record(touchpoints, epoch=EPOCH, contested=contested)
+    context = _context(rows[-1].received_at)
     resolve.resolve(touchpoints, recorded, context, policy=events.policy)
     return touchpoints
 
 
 def _outcome(touchpoints: Iterable[Touchpoint], graph: GraphStore, events: Events) -> Outcome:
     profiles: dict[int, set[Identifier]] = {}
-    for key, profile in models.Identifier.objects.values_list("key", "profile"):
+    known = models.Identifier.objects.filter(forgotten=False).exclude(first_number=UNVOUCHED)
+    for key, profile in known.values_list("key", "profile"):
         profiles.setdefault(profile, set()).add(Identifier.of(key))
     everybody = [each for members in profiles.values() for each in members]
     refused = explain.refusals(everybody, graph=graph, policy=events.policy)

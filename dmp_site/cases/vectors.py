@@ -4,7 +4,7 @@ import hashlib
 
 from dmp_site.cases.files import Vector
 from identity.graph.hashing import hashed
-from identity.graph.policy import Refused
+from identity.graph.normalising import Refused
 
 
 def differences(vector: Vector) -> list[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
             Entry("identity.profile", "person"),
             Entry("identity.decision", "call_split"),
             Entry("identity.household", "home"),
+            Entry("identity.identitypolicy", "fingerprint"),
             Entry("identity.source", "input"),
             Entry("identity.writekey", "vpn_key"),
             Entry("identity.consent", "verified_user"),

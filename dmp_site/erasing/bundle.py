@@ -13,7 +13,7 @@ from identity.clock import Instant, to_datetime
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
 from identity.privacy import holdings, vault
-from identity.profiles import rendering, resolve, selectors
+from identity.profiles import assignment, rendering, selectors
 from identity.profiles.models import Profile
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -31,7 +31,7 @@ def of(
     if not mine:
         raise NotFound("profile_gone", gettext("this profile has no identifiers any more"))
     keys = [each.key for each in mine]
-    person = identity.subject(keys, [profile.uid, *resolve.uids_of(mine)])
+    person = identity.subject(keys, [profile.uid, *assignment.uids_of(mine)])
     clear = vault.reveal(
         [field[:2] for field in vault.fields(keys)], actor=actor, why=why, now=now
     )

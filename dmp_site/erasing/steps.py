@@ -18,11 +18,11 @@ from dmp_site.erasing.files import Traits
 from dmp_site.erasing.traces import Known
 from identity import holdings as identity
 from identity.errors import NotFound
-from identity.graph.policy import DEFAULT
+from identity.graph import policies
 from identity.graph.port import GraphStore
 from identity.privacy import audit, erasures, tombstones, vault
 from identity.privacy.models import Erasure
-from identity.profiles import resolve, selectors
+from identity.profiles import assignment, selectors
 from identity.sql import Rows, fetch
 from identity.stages import reach
 from identity.touchpoints.models import Source
@@ -89,8 +89,9 @@ def _bury(row: Erasure, keys: Collection[str]) -> None:
     A household's identifier gets none: whoever else lives there may still be to come.
     """
     new = sorted(set(keys) - set(row.keys))
-    uids = _there(resolve.uids_of(map(Identifier.of, new)))
-    alone = [key for key in new if not DEFAULT.is_household(Identifier.of(key))]
+    uids = _there(assignment.uids_of(map(Identifier.of, new)))
+    policy = policies.current()
+    alone = [key for key in new if not policy.is_household(Identifier.of(key))]
     tombstones.place([*alone, *map(tombstones.profile_key, uids)], row.pk)
     row.keys = sorted({*row.keys, *new})
     row.uids = sorted({*row.uids, *uids})

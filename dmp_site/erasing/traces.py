@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db.models import Model
 
 from dmp_site.models import Job
+from identity.graph import policies
 from identity.privacy.keys import keys_at
+from identity.privacy.masking import masked
 from identity.profiles.models import ProfileMove
 from identity.touchpoints import decode, payload
 from identity.touchpoints.models import LaneCommand, Refusal, SetAside
@@ -79,14 +81,15 @@ def _move(row: ProfileMove, known: Known) -> bool:
 
 def _job(row: Job, known: Known) -> bool:
     """Take the identifiers out of what a job found. One that is not over begins again: it holds what it has read already."""
-    if not _names([row.payload, row.checkpoint], known.keys):
+    shown = known.keys | {masked(key) for key in known.keys}
+    if not _names([row.payload, row.checkpoint], shown):
         return False
-    row.payload = _emptied(row.payload, known.keys)
+    row.payload = _emptied(row.payload, shown)
     if row.state in Job.OPEN:
         row.checkpoint, row.processed = {}, 0
         row.state, row.token, row.lease_until = Job.State.WAITING, "", 0
     else:
-        row.checkpoint = _emptied(row.checkpoint, known.keys)
+        row.checkpoint = _emptied(row.checkpoint, shown)
     row.save()
     return True
 
@@ -147,7 +150,7 @@ def _is_one(value: Any, keys: frozenset[str]) -> bool:
 def _is_theirs(row: SetAside, known: Known) -> bool:
     """Tell whether it carries one of the identifiers; one that is no event, whether it mentions one of the values."""
     try:
-        touchpoints = decode.decode([_inbox_row(row)])
+        touchpoints = decode.decode([_inbox_row(row)], policies.current())
     except (decode.Poison, ValueError):
         return _mentions(row, known.values)
     return any(each.key in known.keys for one in touchpoints for each in one.identifiers)

@@ -17,21 +17,28 @@ from identity.access import actor
 READ, WRITE = "jobs:read", "jobs:write"
 
 
-class _JobShape(serializers.Serializer[Any]):
+class JobShape(serializers.Serializer[Any]):
+    """A long job."""
+
     id = serializers.IntegerField()
     kind = serializers.CharField()
     state = serializers.CharField(help_text="waiting, running, done, failed or cancelled")
     processed = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True)
     cancel = serializers.BooleanField(help_text="It ends after its present step.")
+    found = serializers.DictField(
+        help_text="What a job that looks for something has found so far; else empty."
+    )
     error = serializers.CharField()
     actor = serializers.CharField()
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
 
 
-def _job(row: Job) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in list(_JobShape().fields)}
+def shown(row: Job) -> dict[str, Any]:
+    """Return the job in that shape."""
+    told = {name: getattr(row, name) for name in list(JobShape().fields) if name != "found"}
+    return {**told, "found": row.checkpoint.get("found", {})}
 
 
 class Jobs(APIView):
@@ -46,14 +53,14 @@ class Jobs(APIView):
             OpenApiParameter("state", str, enum=Job.State.values),
             OpenApiParameter("kind", str),
         ],
-        responses=pages.schema("JobPage", _JobShape(many=True)),
+        responses=pages.schema("JobPage", JobShape(many=True)),
     )
     def get(self, request: Request) -> Response:
         """List jobs, newest first."""
         rows = selectors.jobs(
             state=request.query_params.get("state", ""), kind=request.query_params.get("kind", "")
         )
-        return Response(pages.page(rows, request.query_params, order=["-id"]).render(_job))
+        return Response(pages.page(rows, request.query_params, order=["-id"]).render(shown))
 
 
 class OneJob(APIView):
@@ -61,10 +68,10 @@ class OneJob(APIView):
 
     required_scope = {"GET": READ}
 
-    @extend_schema(operation_id="read_job", responses=_JobShape)
+    @extend_schema(operation_id="read_job", responses=JobShape)
     def get(self, request: Request, job: int) -> Response:
         """Return the job."""
-        return Response(_job(selectors.job(job)))
+        return Response(shown(selectors.job(job)))
 
 
 class Cancel(APIView):
@@ -72,11 +79,11 @@ class Cancel(APIView):
 
     required_scope = {"POST": WRITE}
 
-    @extend_schema(operation_id="cancel_job", request=None, responses=_JobShape)
+    @extend_schema(operation_id="cancel_job", request=None, responses=JobShape)
     def post(self, request: Request, job: int) -> Response:
         """Ask a job to end after its present step; one that waits ends at once."""
         runner.cancel(job, clock.now(), actor=actor(request))
-        return Response(_job(selectors.job(job)))
+        return Response(shown(selectors.job(job)))
 
 
 urlpatterns = [

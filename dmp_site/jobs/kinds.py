@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from dmp_site import trials
 from dmp_site.models import Job
 from identity.clock import DAY, Instant
 from identity.touchpoints.models import Batch, LaneCommand, Refusal
@@ -19,11 +20,12 @@ STEP = 1_000  # rows deleted in one transaction, few enough not to hold up the l
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did: rows more than before, where the next goes on, whether that was the last."""
+    """What one step did: rows more than before, where the next goes on, whether that was the last. `total`: rows, where they are known."""
 
     processed: int
     done: bool
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    total: int | None = None
 
 
 class Stepper(Protocol):
@@ -36,11 +38,15 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of job. `every` minutes it starts by itself; 0 = only when asked."""
+    """A kind of job. `every` minutes it starts by itself; 0 = only when asked.
+
+    `reads`: a step writes nothing but its checkpoint and asks the graph store, so it runs outside the transaction that stores that.
+    """
 
     title: str | Promise
     step: Stepper
     every: int = 0
+    reads: bool = False
 
 
 def prune(_payload: Mapping[str, Any], _checkpoint: Mapping[str, Any], now: Instant) -> Step:
@@ -72,4 +78,19 @@ def _delete(rows: QuerySet[Model]) -> int:
     return int(model.objects.filter(pk__in=oldest).delete()[0]) if oldest else 0
 
 
-KINDS: Mapping[str, Kind] = {"prune": Kind(_("Delete old records"), prune, every=60)}
+def try_policy(payload: Mapping[str, Any], checkpoint: Mapping[str, Any], _now: Instant) -> Step:
+    """Look what the identity policy of the payload would change, a block of the graph further."""
+    before = checkpoint.get("found", {}).get("identifiers", 0)
+    found = trials.step(payload["document"], checkpoint)
+    return Step(
+        found["found"]["identifiers"] - before,
+        done=found["after"] is None,
+        checkpoint=found,
+        total=None if checkpoint else trials.total(),
+    )
+
+
+KINDS: Mapping[str, Kind] = {
+    "prune": Kind(_("Delete old records"), prune, every=60),
+    trials.KIND: Kind(_("Try an identity policy"), try_policy, reads=True),
+}

@@ -126,15 +126,17 @@ def _steps(job: Job) -> bool:
 
 
 def _step(job: Job) -> Step:
-    now = clock.now()
+    now, kind = clock.now(), KINDS[job.kind]
+    found = kind.step(job.payload, job.checkpoint, now) if kind.reads else None
     with transaction.atomic():
-        step = KINDS[job.kind].step(job.payload, job.checkpoint, now)
+        step = found or kind.step(job.payload, job.checkpoint, now)
         _write(
             job,
             checkpoint=dict(step.checkpoint),
             processed=F("processed") + step.processed,
             lease_until=now + LEASE,
             changed_at=now,
+            **({} if step.total is None else {"total": step.total}),
         )
     job.checkpoint = dict(step.checkpoint)
     return step

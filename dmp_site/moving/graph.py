@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
-from dmp_site import addresses
+from dmp_site import addresses, trials
 from dmp_site.moving.checkpoints import Checkpoints
 from dmp_site.processes import running
 from identity import graph, postgres
@@ -24,6 +24,7 @@ from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_store import SqlStore
 from identity.privacy.keys import require_keys
 from identity.profiles import forgetting, showing
+from identity.profiles.policies import settling
 from identity.touchpoints import installation
 
 VARIABLE = "FILROUGE_MOVE_GRAPH_URL"
@@ -47,7 +48,8 @@ def move(progress: Progress, now: Instant) -> list[str]:
         target.adopt(Mark(uuid, epoch))
         source.clear()
         _show(target, now)
-        forgetting.begin_again()
+        for each in (forgetting, settling, trials):
+            each.begin_again()
         with checkpoints.connection.transaction():
             checkpoints.connection.execute("UPDATE identity_installation SET moving = ''")
             checkpoints.end()

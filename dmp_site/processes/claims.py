@@ -62,6 +62,7 @@ class Claims:
         """Take a row that was set aside once more, under its own number: alone, with its tries counted."""
         row = aside.row(number)
         touchpoint = decode.identity_of(row)
+        pipeline.rules(self.graph)
         if touchpoint:
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=False)
         self._take_alone(Claim(rows=[row], mode=row.mode, horizon=horizon), settle)
@@ -159,6 +160,7 @@ class Claims:
     def _put_aside(self, claim: Claim, error: str, settle: Settle, *, regroup: bool) -> None:
         row, context = claim.rows[0], self.context(claim)
         touchpoint = decode.identity_of(row)
+        pipeline.rules(self.graph)
         changed = (
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
             if touchpoint and regroup

@@ -35,6 +35,7 @@ class Part(NamedTuple):
     work: Callable[[BatchContext, int], bool]
     blame: Callable[[BatchContext, str], str]
     first: bool = False
+    alone: bool = False  # it asks the graph store, and opens transactions of its own
 
 
 def _fail_run(context: BatchContext, reason: str) -> str:
@@ -56,7 +57,10 @@ PARTS = (
     Part("leaving journeys", pipeline.leave, _nobody, first=True),
     Part("wake-ups", pipeline.wake, _fail_run),
 )
-BUILDING = Part("building audiences", pipeline.build, _nobody)
+ALONE = (
+    Part("building audiences", pipeline.build, _nobody, alone=True),
+    Part("bringing profiles to the identity policy", pipeline.settle, _nobody, alone=True),
+)
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Clockwork:
 
     def run(self, context: BatchContext) -> bool:
         """Do one round; return whether there was anything to do."""
-        built = self._carefully(BUILDING, context)
+        built = sum(self._carefully(part, context) for part in ALONE) > 0
         try:
             return self._together(context) or built
         except Exception as error:
@@ -125,13 +129,8 @@ class Clockwork:
 
     @staticmethod
     def _alone(part: Part, context: BatchContext, limit: int) -> bool:
-        if part is BUILDING:  # it asks the graph store, and opens transactions of its own
-            done = part.work(context, limit)
-            if not done:
-                return False
-            with lane.fenced(context.epoch):
-                pipeline.remember("building", context)
-            return True
+        if part.alone:
+            return part.work(context, limit)
         with lane.fenced(context.epoch):
             done = part.work(context, limit)
             if done:

@@ -141,6 +141,7 @@ class LaneLoop:
         def part() -> AbstractContextManager[None]:
             return settling(self.epoch, lambda: commands.went_on(command.pk))
 
+        pipeline.rules(self.graph)
         tools = steps.Tools(self.graph, context, part, last)
         until = time.perf_counter() + _ERASING
         while not steps.advance(command.payload, tools) and time.perf_counter() < until:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from identity.graph.policy import Refused, phone
+from identity.graph.normalising import Refused, phone
 
 _NORTH_AMERICA = 10  # digits after the country code 1
 

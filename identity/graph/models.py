@@ -1,4 +1,4 @@
-"""Tables of the graph store on SQL. Written and read through `identity.graph.sql_store` only.
+"""Tables of the graph store on SQL, written and read through `identity.graph.sql_store` only, and the stored policies.
 
 Row ids are joined without foreign keys: the data plane writes hundreds of rows per statement, and one writer keeps them whole.
 """
@@ -124,3 +124,31 @@ class GraphLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.a}-{self.b}"
+
+
+class IdentityPolicy(models.Model):
+    """A version of the rules of who is who. One that nobody asked to apply yet is the draft; any other never changes.
+
+    In force is the highest version that was applied. From then on the lane brings what is stored to it: first which nodes of the
+    graph are hubs (`step` "hubs"), then whose identifiers are whose ("profiles"); `cursor` says where it goes on, `settled_at` when
+    it was through.
+    """
+
+    version = models.PositiveIntegerField(_("version"), primary_key=True)
+    document = models.JSONField(_("document"))  # see identity.graph.documents
+    created_at = InstantField(_("created"))
+    changed_at = InstantField(_("changed"))
+    changed_by = models.CharField(_("changed by"), max_length=200, blank=True)
+    requested_at = InstantField(_("asked to apply"), null=True)
+    applied_at = InstantField(_("in force since"), null=True)
+    settled_at = InstantField(_("all brought to it"), null=True)
+    step = models.CharField(max_length=10, default="hubs")
+    cursor = models.CharField(max_length=600, blank=True)
+    processed = models.BigIntegerField(_("processed"), default=0)
+
+    class Meta:
+        verbose_name = _("identity policy")
+        verbose_name_plural = _("identity policies")
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.version}"

@@ -29,10 +29,11 @@ CALL (key) {
 WITH DISTINCT o
 RETURN collect(o.key)
 """
+_WALK_ON = _WALK.replace("NOT n:Hub", "NOT n:Hub OR n.key IN $released")
 _NODES = """
 UNWIND $keys AS key MATCH (i:Identifier {key: key})
 WHERE i.first_number IS NOT NULL AND i.kind <> 'household'
-RETURN collect([i.key, i.first_number, i:Hub])
+RETURN collect([i.key, i.first_number, i:Hub, i.degree])
 """
 _LINK = f"[a.key, b.key, {listed('r', LINK)}]"
 _LINKS = f"""
@@ -45,23 +46,31 @@ RETURN collect({_LINK})
 """
 
 
-def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhood]:
-    """Read the neighbourhoods that hold the identifiers of these keys; unknown ones are passed over."""
+def reach(
+    ask: Ask, seeds: Collection[str], policy: Policy, released: Collection[Identifier] = ()
+) -> list[Neighbourhood]:
+    """Read the neighbourhoods that hold the identifiers of these keys; unknown ones are passed over.
+
+    `released`: hubs that are taken for none.
+    """
     if not seeds:
         return []
     [found] = ask(_SEEDS, keys=sorted(seeds))
-    hubs = {key for key, hub, _ in found if hub}
-    inner: set[str] = set()
-    if starts := _one_of_each((key, around) for key, hub, around in found if not hub):
-        inner = set(ask(_WALK, keys=starts)[0])
+    free = {each.key for each in released}
+    hubs = {key for key, hub, _ in found if hub} - free
+    starts = _one_of_each((key, around) for key, _, around in found if key not in hubs)
+    inner = _inner(ask, starts, free) if starts else set()
     keys = sorted(inner)
-    rows: list[Any] = [*ask(_LINKS, keys=keys)[0], *ask(_LINKS_OF_HUBS, keys=keys)[0]]
+    rows: list[Any] = [
+        *ask(_LINKS, keys=keys)[0],
+        *(row for row in ask(_LINKS_OF_HUBS, keys=keys)[0] if row[0] not in inner),
+    ]
     # What keeps apart may name somebody who is elsewhere, and who would come without the own neighbours.
     leading = (row for row in rows if VERDICTS.get(row[2], Verdict.ALWAYS) is Verdict.ALWAYS)
     reached = inner | hubs | {end for row in leading for end in row[:2]}
     nodes = [
-        Node(Identifier.of(key), number, bool(hub))
-        for key, number, hub in ask(_NODES, keys=sorted(reached))[0]
+        Node(Identifier.of(key), number, bool(hub) and key not in free, degree)
+        for key, number, hub, degree in ask(_NODES, keys=sorted(reached))[0]
     ]
     known = {node.identifier for node in nodes}
     links, decisions = [], []
@@ -74,6 +83,13 @@ def reach(ask: Ask, seeds: Collection[str], policy: Policy) -> list[Neighbourhoo
         else:
             links.append(Link(a, b, source, first, last, count, bool(same), strength))
     return neighbourhoods(nodes, links, policy, decisions)
+
+
+def _inner(ask: Ask, starts: Collection[str], free: Collection[str]) -> set[str]:
+    """Return the keys of all that these reach without going over a hub, unless it is free."""
+    if free:
+        return set(ask(_WALK_ON, keys=starts, released=sorted(free))[0])
+    return set(ask(_WALK, keys=starts)[0])
 
 
 def _one_of_each(around: Iterable[tuple[str, Collection[str]]]) -> list[str]:

@@ -4,9 +4,8 @@ Every write runs in one transaction that first locks the node (:Lane) and compar
 replaced can write nothing, nor can one whose graph was, and a batch whose commit had an unknown outcome is safe to send again.
 """
 
-import uuid as uuids
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from identity import stages
@@ -15,8 +14,11 @@ from identity.graph import (
     neo4j_aside,
     neo4j_deciding,
     neo4j_erasing,
+    neo4j_fence,
     neo4j_forgetting,
     neo4j_members,
+    neo4j_pages,
+    neo4j_quarantine,
     neo4j_recording,
     neo4j_schema,
 )
@@ -26,70 +28,22 @@ from identity.graph.neo4j_contents import Neo4jContents
 from identity.graph.neo4j_reading import reach
 from identity.graph.neo4j_server import Server
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
+from identity.graph.port import GraphMissing, GraphStore
 from identity.graph.recording import Standing
 from identity.graph.types import (
-    FORGOTTEN,
+    Block,
     Detached,
     Hub,
     Neighbourhood,
-    Node,
     Recorded,
     Swept,
+    Turned,
     detached,
 )
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _T = TypeVar("_T")
 _LATEST = 2**63 - 1  # above every time and number
-_COLUMNS = neo4j_aside.COLUMNS
-
-_SCRATCH = "MATCH (s:Scratch) RETURN count(s)"
-_MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
-_RAISE = """
-MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
-SET l.locked = true
-WITH l, l.epoch AS before
-SET l.epoch = CASE WHEN before <= $epoch THEN $epoch ELSE before END
-WITH before OPTIONAL MATCH (g:Graph {id: 1})
-RETURN before, g.uuid
-"""
-_FENCE = """
-MATCH (l:Lane {id: 1}) SET l.locked = true
-WITH l OPTIONAL MATCH (g:Graph {id: 1})
-RETURN l.epoch, g.uuid
-"""
-# An index over several properties is used only where each of them is asked for.
-_TIMELINE = f"""
-UNWIND $keys AS key
-CALL (key) {{
-  MATCH (t:Touchpoint)
-  WHERE t.owner = key AND t.at <= $at AND t.id IS NOT NULL AND (t.at < $at OR t.id < $id)
-  RETURN t ORDER BY t.at DESC, t.id DESC LIMIT $limit
-}}
-WITH t ORDER BY t.at DESC, t.id DESC LIMIT $limit
-RETURN collect({_COLUMNS})
-"""
-_UNOWNED = f"""
-MATCH (t:Unowned {{source: $source}}) WHERE t.number < $before
-WITH t ORDER BY t.number DESC LIMIT $limit
-RETURN collect({_COLUMNS})
-"""
-_SCAN = f"""
-MATCH (t:Touchpoint) WHERE t.number > $after AND NOT t:Aside
-WITH t ORDER BY t.number LIMIT $limit
-RETURN collect({_COLUMNS})
-"""
-_HUBS = """
-MATCH (h:Hub) WHERE h.key > $after AND h.kind <> $forgotten
-WITH h ORDER BY h.key LIMIT $limit
-RETURN collect([h.key, h.degree])
-"""
-_BLOCK = """
-MATCH (i:Identifier) WHERE i.key > $after AND i.first_number IS NOT NULL AND i.kind <> 'household'
-WITH i ORDER BY i.key LIMIT $limit
-RETURN collect(i.key)
-"""
 
 
 class Neo4jStore(GraphStore):
@@ -115,11 +69,11 @@ class Neo4jStore(GraphStore):
 
     def make(self) -> UUID:
         self.prepare()
-        if self.read(lambda ask: ask(_SCRATCH)) != [0]:
+        if self.read(neo4j_fence.is_scratch):
             raise GraphMissing(
                 "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
             )
-        self._uuid = self.write(lambda ask: UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0]))
+        self._uuid = self.write(neo4j_fence.mark)
         return self._uuid
 
     def prepare(self) -> None:
@@ -129,23 +83,17 @@ class Neo4jStore(GraphStore):
 
     def uuid(self) -> UUID:
         self._require_schema()
-        found = self.read(lambda ask: ask("MATCH (g:Graph {id: 1}) RETURN g.uuid"))
-        if not found:
+        found = self.read(neo4j_fence.uuid)
+        if found is None:
             raise GraphMissing(
                 "the graph in Neo4j was never made, or was emptied: run `manage.py setup_graph`"
                 " for a new installation, else restore the graph from its backup"
             )
-        self._uuid = UUID(found[0])
-        return self._uuid
+        self._uuid = found
+        return found
 
     def raise_epoch(self, epoch: int) -> None:
-        def work(ask: Ask) -> None:
-            before, uuid = ask(_RAISE, epoch=epoch)
-            if before > epoch:
-                raise _superseded(epoch)
-            self._compare_graph(uuid)
-
-        self.write(work)
+        self.write(lambda ask: neo4j_fence.lift(ask, epoch, self._uuid))
 
     def record(
         self, touchpoints: Sequence[Touchpoint], *, epoch: int, contested: Collection[Identifier]
@@ -235,50 +183,34 @@ class Neo4jStore(GraphStore):
         before: tuple[Instant, str] | None,
         limit: int,
     ) -> Sequence[Touchpoint]:
-        at, uid = before or (_LATEST, "")
-        return self._touchpoints(
-            _TIMELINE,
-            keys=sorted(each.key for each in identifiers),
-            at=at,
-            id=uid,
-            limit=limit,
-        )
+        keys = {each.key for each in identifiers}
+        return self.read(lambda ask: neo4j_pages.timeline(ask, keys, before, limit))
 
     def unowned(self, source: int, *, before: int | None, limit: int) -> Sequence[Touchpoint]:
-        highest = _LATEST if before is None else before
-        return self._touchpoints(_UNOWNED, source=source, before=highest, limit=limit)
+        return self.read(lambda ask: neo4j_pages.unowned(ask, source, before, limit))
 
     def hubs(self, *, after: str, limit: int) -> Sequence[Hub]:
-        [rows] = self.read(lambda ask: ask(_HUBS, after=after, limit=limit, forgotten=FORGOTTEN))
-        return [Hub(Identifier.of(key), degree) for key, degree in rows]
+        return self.read(lambda ask: neo4j_pages.hubs(ask, after, limit))
 
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
-        return self._touchpoints(_SCAN, after=after, limit=limit)
+        return self.read(lambda ask: neo4j_pages.scan(ask, after, limit))
 
-    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
-        """Go through the identifiers in the order of their keys; a neighbourhood is yielded with the block of its first."""
-        last = ""
-        while block := self._block(last, size):
-            reached = self._reach(block)
-            yield [
-                each
-                for each in reached
-                if min(node.identifier.key for node in _inner(each)) > last
-            ]
-            last = block[-1]
+    def block(
+        self, *, after: str, size: int, released: Collection[Identifier] = ()
+    ) -> Block | None:
+        return self.read(lambda ask: neo4j_pages.block(ask, after, size, self._policy, released))
+
+    def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
+        def work(ask: Ask) -> Turned:
+            self._compare(ask, epoch)
+            seeds, looked, last = neo4j_quarantine.turn(ask, after, limit, self._policy)
+            found = reach(ask, seeds, self._policy)
+            return Turned(found, looked, last if looked == limit else None)
+
+        return self.write(work)
 
     def contents(self) -> Contents:
         return Neo4jContents(self)
-
-    def _block(self, last: str, size: int) -> list[str]:
-        found: list[str] = self.read(lambda ask: ask(_BLOCK, after=last, limit=size)[0])
-        return found
-
-    def _reach(self, keys: Collection[str]) -> list[Neighbourhood]:
-        return self.read(lambda ask: reach(ask, keys, self._policy))
-
-    def _touchpoints(self, cypher: str, **parameters: Any) -> list[Touchpoint]:
-        return self.read(lambda ask: neo4j_aside.touchpoints(ask(cypher, **parameters)[0]))
 
     def show_members(self, members: Mapping[Identifier, str], *, epoch: int) -> None:
         def work(ask: Ask) -> None:
@@ -297,17 +229,7 @@ class Neo4jStore(GraphStore):
         return self._server.read(work, self.patience)
 
     def _compare(self, ask: Ask, epoch: int) -> None:
-        """Lock (:Lane) for the rest of the transaction. Raises LaneSuperseded unless `epoch` is the present one, of the same graph."""
-        found = ask(_FENCE)
-        if found[:1] != [epoch]:
-            raise _superseded(epoch)
-        self._compare_graph(found[1])
-
-    def _compare_graph(self, uuid: str | None) -> None:
-        if self._uuid and str(self._uuid) != uuid:
-            raise LaneSuperseded(
-                "another graph was put in the place of this one: this lane ends, and the next one looks whose it is"
-            )
+        neo4j_fence.compare(ask, epoch, self._uuid)
 
     def _require_schema(self) -> None:
         """Refuse to write without the constraints: every statement would scan, and nothing would be unique."""
@@ -319,12 +241,3 @@ class Neo4jStore(GraphStore):
                 f"Neo4j has no constraint {', '.join(missing)}: run `manage.py setup_graph`"
             )
         self._schema_seen = True
-
-
-def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
-    """Return the nodes that belong to this neighbourhood alone; a hub touches many."""
-    return [node for node in neighbourhood.nodes if not node.quarantined] or neighbourhood.nodes
-
-
-def _superseded(epoch: int) -> LaneSuperseded:
-    return LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")

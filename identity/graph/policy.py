@@ -6,31 +6,24 @@ The default table is the one of docs/concepts.md; a policy is a value, so that a
 import hashlib
 import hmac
 import re
-import unicodedata
-from base64 import b64decode
-from binascii import Error as BadBase64
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import unquote
 
-import phonenumbers
-
+from identity.graph.normalising import (
+    EMAIL_WITHIN,
+    NORMALISERS,
+    Refused,
+    email,
+    looks_like_pii,
+)
 from identity.touchpoints.types import Identifier
 
 MAX_BYTES = 512
-REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO 3166
 MAX_IDENTIFIERS = 32  # links are pairwise, so the work grows with the square
-
-
-class Refused(Exception):
-    """A value that is no identifier. `reason` is a stable word for counting; the value itself is never in it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Kind(StrEnum):
@@ -59,54 +52,6 @@ class Namespace:
     normaliser: str = "strip"
 
 
-# --- Normalisers: clear value, region -> clear value; raise Refused -------------------------------------------------------
-
-
-def _strip(clear: str, _region: str) -> str:
-    return clear.strip()
-
-
-def email(clear: str, _region: str = "") -> str:
-    """Trim, lower, NFC; lowering can leave a sequence that NFC joins, so NFC comes last too."""
-    lowered = unicodedata.normalize("NFC", clear.strip()).lower()
-    return unicodedata.normalize("NFC", lowered)
-
-
-def phone(clear: str, region: str = "") -> str:
-    """E.164; a number without a country code is completed with the region. Raises Refused."""
-    try:
-        number = phonenumbers.parse(clear, region.upper() or None)
-    except phonenumbers.NumberParseException as error:
-        raise Refused("not_a_phone_number") from error
-    if not phonenumbers.is_possible_number(number):
-        raise Refused("not_a_phone_number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def sha256_hex(clear: str, _region: str = "") -> str:
-    """Return a SHA-256 that a partner made, in hex or base64, as lower-case hex. Raises Refused."""
-    text = clear.strip()
-    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        return text.lower()
-    try:
-        digest = b64decode(text, validate=True)
-    except (BadBase64, ValueError) as error:
-        raise Refused("not_a_hash") from error
-    if len(digest) != hashlib.sha256().digest_size:
-        raise Refused("not_a_hash")
-    return digest.hex()
-
-
-NORMALISERS: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
-    {
-        "none": lambda clear, _region: clear,
-        "strip": _strip,
-        "email": email,
-        "phone": phone,
-        "sha256": sha256_hex,
-    }
-)
-
 # --- What is never an identifier ----------------------------------------------------------------------------------------
 
 BLOCKED_VALUES = frozenset(
@@ -124,26 +69,6 @@ BLOCKED_PATTERNS = (
     rf"^{_JUNK_MAILBOX}@{_JUNK_HOST}$",
 )
 
-_EMAIL_WITHIN = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-# An international number; a national one that begins with one zero; three groups as in North America.
-_PHONE = re.compile(
-    r"(\+|00)[ (]*[1-9](?:[ ().\-/]*\d){6,13}"
-    r"|\(?0[1-9](?:[ ().\-/]*\d){7,9}"
-    r"|(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])\d{3}[-. ]\d{4}"
-)
-
-
-def looks_like_pii(value: str) -> bool:
-    """Say whether a value of whatever namespace holds an e-mail address or is written like a phone number.
-
-    Plain digits without a leading zero or plus are taken for a number of the site's own.
-    """
-    value = unquote(value)  # as it stands in an address of a page
-    if "@" in value:
-        return _EMAIL_WITHIN.search(value) is not None
-    return _PHONE.fullmatch(value.strip()) is not None
-
-
 # --- The policy ---------------------------------------------------------------------------------------------------------
 
 
@@ -151,8 +76,8 @@ def looks_like_pii(value: str) -> bool:
 class Policy:
     """Namespaces by name, families of namespaces by prefix, and the values that are junk in all of them.
 
-    `guesses_pii`: a value of whatever namespace that looks like personal data is stored as such. Two policies are one only when they
-    are the same object, which is what caches go by.
+    `version`: of the stored policy that it was made of. `guesses_pii`: a value of whatever namespace that looks like personal data
+    is stored as such. Two policies are one only when they are the same object, which is what caches go by.
     """
 
     namespaces: Mapping[str, Namespace]
@@ -160,6 +85,7 @@ class Policy:
     blocked_values: frozenset[str] = BLOCKED_VALUES
     blocked_patterns: tuple[str, ...] = BLOCKED_PATTERNS
     guesses_pii: bool = True
+    version: int = 1
 
     def __post_init__(self) -> None:
         blocked = frozenset(value.strip().lower() for value in self.blocked_values)
@@ -189,7 +115,7 @@ class Policy:
 
     def _of_family(self, name: str) -> Namespace | None:
         for prefix, model in self.families.items():
-            if re.fullmatch(rf"{prefix}[a-z0-9_]{{1,40}}", name):
+            if re.fullmatch(rf"{re.escape(prefix)}[a-z0-9_]{{1,40}}", name):
                 made = Namespace(
                     name,
                     model.kind,
@@ -214,6 +140,14 @@ class Policy:
     def rank(self, identifier: Identifier) -> tuple[int, str, str]:
         """Sort key: the strongest first, ties by namespace, then value."""
         return (self[identifier.namespace].priority, identifier.namespace, identifier.value)
+
+    def most_around(self, identifier: Identifier) -> int | None:
+        """Return how many person identifiers may be around this one before it joins nobody; None = any number.
+
+        A stored value that was blocked later joins nobody at all: -1.
+        """
+        rules = self[identifier.namespace]
+        return -1 if not rules.pii and self.is_blocked(identifier.value) else rules.hub
 
     def is_household(self, identifier: Identifier) -> bool:
         return identifier.namespace in self._households
@@ -325,7 +259,7 @@ def _unmasked(value: str) -> str:
     plain = unquote(value)
     if "\0" in plain:
         raise Refused("not_text")
-    return email(plain) if _EMAIL_WITHIN.fullmatch(plain) else plain
+    return email(plain) if EMAIL_WITHIN.fullmatch(plain) else plain
 
 
 def _is_text(value: str) -> bool:

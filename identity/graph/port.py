@@ -11,8 +11,9 @@ from uuid import UUID
 
 from identity.clock import Instant
 from identity.graph.contents import Contents
+from identity.graph.policy import DEFAULT, Policy
 from identity.graph.recording import Standing
-from identity.graph.types import Detached, Hub, Neighbourhood, Recorded, Swept
+from identity.graph.types import Block, Detached, Hub, Neighbourhood, Recorded, Swept, Turned
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -44,6 +45,11 @@ class GraphStore(ABC):
     shows_members = False
     patience = 1
     most_patience = 1
+    _policy: Policy = DEFAULT
+
+    def go_by(self, policy: Policy) -> None:
+        """Tell hubs by this policy from now on. The lane says before each batch and command which one is in force."""
+        self._policy = policy
 
     @abstractmethod
     def make(self) -> UUID:
@@ -161,11 +167,30 @@ class GraphStore(ABC):
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         """Return touchpoints recorded under numbers above `after`, in their order; without those set aside."""
 
-    @abstractmethod
     def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
         """Yield every neighbourhood once, in blocks of about `size` identifiers, memory bounded by the largest neighbourhood.
 
         A hub is in each neighbourhood that it touches, and may come by itself too.
+        """
+        after = ""
+        while (block := self.block(after=after, size=size)) is not None:
+            yield block.neighbourhoods
+            after = block.after
+
+    @abstractmethod
+    def block(
+        self, *, after: str, size: int, released: Collection[Identifier] = ()
+    ) -> Block | None:
+        """Return the neighbourhoods of one step of a walk, behind `after` ("" at the beginning); None when that was all.
+
+        `released`: hubs that are taken for none, to see what their neighbourhoods would be.
+        """
+
+    @abstractmethod
+    def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
+        """Look again, behind `after`, which of `limit` identifiers are hubs by the policy that it goes by, and write what differs.
+
+        Return the neighbourhoods of all whose answer that policy turned. Done twice, it returns the same twice.
         """
 
     @abstractmethod

@@ -63,6 +63,17 @@ def advance(
     return moved
 
 
+def turns(identifier: Identifier, degree: int, quarantined: bool, policy: Policy) -> bool:  # noqa: FBT001
+    """Tell whether a node with this degree is stored as a hub and is none, or the other way round."""
+    most = policy.most_around(identifier)
+    return (most is not None and degree > most) != bool(quarantined)
+
+
+def under(policy: Policy) -> int:
+    """Return what stands in the place of a number where no touchpoint turned a node, but a policy."""
+    return -policy.version
+
+
 def new_neighbours(
     brought: Mapping[LinkKey, Evidence], before: Iterable[LinkKey], policy: Policy
 ) -> dict[Identifier, dict[Identifier, int]]:

@@ -155,6 +155,6 @@ def add_up(rows: Mapping[Identifier, int], number: int | None, policy: Policy) -
         """,
         [
             number,
-            *given.of([(row, policy[each.namespace].hub) for each, row in rows.items()]),
+            *given.of([(row, policy.most_around(each)) for each, row in rows.items()]),
         ],
     )

@@ -17,18 +17,20 @@ class Reached(NamedTuple):
     ids: dict[Identifier, int]
 
 
-def reach(seeds: Collection[int], policy: Policy) -> Reached:
-    """Read the neighbourhoods that hold these rows of GraphIdentifier."""
+def reach(
+    seeds: Collection[int], policy: Policy, released: Collection[Identifier] = ()
+) -> Reached:
+    """Read the neighbourhoods that hold these rows of GraphIdentifier. `released`: hubs that are taken for none."""
     if not seeds:
         return Reached([], {})
-    rows = _nodes(seeds)
-    ids = {Identifier.of(key): row for row, key, _, _ in rows}
+    rows = _nodes(seeds, released)
+    ids = {Identifier.of(key): row for row, key, *_ in rows}
     names = {row: identifier for identifier, row in ids.items()}
-    nodes = [Node(names[row], number, bool(hub)) for row, _, number, hub in rows]
-    hubs = [row for row, _, _, hub in rows if hub]
+    nodes = [Node(names[row], number, bool(hub), degree) for row, _, number, hub, degree in rows]
+    hubs = [row for row, _, _, hub, _ in rows if hub]
     links, decisions = [], []
     for a, b, source, first, last, count, same, strength, number in _links(
-        [row for row, _, _, hub in rows if not hub], hubs
+        [row for row, _, _, hub, _ in rows if not hub], hubs
     ):
         if a not in names or b not in names:
             continue
@@ -41,9 +43,17 @@ def reach(seeds: Collection[int], policy: Policy) -> Reached:
     return Reached(neighbourhoods(nodes, links, policy, decisions), ids)
 
 
-def _nodes(seeds: Collection[int]) -> list[tuple[int, str, int, bool]]:
-    """Return (id, key, first number, quarantined) of everything that the seeds reach. A hub is reached and leads no further."""
-    given = Rows("given", id="bigint")
+def _nodes(
+    seeds: Collection[int], released: Collection[Identifier]
+) -> list[tuple[int, str, int, bool, int]]:
+    """Return (id, key, first number, hub, degree) of everything that the seeds reach. A hub is reached and leads no further."""
+    given, free = Rows("given", id="bigint"), Rows("free", key="text")
+    hub = (
+        f"(node.quarantined AND node.key NOT IN (SELECT key FROM {free}))"
+        if released
+        else "node.quarantined"
+    )
+    freed = free.of([(each.key,) for each in released]) if released else []
     return fetch(
         f"""
         WITH RECURSIVE reached(id) AS (
@@ -51,15 +61,15 @@ def _nodes(seeds: Collection[int]) -> list[tuple[int, str, int, bool]]:
             UNION
             SELECT CASE WHEN link.a = reached.id THEN link.b ELSE link.a END
             FROM reached
-            JOIN identity_graphidentifier node ON node.id = reached.id AND NOT node.quarantined
+            JOIN identity_graphidentifier node ON node.id = reached.id AND NOT {hub}
             JOIN identity_graphlink link
               ON (link.a = reached.id OR link.b = reached.id) AND link.conducts
         )
-        SELECT node.id, node.key, node.first_number, node.quarantined
+        SELECT node.id, node.key, node.first_number, {hub}, node.degree
         FROM reached JOIN identity_graphidentifier node ON node.id = reached.id
         WHERE node.first_number IS NOT NULL AND node.kind <> 'household'
         """,
-        given.of([(seed,) for seed in seeds]),
+        [*given.of([(seed,) for seed in seeds]), *freed, *freed],
     )
 
 

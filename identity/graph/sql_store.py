@@ -1,14 +1,21 @@
 """The graph store as tables of Django's own database."""
 
 import uuid as uuids
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from identity import stages
 from identity.clock import Instant
-from identity.graph import sql_aside, sql_deciding, sql_erasing, sql_forgetting, sql_recording
+from identity.graph import (
+    sql_aside,
+    sql_deciding,
+    sql_erasing,
+    sql_forgetting,
+    sql_quarantine,
+    sql_recording,
+)
 from identity.graph.contents import Contents
 from identity.graph.models import GraphMark
 from identity.graph.policy import DEFAULT, Policy
@@ -19,12 +26,14 @@ from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_reading import reach
 from identity.graph.types import (
     FORGOTTEN,
+    Block,
     Detached,
     Hub,
     Neighbourhood,
     Node,
     Recorded,
     Swept,
+    Turned,
     detached,
 )
 from identity.sql import Rows, execute, fetch
@@ -189,18 +198,30 @@ class SqlStore(GraphStore):
             )
         return sql_aside.touchpoints(rows)
 
-    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
-        """Go through the rows in their order; a neighbourhood is yielded with the block of its first row."""
-        last = 0
-        while block := self._block(last, size):
-            with answers():
-                reached = reach(block, self._policy)
-            yield [
-                each
-                for each in reached.neighbourhoods
-                if min(reached.ids[node.identifier] for node in _inner(each)) > last
-            ]
-            last = block[-1]
+    def block(
+        self, *, after: str, size: int, released: Collection[Identifier] = ()
+    ) -> Block | None:
+        """Go through the rows in their order; a neighbourhood comes with the block of its first row."""
+        last = int(after or 0)
+        block = self._block(last, size)
+        if not block:
+            return None
+        with answers():
+            reached = reach(block, self._policy, released)
+        found = [
+            each
+            for each in reached.neighbourhoods
+            if min(reached.ids[node.identifier] for node in _inner(each)) > last
+        ]
+        return Block(found, str(block[-1]))
+
+    def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            last = int(after or 0)
+            seeds, looked, last = sql_quarantine.turn(last, limit, self._policy)
+            found = reach(seeds, self._policy).neighbourhoods
+        return Turned(found, looked, str(last) if looked == limit else None)
 
     def contents(self) -> Contents:
         return SqlContents()

@@ -1,7 +1,7 @@
 """Links and neighbourhoods as values. No Django, no clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -56,11 +56,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An identifier of a neighbourhood. `first_number` is the inbox number under which it was first received."""
+    """An identifier of a neighbourhood. `first_number` is the inbox number under which it was first received.
+
+    `degree`: how many person identifiers were seen with it. It says whether the node is a hub under another policy.
+    """
 
     identifier: Identifier
     first_number: int
     quarantined: bool = False
+    degree: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,23 @@ class Hub(NamedTuple):
 
     identifier: Identifier
     degree: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some neighbourhoods of a walk; `after` leads to those behind."""
+
+    neighbourhoods: Sequence[Neighbourhood]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What looking at `looked` identifiers again may have changed; `after` leads to those behind, None when these were the last."""
+
+    neighbourhoods: Sequence[Neighbourhood]
+    looked: int
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)

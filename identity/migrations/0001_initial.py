@@ -106,10 +106,31 @@ class Migration(migrations.Migration):
                 ('first_number', models.BigIntegerField(verbose_name='first inbox number')),
                 ('contested', models.BooleanField(default=False, verbose_name='contested')),
                 ('forgotten', models.BooleanField(db_default=False, default=False, verbose_name='forgotten')),
+                ('policy', models.PositiveIntegerField(db_default=1, default=1, verbose_name='identity policy')),
             ],
             options={
                 'verbose_name': 'identifier',
                 'verbose_name_plural': 'identifiers',
+            },
+        ),
+        migrations.CreateModel(
+            name='IdentityPolicy',
+            fields=[
+                ('version', models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name='version')),
+                ('document', models.JSONField(verbose_name='document')),
+                ('created_at', identity.fields.InstantField(verbose_name='created')),
+                ('changed_at', identity.fields.InstantField(verbose_name='changed')),
+                ('changed_by', models.CharField(blank=True, max_length=200, verbose_name='changed by')),
+                ('requested_at', identity.fields.InstantField(null=True, verbose_name='asked to apply')),
+                ('applied_at', identity.fields.InstantField(null=True, verbose_name='in force since')),
+                ('settled_at', identity.fields.InstantField(null=True, verbose_name='all brought to it')),
+                ('step', models.CharField(default='hubs', max_length=10)),
+                ('cursor', models.CharField(blank=True, max_length=600)),
+                ('processed', models.BigIntegerField(default=0, verbose_name='processed')),
+            ],
+            options={
+                'verbose_name': 'identity policy',
+                'verbose_name_plural': 'identity policies',
             },
         ),
         migrations.CreateModel(

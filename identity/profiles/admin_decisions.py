@@ -19,7 +19,8 @@ from identity import clock
 from identity.access import actor
 from identity.admin_base import ServiceModelAdmin
 from identity.errors import DomainError
-from identity.graph.policy import DEFAULT, Kind
+from identity.graph import policies
+from identity.graph.policy import Kind
 from identity.graph.port import StoreAway
 from identity.graph.types import Verdict
 from identity.pages import KeysetPage
@@ -36,7 +37,7 @@ _Row = TypeVar("_Row")
 
 def namespaces() -> list[tuple[str, str]]:
     """Return the namespaces to choose from, the strongest first."""
-    rows = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
+    rows = sorted(policies.current().namespaces.values(), key=lambda one: (one.priority, one.name))
     return [(one.name, one.name) for one in rows if one.kind is not Kind.HOUSEHOLD]
 
 

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import DomainError, NotFound
-from identity.graph import store
+from identity.graph import policies, store
 from identity.graph.partition import partition
-from identity.graph.policy import DEFAULT, Policy
+from identity.graph.policy import Policy
 from identity.graph.recording import Standing
 from identity.graph.types import Decision, Verdict
 from identity.privacy import audit, erasures
@@ -49,7 +49,7 @@ def ask(
     `why`: for whoever reads the log, without personal data.
     """
     a, b = sorted((one, other))
-    _require_two(a, b)
+    _require_two(a, b, policies.current())
     with transaction.atomic():
         _require_known(a, b)
         if _standing(a, b).filter(verdict=verdict).exists():
@@ -83,7 +83,7 @@ def hand_over(actor: str, now: Instant) -> int:
     return len(range(0, len(pairs), SLICE))
 
 
-def _require_two(a: Identifier, b: Identifier, policy: Policy = DEFAULT) -> None:
+def _require_two(a: Identifier, b: Identifier, policy: Policy) -> None:
     if a == b:
         raise DomainError("same_identifier", _("These two are one identifier."), status=400)
     if policy.is_household(a) or policy.is_household(b):
@@ -224,8 +224,9 @@ def state(row: models.Decision) -> str:
     return "waiting" if row.applied_at is None else "standing"
 
 
-def overruled(rows: Iterable[models.Decision], *, policy: Policy = DEFAULT) -> dict[int, str]:
+def overruled(rows: Iterable[models.Decision], *, policy: Policy | None = None) -> dict[int, str]:
     """Return why decisions do not hold at present, by number: a newer one or the policy speaks against them."""
+    policy = policy or policies.current()
     ends = {
         Identifier.of(key) for row in rows if state(row) == "standing" for key in (row.a, row.b)
     }

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import networkx
 
-from identity.graph import store
+from identity.graph import policies, store
 from identity.graph.partition import Partition, RefusedLink, partition
-from identity.graph.policy import DEFAULT, Policy
+from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Decision, Link, Neighbourhood, Verdict
 from identity.touchpoints.types import Identifier
@@ -50,14 +50,18 @@ class Refusal:
 
 
 def explain(
-    a: Identifier, b: Identifier, *, graph: GraphStore | None = None, policy: Policy = DEFAULT
+    a: Identifier,
+    b: Identifier,
+    *,
+    graph: GraphStore | None = None,
+    policy: Policy | None = None,
 ) -> Explanation:
     """Return the chain of evidence from `a` to `b`."""
     found = (graph or store()).neighbourhoods([a, b])
     shared = [each for each in found if {a, b} <= {node.identifier for node in each.nodes}]
     if not shared or a == b:
         return Explanation(a == b and bool(found), ())
-    parts = partition(shared[0], policy)
+    parts = partition(shared[0], policy or policies.current())
     home = {
         node.identifier: number
         for number, profile in enumerate(parts.profiles)
@@ -87,11 +91,11 @@ def refusals(
     identifiers: Iterable[Identifier],
     *,
     graph: GraphStore | None = None,
-    policy: Policy = DEFAULT,
+    policy: Policy | None = None,
 ) -> list[Refusal]:
     """Return the refused links with an end among these identifiers (of a profile, say)."""
-    wanted = set(identifiers)
-    found = {}
+    wanted, found = set(identifiers), {}
+    policy = policy or policies.current()
     for neighbourhood in (graph or store()).neighbourhoods(wanted):
         pairs = pairs_of(neighbourhood)
         for link in partition(neighbourhood, policy).refused:

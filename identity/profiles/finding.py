@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from identity.graph.policy import DEFAULT, Kind
+from identity.graph import policies
+from identity.graph.policy import Kind
 from identity.profiles import selectors
 from identity.profiles.households import selectors as households
 from identity.profiles.models import Household, Profile
@@ -35,7 +36,9 @@ class FindForm(forms.Form):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        names = sorted(DEFAULT.namespaces.values(), key=lambda one: (one.priority, one.name))
+        names = sorted(
+            policies.current().namespaces.values(), key=lambda one: (one.priority, one.name)
+        )
         choices = [(one.name, one.name) for one in names]
         self.fields["namespace"].choices = [*choices, (_ID, _("profile id"))]  # type: ignore[attr-defined]
 
@@ -48,7 +51,7 @@ class FindForm(forms.Form):
 
     def household(self) -> Household | None:
         """Return the household that a valid form names, None when it names something else. Raises DomainError."""
-        namespace = DEFAULT.find(self.cleaned_data["namespace"])
+        namespace = policies.current().find(self.cleaned_data["namespace"])
         if namespace is None or namespace.kind is not Kind.HOUSEHOLD:
             return None
         return households.by_identifier(self._identifier())

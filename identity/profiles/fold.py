@@ -19,7 +19,7 @@ def fold(resolved: Resolved, context: BatchContext) -> None:
     presence.fold_contacts(arrivals)
     visits.fold(resolved)
     orders.fold(arrivals)
-    households.fold(arrivals, context.now)
+    households.fold(arrivals, context.now, resolved.policy)
     vault.store(_clear_values(arrivals))
     registers.keep_consent(word for one in arrivals for word in wishes.said(one.touchpoint))
     registers.keep_suppressions(word for one in arrivals for word in wishes.barred(one.touchpoint))

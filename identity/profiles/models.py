@@ -42,6 +42,8 @@ class Identifier(models.Model):
     contested = models.BooleanField(_("contested"), default=False)
     # Takes part in nothing. Stage 2 writes rows without it.
     forgotten = models.BooleanField(_("forgotten"), default=False, db_default=False)
+    # The version of the identity policy under which its profile was last worked out.
+    policy = models.PositiveIntegerField(_("identity policy"), default=1, db_default=1)
 
     class Meta:
         verbose_name = _("identifier")

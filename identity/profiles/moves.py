@@ -19,14 +19,16 @@ class Place(NamedTuple):
     founder: Identifier
     first_number: int
     contested: bool
+    policy: int = 1
 
 
 class Target(NamedTuple):
-    """Where the evidence says that an identifier belongs."""
+    """Where the evidence says that an identifier belongs, under the version `policy` of the rules."""
 
     founder: Identifier
     first_number: int
     contested: bool
+    policy: int = 1
 
 
 @dataclass(slots=True)
@@ -77,12 +79,13 @@ def _place(
 ) -> None:
     if profile[0].quarantined:
         node = profile[0]
-        targets[node.identifier] = Target(node.identifier, node.first_number, contested=False)
+        lone = Target(node.identifier, node.first_number, contested=False, policy=policy.version)
+        targets[node.identifier] = lone
         return
     first = founder(profile, policy)
     contested = parts.contested
     for node in profile:
-        targets[node.identifier] = Target(first, node.first_number, contested)
+        targets[node.identifier] = Target(first, node.first_number, contested, policy.version)
 
 
 def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:
@@ -90,13 +93,18 @@ def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifi
     return [
         identifier
         for identifier, target in wanted.targets.items()
+        if identifier not in places or places[identifier][1:] != target
+    ]
+
+
+def misplaced(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:
+    """Return those of `changed` that differ in more than the version of the policy that looked at them last."""
+    return [
+        identifier
+        for identifier in changed(wanted, places)
         if identifier not in places
-        or (
-            places[identifier].founder,
-            places[identifier].first_number,
-            places[identifier].contested,
-        )
-        != target
+        or places[identifier]._replace(policy=wanted.targets[identifier].policy)[1:]
+        != wanted.targets[identifier]
     ]
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from identity.clock import Instant, from_datetime
-from identity.graph.policy import DEFAULT
+from identity.graph import policies
+from identity.graph.policy import Policy
 from identity.privacy import vault
 from identity.privacy.models import Consent, Suppression
 from identity.profiles import accounts, facts, order_table
@@ -116,10 +117,10 @@ def of(profile: int) -> Portrait | None:
         return None
     ids = [owner.id for owner in owners]
     keys = [owner.key for owner in owners]
-    visits = Visit.objects.filter(owner__in=ids)
+    visits, policy = Visit.objects.filter(owner__in=ids), policies.current()
     return Portrait(
         facts=facts.of([profile])[profile],
-        members=[member(owner) for owner in owners],
+        members=[member(owner, policy) for owner in owners],
         traits=traits(ids),
         clear=[ClearField(*row) for row in vault.fields(keys)],
         contacts=contacts(ids),
@@ -135,9 +136,9 @@ def of(profile: int) -> Portrait | None:
     )
 
 
-def member(owner: Owner) -> Member:
+def member(owner: Owner, policy: Policy) -> Member:
     """Return an identifier as it may be shown."""
-    namespace = DEFAULT.find(owner.namespace)
+    namespace = policy.find(owner.namespace)
     personal = owner.known_at is not None or namespace is None or namespace.pii
     value = None if personal else Identifier.of(owner.key).value
     return Member(owner.key, owner.namespace, owner.kind, value, owner.first_at, owner.last_at)

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from identity.clock import Instant
+from identity.graph import policies
 from identity.graph.contents import Digest
-from identity.graph.policy import DEFAULT, Policy
+from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import audit
 from identity.profiles import decisions, forgetting, models
-from identity.profiles.moves import Wanted, changed, wanted
-from identity.profiles.resolve import REGROUP, places, uids_of
+from identity.profiles.assignment import places, uids_of
+from identity.profiles.moves import Wanted, misplaced, wanted
+from identity.profiles.resolve import REGROUP
 from identity.touchpoints import commands
 from identity.touchpoints.types import Identifier
 
@@ -47,14 +49,15 @@ def rebuild(
     now: Instant | None,
     actor: str = "",
     size: int = 5_000,
-    policy: Policy = DEFAULT,
+    policy: Policy | None = None,
     progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Walk the graph, partition it afresh and compare; hand what differs to the lane, which alone may move identifiers.
 
-    With `now` None nothing is handed over.
+    With `now` None nothing is handed over. `policy`: the one in force unless another is given.
     """
     report = Report()
+    policy = policy or policies.current()
     if now is not None:
         report.handed += decisions.hand_over(actor, now) + forgetting.hand_over(actor, now)
     hubs: set[Identifier] = set()
@@ -83,7 +86,7 @@ def _compare(evidence: Wanted, hubs: set[Identifier], report: Report) -> list[Id
     uids = dict(zip(founders, uids_of(founders), strict=True))
     for identifier, target in evidence.targets.items():
         report.graph.add(identifier.key, uids[target.founder])
-    differing = changed(evidence, here)
+    differing = misplaced(evidence, here)
     report.profiles += len(founders)
     report.differing += len(differing)
     report.stray -= len(here)

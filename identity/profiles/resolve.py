@@ -4,21 +4,17 @@ The graph's partition is compared with the assignment stored here, so a retry af
 constant number of statements per batch.
 """
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
 from identity.graph import store
 from identity.graph.evidence import carried
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
-from identity.privacy import tombstones
-from identity.privacy.keys import keys_at
-from identity.profiles import showing, splits
+from identity.profiles import assignment, showing, splits
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
@@ -29,17 +25,18 @@ REGROUP = "profiles.regroup"  # a lane command: bring these identifiers where th
 _json = msgspec.json.Encoder(order="deterministic")
 
 
-def contested(touchpoints: Sequence[Touchpoint]) -> set[Identifier]:
+def contested(touchpoints: Sequence[Touchpoint], policy: Policy = DEFAULT) -> set[Identifier]:
     """Return the identifiers whose neighbourhoods stage 1 has to return whatever happens.
 
-    Those where a link was refused before, and those that have no profile yet (a lane may have died between stages 1 and 2).
+    Those where a link was refused before, those that were last looked at under another policy, and those that have no profile yet
+    (a lane may have died between stages 1 and 2).
     """
     given = Rows("given", key="text")
     names = {each.key: each for touchpoint in touchpoints for each in carried(touchpoint)}
     settled = fetch(
         f"SELECT known.key FROM {given} JOIN identity_identifier known ON known.key = given.key"
-        " WHERE NOT known.contested",
-        given.of([(key,) for key in names]),
+        " WHERE NOT known.contested AND known.policy = %s",
+        [*given.of([(key,) for key in names]), policy.version],
     )
     return {names[key] for key in names.keys() - {key for (key,) in settled}}
 
@@ -58,7 +55,7 @@ def resolve(
         for touchpoint in touchpoints
         if touchpoint.owner and recorded.first_numbers[touchpoint.id] == touchpoint.number
     ]
-    return _assign(evidence, places(evidence.targets), counting, context, policy)
+    return _assign(evidence, assignment.places(evidence.targets), counting, context, policy)
 
 
 def regroup(
@@ -73,21 +70,12 @@ def regroup(
     Unless `newborn`, identifiers without a profile are left to the batch that will bring them.
     """
     evidence = wanted(neighbourhoods, policy)
-    here = places(evidence.targets)
+    here = assignment.places(evidence.targets)
     if not newborn:
         evidence.targets = {each: evidence.targets[each] for each in here}
         evidence.links = [link for link in evidence.links if link.a in here and link.b in here]
         evidence.decisions = [one for one in evidence.decisions if one.a in here and one.b in here]
     return _assign(evidence, here, (), context, policy)
-
-
-def uids_of(founders: Iterable[Identifier]) -> list[str]:
-    """Return the ids of the profiles that these identifiers found, in this installation; after an erasure they are others than before."""
-    namespace = keys_at(settings.KEYS_FILE).profile_namespace
-    keys = [founder.key for founder in founders]
-    generations = tombstones.generations(keys)
-    names = (f"{key}\0{generations[key]}" if key in generations else key for key in keys)
-    return [str(uuid.uuid5(namespace, name)) for name in names]
 
 
 # --- Difference ---------------------------------------------------------------------------------------------------------
@@ -101,8 +89,9 @@ def _assign(
     policy: Policy,
 ) -> Resolved:
     differing = changed(evidence, here)
-    profiles = _profiles({evidence.targets[each].founder for each in differing}, context)
-    _write(differing, evidence, profiles, policy)
+    targets = {each: evidence.targets[each] for each in differing}
+    profiles = assignment.profiles({each.founder for each in targets.values()}, context.now)
+    assignment.write(targets, profiles, policy)
     left = {
         here[each].profile
         for each in differing
@@ -116,7 +105,7 @@ def _assign(
     joined = {profiles[evidence.targets[each].founder] for each in coming}
     if store().shows_members:
         showing.note(coming, context.now)
-    members = _members({touchpoint.owner for touchpoint in counting}, left | joined)
+    members = assignment.members({touchpoint.owner for touchpoint in counting}, left | joined)
     made = moves(evidence, here)
     alive = {profile for _, _, profile in members}
     apart = splits.apart(made, profiles, alive)
@@ -125,6 +114,7 @@ def _assign(
     newborn = {identifier.key for identifier in differing if identifier not in here}
     return replace(
         found,
+        policy=policy,
         born=_born(joined, members, newborn),
         inherited=_inherited(made, profiles, found.people),
         apart=apart,
@@ -172,114 +162,7 @@ def _resolved(
     return Resolved(arrivals, moved, people, identifiers)
 
 
-# --- Rows ---------------------------------------------------------------------------------------------------------------
-
-
-def places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
-    """Read where these identifiers are stored to be."""
-    if not identifiers:
-        return {}
-    given = Rows("given", key="text")
-    names = _Names({each.key: each for each in identifiers})
-    rows = fetch(
-        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested"
-        f" FROM {given} JOIN identity_identifier i ON i.key = given.key"
-        " JOIN identity_profile p ON p.id = i.profile_id",
-        given.of([(key,) for key in names]),
-    )
-    return {
-        names[key]: Place(profile, names[founder], number, bool(flag))
-        for key, profile, founder, number, flag in rows
-    }
-
-
-class _Names(dict[str, Identifier]):
-    """Identifiers by key, each made once."""
-
-    def __missing__(self, key: str) -> Identifier:
-        made = self[key] = Identifier.of(key)
-        return made
-
-
-def _profiles(founders: Collection[Identifier], context: BatchContext) -> dict[Identifier, int]:
-    """Return the row id of each founder's profile; one that was there before is found again."""
-    if not founders:
-        return {}
-    given = Rows("given", uid="text", founder="text")
-    names = {each.key: each for each in sorted(founders)}
-    rows = fetch(
-        "INSERT INTO identity_profile (uid, founder, created_at)"
-        f" SELECT uid, founder, %s FROM {given} WHERE true"
-        " ON CONFLICT (uid) DO UPDATE SET founder = excluded.founder RETURNING founder, id",
-        [context.now, *given.of(list(zip(uids_of(names.values()), names, strict=True)))],
-    )
-    return {names[founder]: row for founder, row in rows}
-
-
-def _write(
-    differing: Collection[Identifier],
-    evidence: Wanted,
-    profiles: Mapping[Identifier, int],
-    policy: Policy,
-) -> None:
-    if not differing:
-        return
-    given = Rows(
-        "given",
-        key="text",
-        namespace="text",
-        kind="text",
-        priority="bigint",
-        first_number="bigint",
-        profile_id="bigint",
-        contested="boolean",
-    )
-    rows = []
-    for identifier in sorted(differing):
-        rules, target = policy[identifier.namespace], evidence.targets[identifier]
-        rows.append(
-            (
-                identifier.key,
-                identifier.namespace,
-                rules.kind.value,
-                rules.priority,
-                target.first_number,
-                profiles[target.founder],
-                target.contested,
-            )
-        )
-    execute(
-        f"""
-        INSERT INTO identity_identifier
-            (key, namespace, kind, priority, first_number, profile_id, contested)
-        SELECT key, namespace, kind, priority, first_number, profile_id, contested
-        FROM {given} WHERE true
-        ON CONFLICT (key) DO UPDATE SET
-            first_number = excluded.first_number,
-            profile_id = excluded.profile_id,
-            contested = excluded.contested
-        """,
-        given.of(rows),
-    )
-
-
-def _members(
-    owners: Collection[Identifier | None], profiles: Collection[int]
-) -> list[tuple[int, str, int]]:
-    """Return (id, key, profile) of every identifier of these owners' profiles and of these profiles."""
-    if not owners and not profiles:
-        return []
-    one, two = Rows("one", key="text"), Rows("two", id="bigint")
-    return fetch(
-        "SELECT id, key, profile_id FROM identity_identifier WHERE NOT forgotten AND profile_id IN ("
-        f" SELECT owner.profile_id FROM {one}"
-        " JOIN identity_identifier owner ON owner.key = one.key"
-        f" UNION SELECT id FROM {two}) ORDER BY id",
-        [
-            *one.of([(owner.key,) for owner in owners if owner]),
-            *two.of([(profile,) for profile in profiles]),
-        ],
-    )
+# --- History ------------------------------------------------------------------------------------------------------------
 
 
 def _remember(

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from identity.clock import Instant
+from identity.graph.policy import DEFAULT, Policy
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -47,6 +48,7 @@ class Resolved:
     `apart`: profiles that are people of their own again -> when they had come together with whom they are parted from.
     `people`: every profile of `arrivals` and `moved` that still has identifiers.
     `identifiers`: row id -> identifier for every owner in `people`.
+    `policy`: the rules that say so.
     """
 
     arrivals: Sequence[Arrival]
@@ -56,6 +58,7 @@ class Resolved:
     born: frozenset[int] = frozenset()
     inherited: Mapping[int, frozenset[int]] = field(default_factory=dict)
     apart: Mapping[int, Instant] = field(default_factory=dict)
+    policy: Policy = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

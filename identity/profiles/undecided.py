@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from identity.graph import store
-from identity.graph.policy import DEFAULT, Kind, Policy
+from identity.graph import policies, store
+from identity.graph.policy import Kind, Policy
 from identity.graph.types import Hub
 from identity.pages import KeysetPage, after, cut, limit_of
 from identity.sql import Rows, fetch
@@ -19,14 +19,14 @@ class Undecided:
     identifiers: tuple[str, ...]
 
 
-def undecided(query: Mapping[str, str], *, policy: Policy = DEFAULT) -> KeysetPage[Undecided]:
+def undecided(query: Mapping[str, str], *, policy: Policy | None = None) -> KeysetPage[Undecided]:
     """Return a page of profiles that hold a cookie or device and several values of one kind of person, but none of a `max: 1`.
 
     Two mail addresses on one tablet, say: one person with two, or two people.
     """
     key = after(query, int)
     limit = limit_of(query)
-    rows = _rows(int(key[0]) if key else 0, limit + 1, policy)
+    rows = _rows(int(key[0]) if key else 0, limit + 1, policy or policies.current())
     return cut(rows, limit=limit, key=lambda one: [one.row])
 
 

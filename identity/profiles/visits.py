@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from identity.clock import MINUTE, Instant
-from identity.graph.policy import DEFAULT, Kind
+from identity.graph.policy import Kind, Policy
 from identity.touchpoints.types import Direction, Identifier, Touchpoint
 
 SILENCE = 30 * MINUTE
@@ -28,11 +28,11 @@ def is_activity(touchpoint: Touchpoint) -> bool:
     return touchpoint.direction is Direction.INBOUND and touchpoint.channel in _CHANNELS
 
 
-def visitor(touchpoint: Touchpoint) -> Identifier | None:
+def visitor(touchpoint: Touchpoint, policy: Policy) -> Identifier | None:
     """Return whose visit it is: the cookie's or the device's, else the owner's."""
     device: Identifier | None = None
     for identifier in touchpoint.identifiers:  # the strongest first
-        kind = DEFAULT[identifier.namespace].kind
+        kind = policy[identifier.namespace].kind
         if kind is Kind.COOKIE:
             return identifier
         if kind is Kind.DEVICE and device is None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from identity.graph.policy import DEFAULT, MAX_IDENTIFIERS, Policy, Refused, clean, identify
+from identity.graph.normalising import Refused
+from identity.graph.policy import DEFAULT, MAX_IDENTIFIERS, Policy, clean, identify
 from identity.touchpoints.types import Identifier
 
 NO_IDENTIFIER = "no_identifier"  # why a touchpoint without any value that counts has no owner

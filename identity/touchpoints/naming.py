@@ -6,8 +6,8 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
-from identity.graph import policy
-from identity.graph.policy import Refused
+from identity.graph import policies, policy
+from identity.graph.normalising import Refused, looks_like_pii
 from identity.privacy.keys import keys_at
 from identity.touchpoints.types import Identifier
 
@@ -21,29 +21,31 @@ def identifier(
 
     `region` (ISO 3166) completes a phone number. Raises DomainError (400) for what can be none.
     """
+    rules = policies.current()
     try:
-        value = policy.clean(namespace, clear, region=region)
+        value = policy.clean(namespace, clear, region=region, policy=rules)
     except Refused as refused:
         raise DomainError(
             refused.reason,
             gettext("this value of %(namespace)r is no identifier") % {"namespace": namespace},
             status=400,
         ) from None
-    if public and policy.is_pii(namespace, value):
+    if public and policy.is_pii(namespace, value, policy=rules):
         raise DomainError(
             "personal_in_address",
             gettext("personal data must not be in an address: POST it to profiles/lookup"),
             status=400,
         )
-    return policy.identify(namespace, value, key=keys_at(settings.KEYS_FILE).identifier)
+    key = keys_at(settings.KEYS_FILE).identifier
+    return policy.identify(namespace, value, key=key, policy=rules)
 
 
 def by_key(key: str) -> Identifier:
     """Return the identifier that an answer of ours named: "namespace:value", of personal data its HMAC. Raises DomainError (400)."""
     found = Identifier.of(key)
-    known = policy.DEFAULT.find(found.namespace)
+    known = policies.current().find(found.namespace)
     clear = known is not None and (
-        policy.looks_like_pii(found.value) or (known.pii and not _HMAC.fullmatch(found.value))
+        looks_like_pii(found.value) or (known.pii and not _HMAC.fullmatch(found.value))
     )
     if known is None or clear or not found.value:
         raise DomainError(
@@ -57,12 +59,13 @@ def by_key(key: str) -> Identifier:
 def identifier_of(namespace: str, clear: str) -> Identifier | None:
     """Return the identifier of a clear value; None when it can be none (blocked, too long, of an unknown namespace)."""
     try:
-        return policy.normalise(namespace, clear, key=keys_at(settings.KEYS_FILE).identifier)
+        key = keys_at(settings.KEYS_FILE).identifier
+        return policy.normalise(namespace, clear, key=key, policy=policies.current())
     except Refused:
         return None
 
 
 def is_readable(namespace: str) -> bool:
     """Tell whether a namespace is known and its values are stored as they are: they are no personal data."""
-    known = policy.DEFAULT.find(namespace)
+    known = policies.current().find(namespace)
     return known is not None and not known.pii

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from identity import clock
 from identity.clock import Instant
 from identity.errors import DomainError, NotFound
-from identity.graph import policy
+from identity.graph.normalising import REGIONS
 from identity.privacy import audit
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.installation import SETUP
@@ -162,7 +162,7 @@ def _kind(kind: str) -> str:
 
 def _region(region: str) -> str:
     found = region.strip().upper()
-    if found and found not in policy.REGIONS:
+    if found and found not in REGIONS:
         said = _("A region is a country code of two letters, such as FR.")
         raise DomainError("bad_region", said, status=422)
     return found

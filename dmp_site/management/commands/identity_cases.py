@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.db import Error
 
 from dmp_site.cases import files, running, scratch, vectors
 from dmp_site.cases.files import Case, Cluster, File
@@ -26,8 +27,9 @@ class Command(Documented):
         "tests/cases/normalisation.yaml.\n\n"
         "A case goes through the pipeline on stores that are thrown away, under the policy and the blocked values that the file\n"
         "states instead of the product's own: with its events in every order up to 5, in 50 random ones beyond, cut into\n"
-        "batches of 1, of 2, and of all. No installation is needed, and none is touched. --store neo4j takes the graph at --uri,\n"
-        "which has to be empty or to hold the mark (:Scratch): it is wiped again and again.\n\n"
+        "batches of 1, of 2, and of all. No installation is needed, and none is touched: the database is in memory, or in a schema\n"
+        "of its own of the PostgreSQL at --uri. --store neo4j takes the graph at --uri, which has to be empty or to hold the mark\n"
+        "(:Scratch): it is wiped again and again.\n\n"
         "What differs is printed. The status is 0 when all passed, 1 when something differs, 2 when the file or the store cannot be used.\n\n"
         "Example: manage.py identity_cases tests/cases/identity.yaml"
     )
@@ -43,21 +45,18 @@ class Command(Documented):
         parser.add_argument(
             "--uri",
             default="",
-            help="of Neo4j: bolt://user:password@host:port; --store neo4j needs it",
+            help="bolt://user:password@host:port of Neo4j; of PostgreSQL instead of a database in memory",
         )
         parser.add_argument("--database", default="neo4j", help="of Neo4j (neo4j)")
 
     def handle(self, *_: Any, **options: Any) -> None:
         path, store, uri = options["file"], options["store"], options["uri"]
-        if (store == "neo4j") != bool(uri):
-            said = "--store neo4j and --uri go together: name both, or neither"
-            raise CommandError(said, returncode=UNUSABLE)
         try:
             found = files.read(path)
             failed = self._run(found, store, uri, options["database"])
         except BadFile as error:
             raise CommandError(f"{path}: {error}", returncode=UNUSABLE) from None
-        except (NotScratch, GraphMissing, StoreAway, ImproperlyConfigured) as error:
+        except (NotScratch, GraphMissing, StoreAway, ImproperlyConfigured, Error) as error:
             raise CommandError(str(error), returncode=UNUSABLE) from None
         passed = len(found.cases) + len(found.vectors) - failed
         self.stdout.write(f"{passed} passed, {failed} failed")
@@ -69,7 +68,8 @@ class Command(Documented):
         failed = sum(self._vector(each) for each in found.vectors)
         if not found.cases:
             return failed
-        with scratch.database(), scratch.graphs(store, uri, database) as graphs:
+        place = uri if store == "sql" else ""
+        with scratch.graphs(store, uri, database) as graphs, scratch.database(place):
             return failed + sum(self._case(each, graphs) for each in found.cases)
 
     def _vector(self, vector: files.Vector) -> bool:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from identity import clock, pages
 from identity.access import actor
 from identity.errors import NotFound
+from identity.graph import policies
 from identity.privacy import services, vault
 from identity.privacy.shapes import Asked, ConsentWish, Named, SuppressionWish, valid
 from identity.profiles import facts, portrait, rendering, selectors, shapes, timeline
@@ -113,7 +114,10 @@ class Identifiers(APIView):
         profile = selectors.find(uid).profile.pk
         owners = facts.owners_of([profile]).get(profile, [])
         page = pages.of(owners, request.query_params, key=facts.rank)
-        return Response(page.render(lambda owner: rendering.identifier(portrait.member(owner))))
+        policy = policies.current()
+        return Response(
+            page.render(lambda owner: rendering.identifier(portrait.member(owner, policy)))
+        )
 
 
 class Links(APIView):

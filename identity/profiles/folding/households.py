@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from identity.clock import Instant
-from identity.graph.policy import DEFAULT
-from identity.profiles.resolve import uids_of
+from identity.graph.policy import Policy
+from identity.profiles.assignment import uids_of
 from identity.profiles.types import Arrival
 from identity.sql import Rows, execute
 from identity.touchpoints.types import Identifier
@@ -17,12 +17,12 @@ class _Tie(NamedTuple):
     source: int
 
 
-def fold(arrivals: Sequence[Arrival], now: Instant) -> None:
+def fold(arrivals: Sequence[Arrival], now: Instant, policy: Policy) -> None:
     """Count what the batch says about households; two statements, none when it says nothing."""
     said: dict[_Tie, tuple[Instant, Instant, int]] = {}
     for arrival in arrivals:
         touchpoint = arrival.touchpoint
-        for identifier in filter(DEFAULT.is_household, touchpoint.identifiers):
+        for identifier in filter(policy.is_household, touchpoint.identifiers):
             tie = _Tie(identifier, arrival.owner, touchpoint.source)
             first, last, count = said.get(tie, (touchpoint.at, touchpoint.at, 0))
             said[tie] = min(first, touchpoint.at), max(last, touchpoint.at), count + 1

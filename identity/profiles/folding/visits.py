@@ -26,7 +26,7 @@ def _activity(resolved: Resolved) -> Visits:
     moments: dict[Identifier, list[Instant]] = defaultdict(list)
     for arrival in resolved.arrivals:
         if is_activity(arrival.touchpoint):
-            whose = visitor(arrival.touchpoint)
+            whose = visitor(arrival.touchpoint, resolved.policy)
             if whose is not None:
                 moments[whose].append(arrival.touchpoint.at)
     rows = _row_ids(moments, resolved)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
-from identity.graph.policy import DEFAULT
+from identity.graph import policies
 from identity.privacy import vault
 from identity.privacy.models import VaultEntry
 from identity.profiles import accounts
@@ -122,7 +122,7 @@ def homes(households: Collection[Household]) -> list[Home]:
 def home(row: Household, profiles: int = 0, *, hidden: bool) -> Home:
     """Return a household. `hidden`: the vault holds its value, which is personal data."""
     identifier = Identifier.of(row.key)
-    namespace = DEFAULT.find(identifier.namespace)
+    namespace = policies.current().find(identifier.namespace)
     personal = hidden or namespace is None or namespace.pii
     return Home(
         row=row.pk,

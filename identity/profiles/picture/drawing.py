@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import networkx
 
-from identity.graph import store
+from identity.graph import policies, store
 from identity.graph.partition import partition
-from identity.graph.policy import DEFAULT, Policy
+from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Decision, Link, Neighbourhood, Node
 from identity.profiles.explain import Pair, accepted, decided_in, pairs_of
@@ -58,10 +58,10 @@ def draw(
     *,
     most: int = MOST,
     graph: GraphStore | None = None,
-    policy: Policy = DEFAULT,
+    policy: Policy | None = None,
 ) -> Drawing:
     """Return the drawing of the profile of these identifiers, with what its refused links lead to."""
-    inside = set(identifiers)
+    inside, policy = set(identifiers), policy or policies.current()
     found = _Found()
     for neighbourhood in (graph or store()).neighbourhoods(inside):
         found.add(neighbourhood, inside, policy)

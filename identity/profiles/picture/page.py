@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from identity.clock import DAY, Instant
-from identity.graph.policy import DEFAULT, Policy
+from identity.graph import policies
+from identity.graph.policy import Policy
 from identity.graph.types import Link, Verdict
 from identity.profiles.models import Identifier as Row
 from identity.profiles.picture.drawing import Dot, Drawing, Tie
@@ -20,9 +21,10 @@ _AGES = (DAY, 30 * DAY, 365 * DAY)  # since a link was seen last; beyond the las
 
 
 def data(
-    drawing: Drawing, names: Names, *, now: Instant, policy: Policy = DEFAULT
+    drawing: Drawing, names: Names, *, now: Instant, policy: Policy | None = None
 ) -> dict[str, Any]:
     """Return what the script draws: nodes, links between their positions, sources by colour, and every word that it shows."""
+    policy = policy or policies.current()
     at = {dot.identifier: position for position, dot in enumerate(drawing.dots)}
     sources = _sources(drawing.ties)
     homes = _homes(dot.identifier for dot in drawing.dots if not dot.inside)
@@ -94,7 +96,7 @@ def _says(tie: Tie, names: Names, policy: Policy) -> Iterable[str]:
         }
 
 
-def refusal(reason: str, policy: Policy = DEFAULT) -> str:
+def refusal(reason: str, policy: Policy) -> str:
     """Write the reason of a refused link for people."""
     kind, _colon, namespace = reason.partition(":")
     if kind == "max":
@@ -202,12 +204,13 @@ def _table(title: str, ties: Sequence[Tie], names: Names, note: str = "") -> Sec
         _("count"),
         _("note"),
     ]
+    policy = policies.current()
     rows = [
         [
             names.identifier(tie.a),
             names.identifier(tie.b),
             *_seen(link, names),
-            _note(tie),
+            _note(tie, policy),
         ]
         for tie in sorted(ties, key=_last_seen, reverse=True)
         for link in (*_newest_first(tie.evidence), *(() if tie.evidence else (None,)))
@@ -226,9 +229,9 @@ def _seen(link: Link | None, names: Names) -> list[str]:
     ]
 
 
-def _note(tie: Tie) -> str:
+def _note(tie: Tie, policy: Policy) -> str:
     said = [
-        refusal(tie.refused) if tie.refused else "",
+        refusal(tie.refused, policy) if tie.refused else "",
         _("decided by people") if tie.decision else "",
         _("the only link") if tie.bridge else "",
     ]

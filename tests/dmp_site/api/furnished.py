@@ -6,6 +6,9 @@ from typing import Any
 from activation.channels.models import ChannelConfig
 from activation.deliveries.queue import dispatch
 from dmp_site import jobs
+from identity.graph.documents import write
+from identity.graph.policy import DEFAULT
+from identity.profiles.policies import services as policies
 from identity.touchpoints import aside, lane, sources
 from identity.touchpoints.models import Refusal
 from identity.touchpoints.types import InboxRow, Mode
@@ -36,6 +39,7 @@ def furnish(post: Any) -> Mapping[str, list[Any]]:
     )
     aside.set_aside(7, "t", "it failed alone", NOON)
     uid = str(owner.profile.uid)
+    policies.change(write(DEFAULT), NOON, actor="tests")
     night = {"name": "Night", "start": "22:00", "end": "08:00"}
     consent = {"purpose": "marketing", "granted": True}
     return {

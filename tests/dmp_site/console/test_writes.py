@@ -19,10 +19,14 @@ from activation.pressure import services as pressure
 from activation.pressure.models import ChannelWeight, MessageClass, Policy, QuietHours
 from dmp_site import apikeys, jobs
 from dmp_site.models import ApiKey, Job
+from identity.graph.documents import write as write_policy
+from identity.graph.models import IdentityPolicy
+from identity.graph.policy import DEFAULT
 from identity.graph.types import Verdict
 from identity.privacy.models import AuditEntry
 from identity.profiles import decisions
 from identity.profiles.models import Decision, Profile
+from identity.profiles.policies import services as identity_policies
 from identity.touchpoints import aside, lane, sources
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
 from identity.touchpoints.types import Identifier, InboxRow, Mode
@@ -50,6 +54,10 @@ BUILT_IN = {"delete_selected"}
 
 def source() -> Source:
     return sources.create("Shop", "site", NOW, actor="tests")
+
+
+def draft_policy() -> IdentityPolicy:
+    return identity_policies.change(write_policy(DEFAULT), NOW, actor="tests")
 
 
 def write_key() -> WriteKey:
@@ -169,6 +177,7 @@ CRM = {
 }
 CART = {**VERSIONS, "name": "Carts", "draft": json.dumps({"nodes": {}}), "read": "1"}
 AUDIENCE = {**VERSIONS, "name": "Gold", "slug": "gold", "kind": "rule", "rule": json.dumps(GOLD)}
+RULES = {"document": json.dumps(write_policy(DEFAULT))}
 POLICY = {**VERSIONS, "name": "Daily", "slug": "daily", "document": json.dumps(DAILY)}
 LETTER = {"name": "hello", "channel": "email", "subject": "Hi", "text": "x"}
 USER = {
@@ -188,6 +197,12 @@ WRITES: dict[tuple[str, str], Case] = {
     ("identity.decision", "undo"): (decision, {}, ["identity.undo"]),
     ("identity.writekey", "revoke"): (write_key, {}, ["writekey.revoke"]),
     ("identity.setaside", "try_again"): (set_aside, {}, ["setaside.retry"]),
+    ("identity.identitypolicy", "add"): (None, RULES, ["identity_policy.change"]),
+    ("identity.identitypolicy", "change"): (draft_policy, RULES, ["identity_policy.change"]),
+    ("identity.identitypolicy", "delete"): (draft_policy, {}, ["identity_policy.discard"]),
+    ("identity.identitypolicy", "draft_from"): (draft_policy, {}, ["identity_policy.change"]),
+    ("identity.identitypolicy", "try_out"): (draft_policy, {}, ["job.start"]),
+    ("identity.identitypolicy", "apply"): (draft_policy, {}, ["identity_policy.apply"]),
     ("activation.audience", "add"): (None, AUDIENCE, ["audience.create"]),
     ("activation.audience", "change"): (audience, AUDIENCE, ["audience.change"]),
     ("activation.audience", "publish"): (audience, {}, ["audience.publish"]),

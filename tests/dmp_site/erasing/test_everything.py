@@ -19,7 +19,7 @@ from identity import holdings as identity
 from identity.models import Erasure, Identifier, Profile
 from identity.privacy import erasures, vault
 from identity.privacy.holdings import Subject, tell
-from identity.profiles import resolve, selectors
+from identity.profiles import assignment, selectors
 from identity.sql import fetch
 from tests.dmp_site.erasing.searching import found, pattern
 from tests.road import START
@@ -49,7 +49,7 @@ def replay(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
 def person(profile: Profile) -> tuple[list[str], Subject]:
     mine = selectors.identifiers(profile.pk)
     keys = [each.key for each in mine]
-    return keys, identity.subject(keys, [profile.uid, *resolve.uids_of(mine)])
+    return keys, identity.subject(keys, [profile.uid, *assignment.uids_of(mine)])
 
 
 def held(profile: Profile) -> set[str]:

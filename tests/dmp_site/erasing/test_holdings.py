@@ -28,6 +28,7 @@ NOBODYS = {
     "identity.batch",
     "identity.erasure",  # emptied when it ends
     "identity.graphtouchpoint",  # erased by the graph's own door
+    "identity.identitypolicy",  # where it goes on names somebody until the next slice only
     "identity.source",
     "identity.tombstone",
     "journeys.journey",

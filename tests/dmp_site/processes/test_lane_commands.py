@@ -83,7 +83,12 @@ def test_batches_remember_the_versions_that_they_used(road: Road, fail_at: FailA
     inside = audiences.create("Carts", rule=rule, actor="tests", now=road.now)
     policy = pressure.create("Weekly", CAP, actor="tests", now=road.now)
     drawn = journeys.create("Cart", abandoned_cart(mail), "tests", road.now)
-    expected: dict[str, object] = {"policies": {}, "audiences": {}, "journeys": {}}
+    expected: dict[str, object] = {
+        "identity": 1,
+        "policies": {},
+        "audiences": {},
+        "journeys": {},
+    }
 
     def used() -> list[tuple[str, object]]:
         found = list(Batch.objects.order_by("pk").values_list("kind", "versions"))
@@ -101,6 +106,7 @@ def test_batches_remember_the_versions_that_they_used(road: Road, fail_at: FailA
     road.run()  # the audience is built
     Batch.objects.all().delete()
     expected = {
+        "identity": 1,
         "policies": {str(policy.pk): 1},
         "audiences": {str(inside.pk): 1},
         "journeys": {str(drawn.pk): [1]},

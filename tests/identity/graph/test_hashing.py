@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from identity.graph.hashing import CONVENTIONS, hashed
-from identity.graph.policy import Refused
+from identity.graph.normalising import Refused
 
 CASES = Path(__file__).parents[2] / "cases" / "normalisation.yaml"
 VECTORS = [

@@ -1,12 +1,14 @@
 """How Neo4j carries out each statement of the store: by index, and walks that prune."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from identity.graph.contents import Part
+from identity.graph.policy import Policy
 from identity.graph.types import Decision, Verdict
 from identity.touchpoints.types import Identifier
 from tests.environment import STORES
@@ -97,6 +99,12 @@ def exercise(store: Neo4jStore) -> None:
     store.show_members({ALICE: "profile"}, epoch=EPOCH)
     store.show_members({ALICE: "another"}, epoch=EPOCH)
     assert list(store.walk(size=10))
+    assert store.hubs(after="", limit=5)
+    store.block(after="", size=10, released=[MAIL])
+    for hub in (100, 3):
+        email = replace(SMALL["email"], hub=hub)
+        store.go_by(Policy({**SMALL.namespaces, "email": email}, version=hub))
+        store.turn(after="", limit=100, epoch=EPOCH)
     contents = store.contents()
     for part in Part:
         assert contents.page(part, after="", size=10).rows
@@ -119,6 +127,8 @@ def test_no_statement_scans(statements: list[Statement]) -> None:
 
 
 def test_the_walk_prunes(statements: list[Statement]) -> None:
-    [(walk, parameters)] = [each for each in statements if "LINKED*0.." in each[0]]
-    used = set(operators(plan(walk, **parameters)))
-    assert "VarLengthExpand(Pruning,BFS,All)" in used
+    walks = [each for each in statements if "LINKED*0.." in each[0]]
+    assert len(walks) == 2
+    for walk, parameters in walks:
+        used = set(operators(plan(walk, **parameters)))
+        assert "VarLengthExpand(Pruning,BFS,All)" in used

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.graph import policy
-from identity.graph.policy import DEFAULT, Kind, Refused, looks_like_pii, normalise
+from identity.graph.normalising import Refused, looks_like_pii
+from identity.graph.policy import DEFAULT, Kind, normalise
 from identity.touchpoints.types import Identifier
 
 KEY = b"k" * 32

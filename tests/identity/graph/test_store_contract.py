@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from identity.graph.neighbourhoods import neighbourhoods
+from identity.graph.policy import Policy
 from identity.graph.port import LaneSuperseded, StoreRefuses
 from identity.graph.types import Link, Neighbourhood, Node
 from identity.touchpoints.types import Direction, Identifier, Mode, Touchpoint, touchpoint_id
@@ -433,3 +434,75 @@ def test_the_graph_is_the_sum_of_the_evidence_however_it_arrived(graph_store, da
         assert without_hubs_alone(everything(graph_store)) == without_hubs_alone(
             expected_graph(stream)
         )
+
+
+# --- Another policy -----------------------------------------------------------------------------------------------------
+
+
+def under(version: int, **changed) -> Policy:
+    rows = {name: replace(SMALL[name], hub=hub) for name, hub in changed.items()}
+    return Policy({**SMALL.namespaces, **rows}, version=version)
+
+
+def people(*numbers: int) -> list[Identifier]:
+    return [Identifier("loyalty_id", f"p{number}") for number in numbers]
+
+
+def turned(store, size: int = 2):
+    """Let the store look at everything again; return what may have changed."""
+    found, after, looked = [], "", 0
+    while True:
+        step = store.turn(after=after, limit=size, epoch=EPOCH)
+        found += step.neighbourhoods
+        looked += step.looked
+        if step.after is None:
+            return found, looked
+        after = step.after
+
+
+def test_a_lower_threshold_turns_who_is_above_it_and_a_higher_one_turns_back(graph_store):
+    around = people(1, 2, 3)
+    record(graph_store, *(seen(n, MAIL, each) for n, each in enumerate(around, 1)))
+    record(graph_store, seen(9, ALICE), seen(10, ALICE, HOME))
+    assert turned(graph_store) == ([], 5)
+    assert graph_store.hubs(after="", limit=9) == []
+    graph_store.go_by(under(2, email=2))
+    found, _ = turned(graph_store)
+    assert members(found) == {frozenset({MAIL, each}) for each in around}
+    assert graph_store.hubs(after="", limit=9) == [(MAIL, 3)]
+    again, _ = turned(graph_store)
+    assert members(again) == members(found)
+    graph_store.go_by(under(3, email=3))
+    found, _ = turned(graph_store)
+    assert members(found) == {frozenset({MAIL, *around})}
+    assert graph_store.hubs(after="", limit=9) == []
+
+
+def test_a_value_that_was_blocked_later_is_a_hub(graph_store):
+    record(graph_store, seen(1, ALICE, PHONE), seen(2, BOB, TABLET))
+    blocked = frozenset({"phone"})
+    graph_store.go_by(Policy(SMALL.namespaces, blocked_values=blocked, version=2))
+    found, _ = turned(graph_store)
+    assert members(found) == {frozenset({ALICE, PHONE})}
+    assert [each for each, _ in graph_store.hubs(after="", limit=9)] == [PHONE]
+
+
+def test_only_the_present_lane_looks_again(graph_store):
+    with pytest.raises(LaneSuperseded):
+        graph_store.turn(after="", limit=5, epoch=EPOCH - 1)
+
+
+def test_a_walk_with_hubs_taken_for_none(graph_store):
+    around = people(1, 2, 3, 4)
+    record(graph_store, *(seen(n, MAIL, each) for n, each in enumerate(around, 1)))
+    record(graph_store, seen(9, around[0], PHONE))
+    assert graph_store.hubs(after="", limit=9) == [(MAIL, 4)]
+    found, after = [], ""
+    while (block := graph_store.block(after=after, size=2, released=[MAIL])) is not None:
+        found += block.neighbourhoods
+        after = block.after
+    [whole] = found
+    assert {node.identifier for node in whole.nodes} == {MAIL, PHONE, *around}
+    assert not any(node.quarantined for node in whole.nodes)
+    assert {node.degree for node in whole.nodes if node.identifier == MAIL} == {4}
+    assert len(whole.links) == 5

@@ -134,7 +134,7 @@ def test_what_was_decided_is_no_evidence_of_a_batch(graph_store):
 
 
 def crowd(size: int) -> list[Identifier]:
-    return [Identifier("loyalty_id", str(number)) for number in range(size)]
+    return [Identifier("loyalty_id", f"p{number}") for number in range(size)]
 
 
 def test_unlinked_pairs_make_no_hub(graph_store):

@@ -218,7 +218,7 @@ def test_a_forgotten_identifier_takes_part_in_nothing(graph_store):
 
 def test_those_around_it_come_a_slice_at_a_time(graph_store):
     """It leads nowhere from the first slice on; who is in none yet comes in a later one, and itself with the last."""
-    cookies = [Identifier("anonymous_id", str(number)) for number in range(5)]
+    cookies = [Identifier("anonymous_id", f"c{number}") for number in range(5)]
     record(graph_store, *(seen(n, ALICE, each) for n, each in enumerate(cookies, 1)))
     record(graph_store, seen(9, cookies[0], TABLET, source=BAD))
     slices: list[set[frozenset[Identifier]]] = []
@@ -303,7 +303,7 @@ def test_what_remains_is_as_if_the_identifier_had_never_come(graph_store, stream
 
 def test_hubs_are_listed_by_key_in_pages_without_forgotten_ones(graph_store):
     mails = [Identifier("email", name) for name in "abc"]
-    people = [Identifier("loyalty_id", str(number)) for number in range(5)]  # a hub beyond 3
+    people = [Identifier("loyalty_id", f"p{number}") for number in range(5)]  # a hub beyond 3
     pairs = [(mail, person) for mail in mails for person in people]
     record(graph_store, *(seen(n, *pair) for n, pair in enumerate(pairs, 1)))
     record(graph_store, seen(99, Identifier("email", "no"), ALICE))

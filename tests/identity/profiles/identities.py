@@ -8,6 +8,7 @@ from identity.graph.partition import founder, partition
 from identity.graph.policy import Policy
 from identity.graph.types import Decision
 from identity.profiles import models, resolve
+from identity.profiles.assignment import uids_of
 from identity.profiles.types import Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Mode, Touchpoint
 from tests.identity.graph.evidence import SMALL, Event, graph, touchpoint
@@ -32,9 +33,8 @@ class Stages:
         touchpoints = [
             touchpoint(each, self.policy) if isinstance(each, Event) else each for each in batch
         ]
-        recorded = self.store.record(
-            touchpoints, epoch=EPOCH, contested=resolve.contested(touchpoints)
-        )
+        contested = resolve.contested(touchpoints, self.policy)
+        recorded = self.store.record(touchpoints, epoch=EPOCH, contested=contested)
         return resolve.resolve(touchpoints, recorded, context(now), policy=self.policy)
 
     def set_aside(self, *batch: Touchpoint, aside: bool = True) -> Resolved:
@@ -82,7 +82,7 @@ def uids(resolved: Resolved) -> tuple[list[tuple[int, str, str]], set[str], dict
 
 
 def uid_of(founder: Identifier) -> str:
-    return resolve.uids_of([founder])[0]
+    return uids_of([founder])[0]
 
 
 def ids(*keys: str) -> tuple[Identifier, ...]:

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db
 
 ADDRESS = "alice@shop.example"
 ALICE = {"namespace": "user_id", "value": "alice"}
-GUEST = {"key": "anonymous_id:guest"}
+GUEST = {"key": "anonymous_id:visitor"}
 
 
 @pytest.fixture
 def key() -> str:
     """Let Alice sign in with her address, and a guest look around; return the key of the address."""
     made, _pii = mail(ADDRESS)
-    take(touchpoint(1, of=("user_id:alice", made)), touchpoint(2, of=("anonymous_id:guest",)))
+    take(touchpoint(1, of=("user_id:alice", made)), touchpoint(2, of=("anonymous_id:visitor",)))
     return made
 
 
@@ -35,7 +35,7 @@ def test_a_decision_is_asked_of_the_lane(key: str, verdict: str) -> None:
     answer = Api("profiles:write").post(f"identity/{verdict}", wish, 202)
     row = Decision.objects.get(pk=answer["decision"])
     assert row.verdict == verdict.replace("-", "_")
-    assert (row.a, row.b, row.why) == ("anonymous_id:guest", "user_id:alice", "they called us")
+    assert (row.a, row.b, row.why) == ("anonymous_id:visitor", "user_id:alice", "they called us")
     command = LaneCommand.objects.get(pk=answer["command"])
     assert (command.kind, command.payload) == ("profiles.decide", {"decision": row.pk})
     entry = AuditEntry.objects.get(action=f"identity.{row.verdict}")
@@ -66,7 +66,7 @@ def test_decisions_in_pages_the_newest_first_and_what_became_of_them(key: str) -
         ("never_link", "standing", "always_link"),
         ("unlink", "standing", ""),
     ]
-    assert found[0]["between"] == ["anonymous_id:guest", "user_id:alice"]
+    assert found[0]["between"] == ["anonymous_id:visitor", "user_id:alice"]
     undone = api.post(f"identity/decisions/{found[0]['id']}/undo", {}, 202)
     assert LaneCommand.objects.get(pk=undone["command"]).kind == "profiles.undo"
     assert api.get("identity/decisions?state=undone")["results"] == []

@@ -1,0 +1,70 @@
+"""Whose graph is in Neo4j, and which lane may write to it: the nodes (:Graph), (:Lane) and (:Scratch).
+
+`known`: the uuid of the graph that the caller works with; None before it was asked for.
+"""
+
+import uuid as uuids
+from uuid import UUID
+
+from identity.graph.neo4j_asking import Ask
+from identity.graph.port import LaneSuperseded
+
+_SCRATCH = "MATCH (s:Scratch) RETURN count(s)"
+_UUID = "MATCH (g:Graph {id: 1}) RETURN g.uuid"
+_MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
+_RAISE = """
+MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
+SET l.locked = true
+WITH l, l.epoch AS before
+SET l.epoch = CASE WHEN before <= $epoch THEN $epoch ELSE before END
+WITH before OPTIONAL MATCH (g:Graph {id: 1})
+RETURN before, g.uuid
+"""
+_FENCE = """
+MATCH (l:Lane {id: 1}) SET l.locked = true
+WITH l OPTIONAL MATCH (g:Graph {id: 1})
+RETURN l.epoch, g.uuid
+"""
+
+
+def is_scratch(ask: Ask) -> bool:
+    """Say whether the graph is marked as one that may be wiped at any time."""
+    return bool(ask(_SCRATCH) != [0])
+
+
+def mark(ask: Ask) -> UUID:
+    """Give the graph a uuid unless it has one; return it."""
+    return UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0])
+
+
+def uuid(ask: Ask) -> UUID | None:
+    """Return the graph's uuid; None when it was never made."""
+    found = ask(_UUID)
+    return UUID(found[0]) if found else None
+
+
+def lift(ask: Ask, epoch: int, known: UUID | None) -> None:
+    """Let only lanes of this epoch write from now on. Raises LaneSuperseded when a newer one is there, or another graph."""
+    before, found = ask(_RAISE, epoch=epoch)
+    if before > epoch:
+        raise _superseded(epoch)
+    _compare(found, known)
+
+
+def compare(ask: Ask, epoch: int, known: UUID | None) -> None:
+    """Lock (:Lane) for the rest of the transaction. Raises LaneSuperseded unless `epoch` is the present one, of the same graph."""
+    found = ask(_FENCE)
+    if found[:1] != [epoch]:
+        raise _superseded(epoch)
+    _compare(found[1], known)
+
+
+def _compare(found: str | None, known: UUID | None) -> None:
+    if known and str(known) != found:
+        raise LaneSuperseded(
+            "another graph was put in the place of this one: this lane ends, and the next one looks whose it is"
+        )
+
+
+def _superseded(epoch: int) -> LaneSuperseded:
+    return LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
