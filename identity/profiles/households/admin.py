@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from identity.admin_base import ReadOnlyModelAdmin
+from identity.graph import policies
 from identity.profiles.households import sections, selectors
 from identity.profiles.models import Household
 
@@ -32,9 +33,16 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
         rows: QuerySet[Household] = super().get_queryset(request)
         return rows.annotate(people_now=selectors.PEOPLE, hidden=selectors.HIDDEN)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the identity policy once for all rows."""
+        changes, policy = super().get_changelist_instance(request), policies.current()
+        for household in changes.result_list:
+            household.policy = policy
+        return changes
+
     @display(description=gettext_lazy("household"))
     def named(self, household: Any) -> str:
-        return sections.name(selectors.home(household, hidden=household.hidden))
+        return sections.name(selectors.home(household, household.policy, hidden=household.hidden))
 
     @display(description=gettext_lazy("people"))
     def people(self, household: Any) -> str:

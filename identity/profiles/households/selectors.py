@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
 from identity.graph import policies
+from identity.graph.policy import Policy
 from identity.privacy import vault
 from identity.privacy.models import VaultEntry
 from identity.profiles import accounts
@@ -116,13 +117,16 @@ def homes(households: Collection[Household]) -> list[Home]:
         for key, field, _at in vault.fields([one.key for one in households])
         if field == vault.VALUE
     }
-    return [home(one, counts.get(one.pk, 0), hidden=one.key in hidden) for one in households]
+    policy = policies.current()
+    return [
+        home(one, policy, counts.get(one.pk, 0), hidden=one.key in hidden) for one in households
+    ]
 
 
-def home(row: Household, profiles: int = 0, *, hidden: bool) -> Home:
+def home(row: Household, policy: Policy, profiles: int = 0, *, hidden: bool) -> Home:
     """Return a household. `hidden`: the vault holds its value, which is personal data."""
     identifier = Identifier.of(row.key)
-    namespace = policies.current().find(identifier.namespace)
+    namespace = policy.find(identifier.namespace)
     personal = hidden or namespace is None or namespace.pii
     return Home(
         row=row.pk,
