@@ -87,12 +87,18 @@ ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases te
 QUICKLY := not soak and (not process or kills)
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
-test test-on-postgresql test-on-neo4j test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
+test test-embedded test-on-postgresql test-on-neo4j test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 
-# Tests of processes wait a third of their time, and Neo4j's server keeps its one worker waiting: more run at once than there are cores.
+# On Neo4j one worker waits most of the time, for its server or for one that was frozen: it runs beside the others, and tells at the end.
 test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and the kills (≤ 30 minutes)
-	$(PYTHON) -m pytest -n 3 --dist worksteal -m "not soak"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-on-postgresql test-on-neo4j
+	@mkdir -p build
+	@$(MAKE) --no-print-directory test-on-neo4j >build/test-on-neo4j.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside 2>/dev/null' EXIT; \
+	$(MAKE) --no-print-directory --keep-going test-embedded test-on-postgresql; here=$$?; \
+	echo "Waiting for the tests on Neo4j"; wait $$beside; there=$$?; cat build/test-on-neo4j.log; exit $$((here + there))
+
+test-embedded:
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not soak"
 
 test-on-postgresql:
 	STORES=postgresql $(PYTHON) -m pytest -n 2 --dist worksteal -m "stores and $(QUICKLY)"
@@ -150,5 +156,5 @@ clean:  ## remove what was built or cached (never ./data, never .venv)
 	rm -rf build $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install frontend lock demo check lint contracts migrations-check frontend-check docs-check
-.PHONY: test test-on-postgresql test-on-neo4j test-served test-fast soak bench crash
+.PHONY: test test-embedded test-on-postgresql test-on-neo4j test-served test-fast soak bench crash
 .PHONY: migrations openapi messages answers format clean
