@@ -15,6 +15,7 @@ import msgspec
 
 from identity.clock import Instant
 from identity.graph import bodies
+from identity.graph.types import VERDICTS
 from identity.touchpoints.types import Touchpoint
 
 _MODULUS = 2**256
@@ -159,13 +160,16 @@ class Digest:
 
 @dataclass(slots=True)
 class Sums:
-    """What a store holds, counted and added up, part by part."""
+    """What a store holds, counted and added up, part by part. `decided`: the links that people made, who make few."""
 
     parts: dict[Part, Digest] = field(default_factory=lambda: {part: Digest() for part in Part})
+    decided: list[StoredLink] = field(default_factory=list)
 
     def add(self, part: Part, rows: Sequence[Row]) -> None:
         for row in rows:
             self.parts[part].add(part, *row)
+            if isinstance(row, StoredLink) and row.source in VERDICTS:
+                self.decided.append(row)
 
     @property
     def counts(self) -> dict[Part, int]:

@@ -3,6 +3,7 @@
 The log is here; what stands of it is in the graph too, where it is read together with the evidence (docs/decisions/0012).
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ from django.utils.translation import gettext as _
 from identity.clock import Instant, from_datetime
 from identity.errors import DomainError, NotFound
 from identity.graph import policies, store
+from identity.graph.contents import StoredLink
 from identity.graph.partition import partition
 from identity.graph.policy import Policy
 from identity.graph.recording import Standing
-from identity.graph.types import Decision, Verdict
+from identity.graph.types import RESERVED, Decision, Verdict
 from identity.privacy import audit, erasures
 from identity.profiles import models
 from identity.touchpoints import commands
@@ -29,6 +31,8 @@ DECIDE, UNDO, STAND = "profiles.decide", "profiles.undo", "profiles.stand"
 KINDS = frozenset({DECIDE, UNDO, STAND})
 SHOWN = 50  # decisions on the page of a profile
 SLICE = 200  # pairs in one command
+
+Keys = tuple[str, str]  # of the two identifiers of a decision, in their order
 
 
 class Asked(NamedTuple):
@@ -74,9 +78,12 @@ def ask_undo(decision: int, *, actor: str, now: Instant) -> int:
         return commands.enqueue(UNDO, {"decision": decision, "by": actor}, actor, now)
 
 
-def hand_over(actor: str, now: Instant) -> int:
-    """Ask the lane to have the graph know all that the log says; return how many commands that took."""
-    pairs = sorted(models.Decision.objects.values_list("a", "b").distinct())
+def hand_over(actor: str, now: Instant, strays: Collection[Keys] = ()) -> int:
+    """Ask the lane to have the graph know all that the log says; return how many commands that took.
+
+    `strays`: pairs that the log may not name, and about which the graph may know something.
+    """
+    pairs = sorted({*models.Decision.objects.values_list("a", "b"), *strays})
     with transaction.atomic():
         for start in range(0, len(pairs), SLICE):
             commands.enqueue(STAND, {"pairs": pairs[start : start + SLICE]}, actor, now)
@@ -117,7 +124,7 @@ class Change:
 class _Payload(msgspec.Struct, frozen=True):
     decision: int | None = None
     by: str = ""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[Keys] = []
 
 
 def change(kind: str, payload: Mapping[str, Any]) -> Change:
@@ -139,7 +146,7 @@ def change(kind: str, payload: Mapping[str, Any]) -> Change:
     return Change({(a, b): _stand([*others, row])}, row.pk)
 
 
-def _left(pairs: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+def _left(pairs: Collection[Keys]) -> list[Keys]:
     """Leave out pairs of which an end is being erased: the graph would remember it anew."""
     gone = erasures.under_way({key for pair in pairs for key in pair})
     return [pair for pair in pairs if gone.isdisjoint(pair)]
@@ -162,9 +169,9 @@ def _standing(a: Identifier, b: Identifier) -> QuerySet[models.Decision]:
     ).order_by("pk")
 
 
-def _standing_about(pairs: Collection[tuple[str, str]]) -> Standing:
+def _standing_about(pairs: Collection[Keys]) -> Standing:
     """Return what stands about each of these pairs of keys."""
-    found: dict[tuple[str, str], list[models.Decision]] = {pair: [] for pair in pairs}
+    found: dict[Keys, list[models.Decision]] = {pair: [] for pair in pairs}
     rows = models.Decision.objects.filter(
         a__in={a for a, _b in pairs}, applied_at__isnull=False, undone_at=None
     )
@@ -184,6 +191,27 @@ def _read(payload: Mapping[str, Any]) -> _Payload:
         return msgspec.convert(payload, _Payload)
     except msgspec.ValidationError as error:
         raise DomainError("bad_command", str(error)) from error
+
+
+# --- Comparing ----------------------------------------------------------------------------------------------------------
+
+
+def unlike(known: Iterable[StoredLink]) -> list[Keys]:
+    """Return the pairs about which the graph knows otherwise than the log says, without those that are being erased.
+
+    `known`: all that the graph knows of decisions (contents.Sums).
+    """
+    graph: dict[Keys, set[tuple[int, int, Instant]]] = defaultdict(set)
+    for link in known:
+        graph[link.a, link.b].add((link.source, link.first_number, link.last_seen))
+    rows: dict[Keys, list[models.Decision]] = defaultdict(list)
+    for row in listed("standing"):
+        rows[row.a, row.b].append(row)
+    log = {
+        pair: {(RESERVED[each.verdict], each.number, each.at) for each in _stand(found)}
+        for pair, found in rows.items()
+    }
+    return _left([pair for pair in graph.keys() | log.keys() if graph.get(pair) != log.get(pair)])
 
 
 # --- Reading ------------------------------------------------------------------------------------------------------------

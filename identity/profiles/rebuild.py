@@ -1,13 +1,13 @@
-"""Comparing the whole graph with who is stored to be who. Memory is bounded by a block of the walk."""
+"""Comparing the whole graph with who is stored to be who. Memory is bounded by a block of the walk, and by what people decided."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from identity.clock import Instant
 from identity.graph import policies
-from identity.graph.contents import Digest
+from identity.graph.contents import Digest, StoredLink
 from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
@@ -26,7 +26,7 @@ SLICE = 500  # identifiers in one command to the lane
 class Report:
     """What a walk found. `graph` and `stored` are equal exactly when every profile and id is as the evidence says.
 
-    `neighbourhoods` does not count hubs. `differing`: identifiers that are stored otherwise than the evidence says, or not at all. `stray`: stored ones that the graph
+    `decisions`: pairs about which the graph knows otherwise than the log of decisions says. `neighbourhoods` does not count hubs. `differing`: identifiers that are stored otherwise than the evidence says, or not at all. `stray`: stored ones that the graph
     does not know. `handed`: commands given to the lane.
     """
 
@@ -34,13 +34,15 @@ class Report:
     profiles: int = 0
     differing: int = 0
     stray: int = 0
+    decisions: int = 0
     handed: int = 0
     graph: Digest = field(default_factory=Digest)
     stored: Digest = field(default_factory=Digest)
 
     @property
     def agrees(self) -> bool:
-        return not self.differing and self.graph.total == self.stored.total
+        same = self.graph.total == self.stored.total
+        return same and not self.differing and not self.decisions
 
 
 def rebuild(
@@ -50,16 +52,20 @@ def rebuild(
     actor: str = "",
     size: int = 5_000,
     policy: Policy | None = None,
+    decided: Iterable[StoredLink] | None = None,
     progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Walk the graph, partition it afresh and compare; hand what differs to the lane, which alone may move identifiers.
 
-    With `now` None nothing is handed over. `policy`: the one in force unless another is given.
+    With `now` None nothing is handed over. `policy`: the one in force unless another is given. `decided`: what people decided, as
+    the graph knows it (contents.Sums), to compare it with the log.
     """
-    report = Report()
+    unlike = [] if decided is None else decisions.unlike(decided)
+    report = Report(decisions=len(unlike))
     policy = policy or policies.current()
     if now is not None:
-        report.handed += decisions.hand_over(actor, now) + forgetting.hand_over(actor, now)
+        report.handed += decisions.hand_over(actor, now, unlike)
+        report.handed += forgetting.hand_over(actor, now)
     hubs: set[Identifier] = set()
     for block in graph.walk(size=size):
         differing = _compare(wanted(block, policy), hubs, report)

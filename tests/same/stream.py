@@ -40,11 +40,13 @@ class Cut:
 
 
 class Recorded:
-    """Draws `touchpoints` touchpoints from `start` on."""
+    """Draws `touchpoints` touchpoints from `start` on, of so many `people` (0: as many as a shop would have)."""
 
-    def __init__(self, touchpoints: int, start: Instant, *, seed: int = 4) -> None:
+    def __init__(
+        self, touchpoints: int, start: Instant, *, seed: int = 4, people: int = 0
+    ) -> None:
         self._left, self._now = touchpoints, start
-        self._people = max(20, touchpoints // _PER_PERSON)
+        self._people = people or max(20, touchpoints // _PER_PERSON)
         self._random = random.Random(seed)
         self._shop = Shop(self._people, seed=seed)
         self._number = 0

@@ -1,4 +1,4 @@
-"""Compares every profile with what the graph's evidence says, and has the lane repair what differs."""
+"""Compares every profile with what the graph's evidence says, and the graph with what people decided; has the lane repair what differs."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from dmp_site.management.base import Documented
 from identity.clock import Instant, now
 from identity.graph import store
-from identity.graph.contents import add_up
+from identity.graph.contents import Sums, add_up
 from identity.graph.port import StoreAway
 from identity.profiles.rebuild import Report, rebuild, stored
 
@@ -16,7 +16,8 @@ ACTOR = "command:rebuild_graph"
 
 class Command(Documented):
     help = (
-        "Walk the graph store, work out afresh who is who, and compare that with the stored profiles.\n\n"
+        "Walk the graph store, work out afresh who is who, and compare that with the stored profiles; and what the graph knows of\n"
+        "people's decisions with their log.\n\n"
         "What differs is handed to the lane, which alone may move identifiers; run the command again with --check when it is\n"
         "done. Two digests are printed, of the evidence and of what is stored: they are equal when every profile and every id\n"
         "is as the evidence says. While touchpoints are coming in, those in between the two stores may show as differing.\n\n"
@@ -37,15 +38,24 @@ class Command(Documented):
     def handle(self, *_: Any, **options: Any) -> None:
         moment = None if options["check"] else now()
         try:
-            report = None if options["digest"] else self._compare(moment, options["block"])
-            self._add_up(options["block"])
+            sums = add_up(store().contents(), size=options["block"])
+            report = None if options["digest"] else self._compare(sums, moment, options["block"])
         except StoreAway as error:
             raise CommandError(str(error)) from error
+        counted = ", ".join(f"{count} {part}" for part, count in sums.counts.items())
+        self.stdout.write(f"digest   {sums.digest.with_all_of(stored())} ({counted})")
         if report is not None:
             self._conclude(report, check=options["check"])
 
-    def _compare(self, moment: Instant | None, size: int) -> Report:
-        report = rebuild(store(), now=moment, actor=ACTOR, size=size, progress=self._progress)
+    def _compare(self, sums: Sums, moment: Instant | None, size: int) -> Report:
+        report = rebuild(
+            store(),
+            now=moment,
+            actor=ACTOR,
+            size=size,
+            decided=sums.decided,
+            progress=self._progress,
+        )
         self.stdout.write(
             f"{report.graph.count} identifiers, {report.neighbourhoods} neighbourhoods,"
             f" {report.profiles} profiles"
@@ -53,16 +63,14 @@ class Command(Documented):
         self.stdout.write(f"evidence {report.graph}\nstored   {report.stored}")
         return report
 
-    def _add_up(self, size: int) -> None:
-        sums = add_up(store().contents(), size=size)
-        counted = ", ".join(f"{count} {part}" for part, count in sums.counts.items())
-        self.stdout.write(f"digest   {sums.digest.with_all_of(stored())} ({counted})")
-
     def _conclude(self, report: Report, *, check: bool) -> None:
         if report.agrees:
             self.stdout.write("Every profile and every id is as the evidence says.")
             return
-        said = f"{report.differing} identifiers differ, {report.stray} are unknown to the graph"
+        said = (
+            f"{report.differing} identifiers differ, {report.stray} are unknown to the graph,"
+            f" which knows otherwise about {report.decisions} pairs than people decided"
+        )
         if check:
             raise CommandError(f"{said}: run `manage.py rebuild_graph` to have them repaired")
         self.stdout.write(f"{said}; {report.handed} commands wait for the lane.")

@@ -1,15 +1,21 @@
 """rebuild_graph compares, and the lane repairs; evidence that is set aside no longer holds anybody together."""
 
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from identity.models import Identifier, Profile, ProfileMove, SetAside
+from identity import graph
+from identity.graph.contents import add_up
+from identity.graph.types import Verdict
+from identity.models import Decision, Identifier, Profile, ProfileMove, SetAside
+from identity.profiles import decisions
 from identity.profiles import fold as fold_stage
 from identity.profiles.types import Resolved
 from identity.touchpoints import aside
 from identity.touchpoints.types import BatchContext
+from identity.touchpoints.types import Identifier as Named
 from tests.road import Road
 
 
@@ -56,6 +62,49 @@ def test_the_digest_of_all_that_is_held_is_printed(road: Road) -> None:
 
 def test_an_empty_installation_agrees(road: Road) -> None:
     assert "0 identifiers" in said("--check")
+
+
+PAIR = Named.of("user_id:alice"), Named.of("user_id:bob")
+
+
+@pytest.fixture
+def apart(road: Road) -> Road:
+    """Somebody decided that two people must never be one, whom nothing joins: no profile says whether the graph knows it."""
+    road.receive(
+        {"event": "Product Viewed", "userId": "alice"},
+        {"event": "Product Viewed", "userId": "bob"},
+    )
+    road.run()
+    decisions.ask(Verdict.NEVER, *PAIR, why="", actor="tests", now=road.now)
+    road.run()
+    assert "as the evidence says" in said("--check")
+    return road
+
+
+def graph_forgets(road: Road) -> None:
+    graph.store().decide({PAIR: ()}, epoch=road.loop.epoch)
+
+
+def log_takes_back(road: Road) -> None:
+    Decision.objects.update(undone_at=road.now)
+
+
+def log_forgets(_road: Road) -> None:
+    Decision.objects.all().delete()
+
+
+@pytest.mark.parametrize("differ", [graph_forgets, log_takes_back, log_forgets])
+def test_the_graph_learns_what_the_log_of_decisions_says(
+    apart: Road, differ: Callable[[Road], None]
+) -> None:
+    differ(apart)
+    with pytest.raises(CommandError, match=r"0 identifiers differ.* otherwise about 1 pairs"):
+        said("--check")
+    said()
+    apart.run()
+    assert "as the evidence says" in said("--check")
+    known = add_up(graph.store().contents()).decided
+    assert bool(known) == decisions.listed("standing").exists()
 
 
 def test_evidence_that_is_set_aside_holds_nobody_together(

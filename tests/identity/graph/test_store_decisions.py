@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from identity.graph.contents import Part, add_up
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.port import LaneSuperseded
-from identity.graph.types import Decision, Verdict
+from identity.graph.types import RESERVED, Decision, Verdict
 from identity.touchpoints.types import Identifier
 from tests.identity.graph.conftest import EPOCH
 from tests.identity.graph.evidence import (
@@ -211,6 +211,19 @@ def test_decisions_are_copied_with_the_rest(graph_store):
     contents.adopt(mark)
     assert str(add_up(contents).digest) == str(sums.digest)
     assert shape(graph_store.neighbourhoods([ALICE])) == shape(before)
+
+
+def test_what_was_decided_is_read_back_and_nothing_else(graph_store):
+    record(graph_store, seen(1, ALICE, COOKIE), seen(2, TABLET))
+    made = [decided(ALWAYS, COOKIE, TABLET, 4), decided(NEVER, ALICE, BOB, 5)]  # who never came
+    decide(graph_store, *made, decided(UNLINK, ALICE, COOKIE, 6))
+    take_back(graph_store, ALICE, COOKIE)
+    found = add_up(graph_store.contents(), size=1).decided
+    assert sorted(
+        (row.a, row.b, row.source, row.first_number, row.last_seen) for row in found
+    ) == sorted(
+        (each.a.key, each.b.key, RESERVED[each.verdict], each.number, each.at) for each in made
+    )
 
 
 @each_example

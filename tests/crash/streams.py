@@ -1,0 +1,99 @@
+"""Random streams of evidence and human decisions, and what an installation says in the end about who is who.
+
+A stream comes in two halves, between which people decide. Where it goes through real workers, `decide` and `outcome` run inside of the
+installation (`shell`); where it goes through a lane in process, they are simply called.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any, NamedTuple
+
+from django.core.management import call_command
+
+from identity.clock import Instant, to_datetime
+from identity.errors import DomainError
+from identity.graph.types import Verdict
+from identity.models import Decision, Identifier
+from identity.profiles import decisions
+from identity.touchpoints.types import Identifier as Named
+from tests.same.stream import Event, Recorded
+
+_DECISIONS = 12
+
+
+class Asked(NamedTuple):
+    """What somebody decides about two identifiers, by their keys; `undone`: and takes back."""
+
+    verdict: str
+    one: str
+    other: str
+    undone: bool
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Events in the order in which they are sent, and what is decided after the first half."""
+
+    first: list[Event]
+    second: list[Event]
+    asked: list[Asked]
+
+
+def drawn(touchpoints: int, start: Instant, *, people: int, seed: int) -> Stream:
+    """Draw a stream. `start` lies so far back that no event of it is of the future when it is sent."""
+    events = list(_dated(Recorded(touchpoints, start, seed=seed, people=people)))
+    middle = len(events) // 2
+    return Stream(events[:middle], events[middle:], _asked(people, random.Random(seed)))
+
+
+def _dated(stream: Recorded) -> Iterator[Event]:
+    """Yield what the collector takes, each with its time: it must not depend on when it is received, which is never the same twice."""
+    for cut in stream.cuts():
+        for row in cut.rows:
+            if isinstance(row.event, bytes) or "\0" in row.event.get("event", ""):
+                continue
+            event = {"timestamp": to_datetime(cut.now).isoformat(), **row.event}
+            event.pop("sentAt", None)
+            yield event
+
+
+def _asked(people: int, draw: random.Random) -> list[Asked]:
+    """Draw decisions, each verdict once about a pair: half about one's own browser, half about anybody's."""
+    found: dict[tuple[str, str, int], Asked] = {}
+    while len(found) < _DECISIONS:
+        number = len(found)
+        person = draw.randrange(people)
+        other = person if number % 2 else draw.randrange(people)
+        named = (draw.choice(list(Verdict)).value, f"user_id:user-{person}")
+        found[(*named, other)] = Asked(*named, f"anonymous_id:browser-{other}-0", number % 3 == 0)
+    return list(found.values())
+
+
+def decide(asked: Iterable[tuple[str, str, str, bool]], now: Instant) -> None:
+    """Ask the lane for these; what is refused (who was never seen) is refused wherever the stream is."""
+    for verdict, one, other, undone in asked:
+        try:
+            made = decisions.ask(
+                Verdict(verdict), Named.of(one), Named.of(other), why="", actor="tests", now=now
+            )
+        except DomainError:
+            continue
+        if undone:
+            decisions.ask_undo(made.decision, actor="tests", now=now)
+
+
+def outcome() -> dict[str, Any]:
+    """Return who is who, what became of the decisions, and the digests of `rebuild_graph --check`. Raises CommandError when they differ."""
+    said = StringIO()
+    call_command("rebuild_graph", "--check", stdout=said, stderr=StringIO())
+    _, evidence, stored, *_ = said.getvalue().splitlines()
+    return {
+        "profiles": dict(Identifier.objects.values_list("key", "profile__uid")),
+        "digests": [evidence, stored],
+        "decisions": [
+            [each.verdict, each.a, each.b, decisions.state(each)]
+            for each in Decision.objects.order_by("pk")
+        ],
+    }
