@@ -40,6 +40,11 @@ class Stream:
     second: list[Event]
     asked: list[Asked]
 
+    @property
+    def touchpoints(self) -> int:
+        """Return how many there are; some events come twice."""
+        return len({event["messageId"] for event in [*self.first, *self.second]})
+
 
 def drawn(touchpoints: int, start: Instant, *, people: int, seed: int) -> Stream:
     """Draw a stream. `start` lies so far back that no event of it is of the future when it is sent."""
@@ -49,13 +54,18 @@ def drawn(touchpoints: int, start: Instant, *, people: int, seed: int) -> Stream
 
 
 def _dated(stream: Recorded) -> Iterator[Event]:
-    """Yield what the collector takes, each with its time: it must not depend on when it is received, which is never the same twice."""
+    """Yield what the public port takes: with a userId or an anonymousId, and without what nobody can read.
+
+    Each has its time, which must not depend on when it is received: that is never the same twice.
+    """
     for cut in stream.cuts():
         for row in cut.rows:
             if isinstance(row.event, bytes) or "\0" in row.event.get("event", ""):
                 continue
             event = {"timestamp": to_datetime(cut.now).isoformat(), **row.event}
             event.pop("sentAt", None)
+            if not {"userId", "anonymousId"} & event.keys():
+                event["anonymousId"] = f"clerk-{event['messageId']}"
             yield event
 
 

@@ -53,6 +53,7 @@ class Workers:
         self._half(stream.first)
         self._home.shell(DECIDE.format([tuple(each) for each in stream.asked]))
         self._half(stream.second)
+        assert self._home.place.touchpoints() == stream.touchpoints, "all were taken, each once"
         assert self._home.ask("SELECT count(*) FROM identity_setaside") == 0
         found: dict[str, Any] = json.loads(self._home.shell(OUTCOME))
         return found
