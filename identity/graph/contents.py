@@ -160,7 +160,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Sums:
-    """What a store holds, counted and added up, part by part. `decided`: the links that people made, who make few."""
+    """What a store holds, counted and added up, part by part. `decided`: those of the links that people made, which are few."""
 
     parts: dict[Part, Digest] = field(default_factory=lambda: {part: Digest() for part in Part})
     decided: list[StoredLink] = field(default_factory=list)

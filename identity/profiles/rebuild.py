@@ -26,8 +26,8 @@ SLICE = 500  # identifiers in one command to the lane
 class Report:
     """What a walk found. `graph` and `stored` are equal exactly when every profile and id is as the evidence says.
 
-    `decisions`: pairs about which the graph knows otherwise than the log of decisions says. `neighbourhoods` does not count hubs. `differing`: identifiers that are stored otherwise than the evidence says, or not at all. `stray`: stored ones that the graph
-    does not know. `handed`: commands given to the lane.
+    `neighbourhoods` does not count hubs. `differing`: identifiers that are stored otherwise than the evidence says, or not at all. `stray`: stored ones that the graph
+    does not know. `decisions`: pairs about which the graph knows otherwise than the log of decisions says. `handed`: commands given to the lane.
     """
 
     neighbourhoods: int = 0

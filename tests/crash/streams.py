@@ -14,7 +14,9 @@ from django.core.management import call_command
 
 from identity.clock import Instant, to_datetime
 from identity.errors import DomainError
-from identity.graph.types import Verdict
+from identity.graph import store
+from identity.graph.contents import Part, Row, StoredIdentifier, StoredLink
+from identity.graph.types import VERDICTS, Verdict
 from identity.models import Decision, Identifier
 from identity.profiles import decisions
 from identity.touchpoints.types import Identifier as Named
@@ -95,11 +97,15 @@ def decide(asked: Iterable[tuple[str, str, str, bool]], now: Instant) -> None:
 
 
 def outcome() -> dict[str, Any]:
-    """Return who is who, what became of the decisions, and the digests of `rebuild_graph --check`. Raises CommandError when they differ."""
+    """Return the graph, who is who, what became of the decisions, and the digests of `rebuild_graph --check`. Raises CommandError when they differ.
+
+    Without what is never the same twice: row ids, and the times of decisions.
+    """
     said = StringIO()
     call_command("rebuild_graph", "--check", stdout=said, stderr=StringIO())
     _, evidence, stored, *_ = said.getvalue().splitlines()
     return {
+        "graph": sorted(_graph()),
         "profiles": dict(Identifier.objects.values_list("key", "profile__uid")),
         "digests": [evidence, stored],
         "decisions": [
@@ -107,3 +113,21 @@ def outcome() -> dict[str, Any]:
             for each in Decision.objects.order_by("pk")
         ],
     }
+
+
+def _graph() -> Iterator[list[Any]]:
+    """Yield identifiers and links with their counters, which show evidence that counted twice. All of it is of one source."""
+    contents = store().contents()
+    for part in (Part.IDENTIFIERS, Part.LINKS):
+        for page in contents.pages(part, size=1_000):
+            yield from ([str(part), *_of(row)] for row in page.rows)
+
+
+def _of(row: Row) -> list[Any]:
+    if isinstance(row, StoredIdentifier):
+        return [row.key, row.kind, row.first_number, row.degree, row.quarantined]
+    assert isinstance(row, StoredLink)
+    if row.source in VERDICTS:
+        return [row.a, row.b, VERDICTS[row.source].value]
+    seen = [row.first_seen, row.last_seen, row.counted, row.first_number]
+    return [row.a, row.b, "", *seen, row.same, row.conducts]
