@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from activation.audiences import membership
+from activation.audiences import membership_rows
 from activation.audiences.models import ManualMember, Match, Membership, MembershipLog, Recheck
 from activation.deliveries import lists
 from activation.deliveries.models import Delivery, DeliveryStep, ListEntry, Reaction
@@ -35,7 +35,7 @@ _COUNTED = tuple(each for each in HOLDINGS if each is not _MEMBERSHIPS)
 
 def erase(person: Subject, limit: int) -> Counter[str]:
     """Forget up to `limit` rows of a person; return how many of which table. In the caller's transaction."""
-    found = Counter({_MEMBERSHIPS.name: membership.forget(person.profiles)})
+    found = Counter({_MEMBERSHIPS.name: membership_rows.forget(person.profiles)})
     return +found + holdings.erase_all(_COUNTED, person, limit)
 
 

@@ -4,7 +4,7 @@
      "edges": [{"from", "port", "to"}], "layout": {id: {"x", "y"}}}
 
 `ports` of a node follow from its type and configuration; they are written out for readers and checked when given. Layout is apart
-from the logic: moving a box makes no new version. The JSON Schema is generated from the same values.
+from the logic: moving a box makes no new version. The JSON Schema (journeys/schema.py) is generated from the same values.
 """
 
 import hashlib
@@ -271,47 +271,3 @@ def digest(definition: Definition) -> str:
         del node["name"]
     logic["edges"].sort(key=lambda edge: (edge["from"], edge["port"]))
     return hashlib.sha256(msgspec.json.encode(logic, order="deterministic")).hexdigest()
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the document; the designer and the API validate with it."""
-    kinds = list(KINDS.values())
-    (settings, edge, point, *configs), components = msgspec.json.schema_components(
-        [Settings, Edge, Point, *(kind.config for kind in kinds)], ref_template="#/$defs/{name}"
-    )
-    nodes = [_node_schema(kind, config) for kind, config in zip(kinds, configs, strict=True)]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Journey",
-        "type": "object",
-        "required": ["nodes"],
-        "additionalProperties": False,
-        "properties": {
-            "schema_version": {"const": SCHEMA_VERSION},
-            "settings": settings,
-            "nodes": {
-                "type": "object",
-                "maxProperties": MOST_NODES,
-                "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}$"},
-                "additionalProperties": {"oneOf": nodes},
-            },
-            "edges": {"type": "array", "items": edge},
-            "layout": {"type": "object", "additionalProperties": point},
-        },
-        "$defs": components,
-    }
-
-
-def _node_schema(kind: Kind, config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": kind.name,
-        "type": "object",
-        "required": ["type"],
-        "additionalProperties": False,
-        "properties": {
-            "type": {"const": kind.name},
-            "config": config,
-            "ports": {"type": "array", "items": {"type": "string"}},
-            "name": {"type": "string", "maxLength": 200},
-        },
-    }

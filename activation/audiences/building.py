@@ -12,7 +12,7 @@ import msgspec
 from django.db import transaction
 
 from activation.audiences import live as lives
-from activation.audiences import matching, membership, refresh
+from activation.audiences import matching, membership, membership_rows, refresh
 from activation.audiences.live import LiveAudience
 from activation.audiences.rules import Did, to_json
 from activation.audiences.types import MembershipChange
@@ -231,7 +231,7 @@ def _empty(plan: _Plan, context: BatchContext, limit: int) -> bool:
             " ORDER BY since, profile_id LIMIT %s",
             [over.audience, limit],
         )
-        membership.store(
+        membership_rows.store(
             [
                 MembershipChange(over.audience, profile, False, context.now, Cause.RULE)  # noqa: FBT003
                 for (profile,) in members

@@ -1,16 +1,15 @@
-"""Who is in, compared with who should be: the one place that writes memberships."""
+"""Who is in, compared with who should be: the one place that decides on memberships (membership_rows.py writes them)."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from activation.audiences import live as lives
+from activation.audiences import membership_rows as rows
 from activation.audiences.compiling import Matches, next_change
 from activation.audiences.live import Live, LiveAudience
 from activation.audiences.types import MembershipChange
 from identity.clock import Instant
 from identity.profiles.types import Cause, Facts
-from identity.sql import Rows, execute, fetch
 
 _NO_MATCHES: Matches = {}
 _NOBODY: Mapping[int, Instant] = {}
@@ -34,8 +33,6 @@ class _Standing:
     rechecks: Mapping[int, Instant]
 
 
-_Since = Mapping[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
-_NONE: _Since = {}
 WhyOf = Callable[[int, LiveAudience | None], tuple[Instant, Cause]]
 
 
@@ -71,7 +68,7 @@ def settle(
         for profile in gone
         for audience in sorted(standing.inside.get(profile, ()))
     ]
-    store(changes, continued(changes, apart))
+    rows.store(changes, rows.continued(changes, apart))
     wanted = {one: next_look(look, live, broken) for one, look in looks.items()}
     if only is not None:
         wanted = {one: _sooner(due, standing.rechecks.get(one)) for one, due in wanted.items()}
@@ -138,146 +135,8 @@ def _edge(audience: LiveAudience, look: Look, broken: dict[int, str]) -> Instant
         return None
 
 
-def inside(profiles: Collection[int]) -> dict[int, set[int]]:
-    """Return the audiences that these profiles are stored to be in."""
-    if not profiles:
-        return {}
-    rows = Rows("people", profile="bigint")
-    found: dict[int, set[int]] = {}
-    for profile, audience in fetch(
-        f"SELECT m.profile_id, m.audience_id FROM {rows}"
-        " JOIN activation_membership AS m ON m.profile_id = people.profile",
-        rows.of((profile,) for profile in profiles),
-    ):
-        found.setdefault(profile, set()).add(audience)
-    return found
-
-
 def _read(profiles: Collection[int]) -> _Standing:
-    rows = Rows("people", profile="bigint")
-    rechecks = fetch(
-        f"SELECT r.profile_id, r.due_at FROM {rows}"
-        " JOIN activation_recheck AS r ON r.profile_id = people.profile",
-        rows.of((profile,) for profile in profiles),
-    )
-    return _Standing(inside(profiles), dict(rechecks))
-
-
-def continued(
-    changes: Iterable[MembershipChange], apart: Mapping[int, Instant]
-) -> dict[tuple[int, int], tuple[Instant, str]]:
-    """Return (audience, profile) -> since when and why, of memberships that a merge had ended and its split gives back.
-
-    Who was in when the merge came, and is in again by the split alone, has been in all the time; one statement, none without a split.
-    """
-    rows = Rows("back", audience="bigint", profile="bigint", came="bigint")
-    back = [
-        (one.audience, one.profile, apart[one.profile])
-        for one in changes
-        if one.entered and one.cause is Cause.IDENTITY and one.profile in apart
-    ]
-    if not back:
-        return {}
-    found = fetch(
-        f"SELECT back.audience, back.profile, first.at, first.cause FROM {rows}"
-        " JOIN activation_membershiplog AS last ON last.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
-        " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at < back.came)"
-        " JOIN activation_membershiplog AS first ON first.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
-        " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at = last.since AND l.entered)"
-        " WHERE last.entered",
-        rows.of(back),
-    )
-    return {(audience, profile): (since, cause) for audience, profile, since, cause in found}
-
-
-def store(
-    changes: Sequence[MembershipChange],
-    since: _Since = _NONE,
-) -> None:
-    """Store the changes: memberships, sizes, the log. `since`: see `continued`."""
-    entered = [one for one in changes if one.entered]
-    left = [one for one in changes if not one.entered]
-    if entered:
-        _enter(entered, since)
-    if left:
-        leave((one.audience, one.profile) for one in left)
-    if changes:
-        log(changes, since)
-        resize(_difference(changes))
-
-
-def _enter(changes: Sequence[MembershipChange], since: _Since) -> None:
-    rows = Rows("entered", audience="bigint", profile="bigint", since="bigint", cause="text")
-    execute(
-        "INSERT INTO activation_membership (audience_id, profile_id, since, cause)"
-        f" SELECT audience, profile, since, cause FROM {rows}",
-        rows.of(
-            (
-                one.audience,
-                one.profile,
-                *since.get((one.audience, one.profile), (one.at, one.cause.value)),
-            )
-            for one in changes
-        ),
-    )
-
-
-def leave(pairs: Iterable[tuple[int, int]]) -> None:
-    """Delete memberships, given as (audience, profile)."""
-    rows = Rows("gone", audience="bigint", profile="bigint")
-    execute(
-        "DELETE FROM activation_membership"
-        f" WHERE (profile_id, audience_id) IN (SELECT profile, audience FROM {rows})",
-        rows.of(pairs),
-    )
-
-
-def log(
-    changes: Sequence[MembershipChange],
-    since: _Since = _NONE,
-) -> None:
-    """Append the changes to the log."""
-    rows = Rows(
-        "changes",
-        audience="bigint",
-        profile="bigint",
-        entered="boolean",
-        at="bigint",
-        since="bigint",
-        cause="text",
-    )
-    execute(
-        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, since, cause)"
-        f" SELECT audience, profile, entered, at, since, cause FROM {rows}",
-        rows.of(
-            (one.audience, one.profile, one.entered, one.at, _since(one, since), one.cause.value)
-            for one in changes
-        ),
-    )
-
-
-def _since(one: MembershipChange, since: _Since) -> Instant | None:
-    known = since.get((one.audience, one.profile))
-    return (known[0] if known else one.at) if one.entered else None
-
-
-def _difference(changes: Iterable[MembershipChange]) -> dict[int, int]:
-    difference: dict[int, int] = {}
-    for one in changes:
-        difference[one.audience] = difference.get(one.audience, 0) + (1 if one.entered else -1)
-    return {audience: change for audience, change in difference.items() if change}
-
-
-def resize(difference: Mapping[int, int]) -> None:
-    """Add to the sizes of audiences."""
-    if not difference:
-        return
-    rows = Rows("difference", audience="bigint", change="bigint")
-    execute(
-        "UPDATE activation_build SET size = size + difference.change"
-        f" FROM {rows} WHERE audience_id = difference.audience",
-        rows.of(difference.items()),
-    )
+    return _Standing(rows.inside(profiles), rows.rechecks(profiles))
 
 
 def _write_rechecks(
@@ -290,35 +149,7 @@ def _write_rechecks(
         if due is not None and stored.get(profile) != due
     }
     if later:
-        set_rechecks(later)
+        rows.set_rechecks(later)
     idle = [one for one in stored if one in gone or (one in wanted and wanted[one] is None)]
     if idle:
-        rows = Rows("idle", profile="bigint")
-        execute(
-            f"DELETE FROM activation_recheck WHERE profile_id IN (SELECT profile FROM {rows})",
-            rows.of((one,) for one in idle),
-        )
-
-
-def set_rechecks(due: Mapping[int, Instant]) -> None:
-    """Set when the clock comes to these profiles, whatever was set before."""
-    rows = Rows("due", profile="bigint", due_at="bigint")
-    execute(
-        "INSERT INTO activation_recheck (profile_id, due_at)"
-        f" SELECT profile, due_at FROM {rows} WHERE true"
-        " ON CONFLICT (profile_id) DO UPDATE SET due_at = excluded.due_at",
-        rows.of(due.items()),
-    )
-
-
-def forget(profiles: Collection[int]) -> int:
-    """Delete the memberships of people who are erased, without a word in the log; return how many."""
-    if not profiles:
-        return 0
-    rows = Rows("gone", profile="bigint")
-    left = fetch(
-        f"DELETE FROM activation_membership WHERE profile_id IN (SELECT profile FROM {rows}) RETURNING audience_id",
-        rows.of((each,) for each in profiles),
-    )
-    resize({audience: -count for audience, count in Counter(row for (row,) in left).items()})
-    return len(left)
+        rows.drop_rechecks(idle)

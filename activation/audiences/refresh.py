@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from activation.audiences import live as lives
-from activation.audiences import matching, membership
+from activation.audiences import matching, membership, membership_rows
 from activation.audiences.live import Live, LiveAudience
 from activation.audiences.matching import Found, Spot
 from activation.audiences.membership import Look
@@ -31,7 +31,7 @@ def refresh(
     found = matching.find(resolved.arrivals, live.predicates)
     looks = look_at(people, dict.fromkeys(people, moment), live, found)
     gone = resolved.moved - people.keys()
-    reasons = Reasons(resolved, live, found, membership.inside(gone), context.now)
+    reasons = Reasons(resolved, live, found, membership_rows.inside(gone), context.now)
     return membership.settle(looks, live, reasons.why, gone=gone, apart=resolved.apart)
 
 
@@ -64,7 +64,7 @@ def put_off(context: BatchContext, until: Instant) -> int | None:
         [context.horizon],
     )
     for (profile,) in rows:
-        membership.set_rechecks({profile: until})
+        membership_rows.set_rechecks({profile: until})
     return rows[0][0] if rows else None
 
 

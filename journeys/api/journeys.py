@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from identity import pages
 from identity.access import caller
 from identity.privacy.shapes import valid
-from journeys import definition
+from journeys import schema
 from journeys.api.callers import READ, URGENT, WRITE, who
 from journeys.publishing import selectors, services
 from journeys.publishing.models import Journey, JourneyVersion
@@ -244,4 +244,4 @@ class Schema(APIView):
     @extend_schema(operation_id="journey_schema", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Return the JSON Schema of a definition."""
-        return Response(definition.schema())
+        return Response(schema.schema())

@@ -6,8 +6,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from journeys.definition import Invalid, digest, document, parse, schema
+from journeys.definition import Invalid, digest, document, parse
 from journeys.nodes.kind import Known
+from journeys.schema import schema
 from journeys.validation import validate
 from tests.journeys import documents
 from tests.journeys.documents import journey, leave, send, wait, wait_for
