@@ -385,7 +385,9 @@ def test_only_the_product_itself_names_identifiers(one: One) -> None:
 def test_rows_that_cannot_be_read_are_poison(source: Source) -> None:
     good = row(source, {"type": "page", "userId": "1", "messageId": "m"})
     gone = InboxRow(7, source.pk + 99, Mode.LIVE, NOW, good.payload)
-    damaged = InboxRow(8, source.pk, Mode.LIVE, NOW, good.payload[:-1] + b"!")
+    damaged = InboxRow(
+        8, source.pk, Mode.LIVE, NOW, bytes([*good.payload[:-1], good.payload[-1] ^ 1])
+    )
     for bad in (
         gone,
         damaged,
