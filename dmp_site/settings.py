@@ -137,7 +137,7 @@ ADMIN_PASSWORD = env.secret("ADMIN_PASSWORD")
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # dmp_site.urls loads the pages: only who serves them needs them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from dmp_site.console import health, home
 
+admin.autodiscover()  # before the addresses are asked of the site below
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health.alive, name="health"),

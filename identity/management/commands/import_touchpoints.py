@@ -25,6 +25,7 @@ ACTOR = "command:import_touchpoints"
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # they would load all pages
     help = (
         "Import touchpoints from a CSV, JSON Lines or Parquet file, through the collector (which has to run).\n\n"
         "A mapping file (YAML or JSON, see docs/import.md) says what the columns mean; without one every row of a JSON Lines\n"
