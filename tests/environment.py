@@ -17,6 +17,7 @@ from tests.places import POSTGRES as _POSTGRES
 from tests.servers.neo4j import Neo4j
 from tests.servers.postgres import Postgres
 from tests.servers.program import Missing
+from tests.tables import SHARED as _SHARED
 
 STORES = os.environ.get("STORES", "sqlite")
 
@@ -46,6 +47,9 @@ except Missing as missing:
     sys.stdout.write(f"Left out: the tests on STORES={STORES}, for want of {missing}\n")
     sys.exit(1 if os.environ.get("CI") else 0)
 
+if _SHARED not in os.environ:  # the first process of the run
+    os.environ[_SHARED] = tempfile.mkdtemp(prefix="filrouge-tests-")
+    atexit.register(shutil.rmtree, os.environ[_SHARED], ignore_errors=True)
 _directory = tempfile.mkdtemp(prefix="filrouge-test-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith("FILROUGE_")]:

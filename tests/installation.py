@@ -86,6 +86,11 @@ class Installation:
             )
         return result
 
+    def set_up(self) -> str:
+        """Make the installation; return what was said."""
+        self.place.prepare()
+        return self.manage("setup").stdout
+
     def shell(self, code: str) -> str:
         """Run Python code inside the installation; return what it printed."""
         return self.manage("shell", "--verbosity", "0", "-c", code).stdout
@@ -111,6 +116,7 @@ class Installation:
 
     def up(self) -> subprocess.Popen[bytes]:
         """Start everything and wait until both ports answer."""
+        self.place.prepare()
         process = self.start("up")
         self.wait_for(lambda: self.answers(self.collector), "the collector")
         self.wait_for(lambda: self.answers(self.console), "the console")

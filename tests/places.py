@@ -12,6 +12,8 @@ from uuid import uuid4
 import neo4j
 import psycopg
 
+from tests import tables
+
 KINDS = ("sqlite", "postgresql", "neo4j")
 POSTGRES, NEO4J = "TESTS_POSTGRESQL_URL", "TESTS_NEO4J_URL"  # the run's servers
 _GRAPH_ROWS = (
@@ -25,6 +27,10 @@ class Place(ABC):
     """The stores of one installation, asked past the product. `settings`: what the installation must be told."""
 
     settings: Mapping[str, str]
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Put the product's empty tables where nothing is yet: as `setup` would, but from the run's copy (tests/tables.py)."""
 
     @abstractmethod
     def ask(self, sql: str) -> Any:
@@ -53,6 +59,10 @@ class Files(Place):
     def __init__(self, directory: Path) -> None:
         self.settings = {}
         self._directory = directory
+
+    def prepare(self) -> None:
+        if not (self._directory / tables.FILES[0]).exists():
+            tables.copy_files(self._directory)
 
     def ask(self, sql: str) -> Any:
         return _first(self._rows("filrouge.sqlite3", sql))
@@ -84,6 +94,13 @@ class Served(Place):
         if graph:
             self.settings["GRAPH_URL"] = graph
             self.cypher(_EMPTY)
+
+    def prepare(self) -> None:
+        shared = self._cluster == os.environ.get(POSTGRES)
+        if shared and self.ask("SELECT to_regclass('django_migrations')") is None:
+            model = tables.database(self._cluster)
+            self._run(f"DROP DATABASE {self._name}")
+            self._run(f"CREATE DATABASE {self._name} TEMPLATE {model}")
 
     def ask(self, sql: str) -> Any:
         return _first(self._rows(sql))

@@ -90,6 +90,7 @@ class Campaign:
     # --- Killing ---
 
     def _up(self) -> None:
+        self._home.place.prepare()
         self._supervisor = self._home.start("up")
         self._home.wait_for(self._answers_and_runs, "everything to be up")
 

@@ -23,7 +23,7 @@ _RATE = 500  # touchpoints a second
 def measure(place: Place, directory: Path, *, kills: int = 1) -> Mapping[int, Sequence[float]]:
     """Return the seconds of each kill by the number of workers. Raises AssertionError when a touchpoint was lost or came twice."""
     with installation_at(place, directory) as home:
-        home.manage("setup")
+        home.set_up()
         home.start("worker", "--role", "collector")
         home.wait_for(lambda: home.answers(home.collector), "the collector")
         key = home.write_key("shop")

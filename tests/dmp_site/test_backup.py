@@ -42,7 +42,7 @@ def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("made")
     with installation(place / "site") as site:
         site.directory.mkdir()
-        site.manage("setup")
+        site.set_up()
         site.shell(FILL.format(rows=10, position=4))
         site.manage("backup", str(place / "copy"), "--keys", str(place / "safe.json"))
         site.shell(FILL.format(rows=10, position=15))
@@ -70,7 +70,7 @@ def test_the_drill(site, copy):
     assert "manage.py up" in said
     assert site.shell(STATE).split() == ["1", "6"]
     assert site.shell(AUDITED).split() == ["command:restore", "installation.restore"]
-    assert site.manage("setup").stdout == ""
+    assert site.set_up() == ""
 
 
 def test_what_was_there_is_kept(site, copy):
@@ -99,7 +99,7 @@ def test_a_damaged_installation_is_replaced_and_its_keys_are_kept(site, copy):
     assert old_keys.read_bytes() == kept["keys.json"]
     assert not list(site.directory.glob("restoring-*"))
     assert not list(aside.glob("*keys*"))
-    site.manage("setup")
+    site.set_up()
 
 
 REFUSED = """
@@ -254,7 +254,7 @@ def test_a_copy_made_under_load_loses_and_doubles_nothing(tmp_path):
         other.directory.mkdir()
         other.manage("restore", str(copy), "--keys", str(keys))
         assert other.waiting() >= 0
-        other.manage("setup")  # as `up` does first
+        other.set_up()  # as `up` does first
         other.start("worker", "--role", "lane")
         other.wait_for(lambda: other.waiting() == 0, "the lane")
         missing, stored, expected, counted = json.loads(other.shell(BOOKS.format(file=str(file))))

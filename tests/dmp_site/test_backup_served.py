@@ -96,7 +96,7 @@ def test_what_was_copied_under_load_comes_back_and_counts_once(make, tmp_path):
     file.write_text(json.dumps(sent))
     other = make("other")
     assert "manage.py up" in other.manage("restore", str(copy), "--keys", str(keys)).stdout
-    other.manage("setup")
+    other.set_up()
     last = other.place.newest()
     other.start("worker", "--role", "lane")
     other.wait_for(lambda: other.ask(POSITION) == last, "the lane")
@@ -129,7 +129,7 @@ RECEIVE = (
 def test_the_lane_rests_for_a_backup_and_for_no_longer(make):
     """A backup that is killed, and one that hangs, hold it up no more; what came in meanwhile is taken then."""
     site = make("site")
-    site.manage("setup")
+    site.set_up()
     site.start("worker", "--role", "lane")
     site.wait_for(lambda: site.ask(POSITION) is not None, "the lane")
     for seed, end in enumerate((signal.SIGKILL, signal.SIGSTOP)):
@@ -146,7 +146,7 @@ def test_the_lane_rests_for_a_backup_and_for_no_longer(make):
 
 def test_what_is_no_backup_of_this_kind_of_stores_is_refused(make, tmp_path):
     site, keys = make("site"), tmp_path / "safe.json"
-    site.manage("setup")
+    site.set_up()
     site.manage("backup", str(tmp_path / "copy"), "--keys", str(keys))
     manifest = tmp_path / "copy" / "manifest.json"
     manifest.write_text(manifest.read_text().replace(STORES, "sqlite"))

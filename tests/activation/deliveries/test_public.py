@@ -99,7 +99,7 @@ print(addresses().link(Sent("1:send:1", "user_id:alice", "", "email", "marketing
 def collector(tmp_path_factory):
     """Serve what the product serves, in a process of its own."""
     with installation(tmp_path_factory.mktemp("collector")) as home:
-        home.manage("setup")
+        home.set_up()
         home.start("worker", "--role", "collector")
         home.wait_for(lambda: home.answers(home.collector), "the collector")
         yield home

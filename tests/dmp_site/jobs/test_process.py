@@ -54,7 +54,7 @@ def _doctor_says(site, text):
 
 def test_a_cluster_that_hangs_is_seen_restarted_and_its_job_goes_on(tmp_path):
     with installation(tmp_path) as site:
-        site.manage("setup")
+        site.set_up()
         supervisor = site.start("shell", "--verbosity", "0", "-c", SUPERVISED)
         site.wait_for(lambda: site.ask(BEATEN), "the first heartbeat")
         jobs = site.workers()["jobs"]

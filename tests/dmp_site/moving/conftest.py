@@ -66,7 +66,7 @@ def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("embedded")
     with installation_at(Files(place / "site"), place / "site") as site:
         site.directory.mkdir()
-        site.manage("setup")
+        site.set_up()
         site.shell("from tests.crash.books import set_up; set_up()")
         site.shell("from tests.dmp_site.moving.content import oddities; oddities()")
         receive(site, 300, seed=1)

@@ -37,7 +37,7 @@ def test_everything_moves_and_goes_on(site, database):
     assert "has moved" in move(site, database, check=False).stderr
 
     settle_on(site, database)
-    assert site.manage("setup").stdout == ""
+    assert site.set_up() == ""
     assert state(site) == before
     assert digest(site) == adding_up
     after = work_off(site)

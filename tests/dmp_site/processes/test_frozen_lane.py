@@ -45,7 +45,7 @@ IN_NEO4J = (
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Installation]:
     with installation(tmp_path, LANE_TIMEOUT="5", STAGE_FILE=str(tmp_path / "stage")) as made:
-        made.manage("setup")
+        made.set_up()
         yield made
 
 

@@ -53,7 +53,7 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def site(tmp_path: Path, server: Postgres) -> Iterator[Installation]:
     with installation_at(Served(server.url()), tmp_path) as made:
-        made.manage("setup")
+        made.set_up()
         yield made
         server.thaw()
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 def test_senders_wait_while_the_inbox_is_full_and_nothing_is_lost(tmp_path: Path) -> None:
     with installation(tmp_path, INBOX_LIMIT="1000") as home:
-        home.manage("setup")
+        home.set_up()
         key = home.write_key()
         home.start("worker", "--role", "collector")
         home.start("worker", "--role", "lane")

@@ -126,7 +126,7 @@ def die_in_a_command(home: Installation) -> None:
 def test_a_lane_killed_in_the_same_command_each_time_refuses_it_and_goes_on(
     home: Installation,
 ) -> None:
-    home.manage("setup")
+    home.set_up()
     home.shell(ASK)
     for _ in range(commands.TRIES):
         die_in_a_command(home)

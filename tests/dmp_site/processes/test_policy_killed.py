@@ -31,7 +31,7 @@ VERSIONS = "SELECT min(policy) FROM identity_identifier"
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Installation]:
     with installation(tmp_path, STAGE_FILE=str(tmp_path / "stage")) as made:
-        made.manage("setup")
+        made.set_up()
         yield made
 
 

@@ -87,7 +87,7 @@ def refused(site: Installation, *arguments: str, **environment: str) -> str:
 
 def test_every_role_names_what_is_missing_or_damaged(site: Installation) -> None:
     site.shell(NO_TABLES)
-    site.manage("setup")
+    site.set_up()
     site.shell(DAMAGED)
     said = site.manage("doctor", check=False)
     assert said.returncode == 1
@@ -99,13 +99,13 @@ def test_every_role_names_what_is_missing_or_damaged(site: Installation) -> None
 @pytest.mark.stores
 def test_an_older_or_emptied_inbox_is_refused_by_all_that_touch_it(site: Installation) -> None:
     """What came next would get numbers that were processed already, and be skipped."""
-    site.manage("setup")
+    site.set_up()
     site.shell(REPLACED)
 
 
 @pytest.mark.stores
 def test_a_second_collector_and_a_taken_port_are_refused(site: Installation) -> None:
-    site.manage("setup")
+    site.set_up()
     with socket.create_server(("127.0.0.1", int(site.collector.rpartition(":")[2]))):
         said = refused(site, "worker", "--role", "collector")
     assert "end what listens there" in said
@@ -122,7 +122,7 @@ def test_a_second_collector_and_a_taken_port_are_refused(site: Installation) -> 
 @pytest.mark.stores
 @pytest.mark.skipif(STORES != "neo4j", reason="elsewhere the graph is in the database itself")
 def test_a_lane_refuses_an_empty_graph_and_another_installations(site: Installation) -> None:
-    site.manage("setup")
+    site.set_up()
     assert isinstance(site.place, Served)
     [ours] = site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
     site.place.cypher("MATCH (n) DETACH DELETE n")

@@ -73,7 +73,7 @@ def test_a_lane_stopped_inside_its_transaction_is_replaced_and_nothing_is_lost_o
 
 
 def test_a_lane_that_stands_by_takes_over_from_one_that_is_killed(home: Installation) -> None:
-    home.manage("setup")
+    home.set_up()
     key = home.write_key()
     home.start("worker", "--role", "collector")
     home.wait_for(lambda: home.answers(home.collector), "the collector")
@@ -102,7 +102,7 @@ def test_a_lane_that_hangs_where_nobody_can_kill_it_is_cut_off_and_ends_when_it_
     home: Installation,
 ) -> None:
     """As on another host: no supervisor. The one that stands by ends its connections, so that its transaction holds nothing up."""
-    home.manage("setup")
+    home.set_up()
     key = home.write_key()
     home.start("worker", "--role", "collector")
     home.wait_for(lambda: home.answers(home.collector), "the collector")

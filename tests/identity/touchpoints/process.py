@@ -52,6 +52,7 @@ class Collector:
 
     def start(self) -> None:
         """Start and wait until it answers."""
+        self.place.prepare()
         with (self.directory / "collector.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.identity.touchpoints.serve"],
