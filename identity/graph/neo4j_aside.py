@@ -110,8 +110,7 @@ def add_up(
     known = {}
     for key, first, degree, hub, turned in ask(_SUMS, keys=[each.key for each in identifiers])[0]:
         identifier = Identifier.of(key)
-        limit = policy.most_around(identifier)
-        now_hub = limit is not None and degree > limit
+        now_hub = policy.is_hub(identifier, degree)
         known[identifier] = Known(
             1, first, degree, now_hub, number if now_hub != bool(hub) else turned
         )

@@ -43,7 +43,6 @@ from identity.graph.types import (
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _T = TypeVar("_T")
-_LATEST = 2**63 - 1  # above every time and number
 
 
 class Neo4jStore(GraphStore):

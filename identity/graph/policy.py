@@ -149,6 +149,11 @@ class Policy:
         rules = self[identifier.namespace]
         return -1 if not rules.pii and self.is_blocked(identifier.value) else rules.hub
 
+    def is_hub(self, identifier: Identifier, degree: int) -> bool:
+        """Say whether an identifier with so many person identifiers around it joins nobody."""
+        most = self.most_around(identifier)
+        return most is not None and degree > most
+
     def is_household(self, identifier: Identifier) -> bool:
         return identifier.namespace in self._households
 

@@ -65,8 +65,7 @@ def advance(
 
 def turns(identifier: Identifier, degree: int, quarantined: bool, policy: Policy) -> bool:  # noqa: FBT001
     """Tell whether a node with this degree is stored as a hub and is none, or the other way round."""
-    most = policy.most_around(identifier)
-    return (most is not None and degree > most) != bool(quarantined)
+    return policy.is_hub(identifier, degree) != bool(quarantined)
 
 
 def under(policy: Policy) -> int:

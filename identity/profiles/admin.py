@@ -25,6 +25,7 @@ from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin
 from identity.clock import Instant
 from identity.errors import DomainError
+from identity.graph import policies
 from identity.graph.types import Link
 from identity.privacy import erasures, services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
@@ -253,7 +254,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             messages.warning(request, _("This profile has no identifiers any more."))
             return HttpResponseRedirect(_list())
         mine = selectors.identifiers(profile.pk)
-        drawn, decided = drawing.draw(mine), decisions.about(mine)
+        policy, decided = policies.current(), decisions.about(mine)
+        drawn = drawing.draw(mine, policy=policy)
         links = [link for tie in drawn.ties for link in tie.evidence]
         page = timeline.page(profile.pk, before=_cursor(request), limit=TIMELINE)
         names = Names(found.members, portrait.source_names(_sources(found, links, page.results)))
@@ -262,8 +264,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             residence.of_profile(households.places(profile.pk)),
             *(section for panel in self.panels for section in panel(request, profile.pk)),
             sections.timeline(page.results, names),
-            sections.decided(decided, decisions.overruled(decided), names),
-            *picture.tables(drawn, names),
+            sections.decided(decided, decisions.overruled(decided, policy=policy), names),
+            *picture.tables(drawn, names, policy),
             sections.history(selectors.history(profile.pk), names),
         ]
         context = {
@@ -274,7 +276,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             "portrait": found,
             "cards": _cards(found),
             "sections": shown,
-            "picture": picture.data(drawn, names, now=clock.now()),
+            "picture": picture.data(drawn, names, policy, now=clock.now()),
             "older": page.next,
             "clear": [
                 (names.identifier(key), field, value)

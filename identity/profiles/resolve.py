@@ -107,9 +107,9 @@ def _assign(
         showing.note(coming, context.now)
     members = assignment.members({touchpoint.owner for touchpoint in counting}, left | joined)
     made = moves(evidence, here)
-    alive = {profile for _, _, profile in members}
-    apart = splits.apart(made, profiles, alive)
-    _remember(made, profiles, alive, context)
+    kinds = splits.kinds(made, {profile for _, _, profile in members})
+    apart = splits.apart(made, kinds, profiles)
+    _remember(made, kinds, profiles, context)
     found = _resolved(counting, members, frozenset(left | joined))
     newborn = {identifier.key for identifier in differing if identifier not in here}
     return replace(
@@ -167,8 +167,8 @@ def _resolved(
 
 def _remember(
     made: Sequence[Move],
+    kinds: Sequence[str],
     profiles: Mapping[Identifier, int],
-    alive: Collection[int],
     context: BatchContext,
 ) -> None:
     """Write the history."""
@@ -191,7 +191,7 @@ def _remember(
                         _json.encode([each.key for each in move.identifiers]).decode(),
                         evidence_of(move),
                     )
-                    for move, kind in zip(made, splits.kinds(made, alive), strict=True)
+                    for move, kind in zip(made, kinds, strict=True)
                 ]
             ),
         ],

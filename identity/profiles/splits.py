@@ -20,15 +20,15 @@ def kinds(made: Sequence[Move], alive: Collection[int]) -> list[str]:
 
 
 def apart(
-    made: Sequence[Move], profiles: Mapping[Identifier, int], alive: Collection[int]
+    made: Sequence[Move], kinds: Sequence[str], profiles: Mapping[Identifier, int]
 ) -> dict[int, Instant]:
     """Return the two sides of each split -> when those who leave now had come; one statement, none without a split.
 
-    A side of several splits was itself before the first of them. `profiles`: founder -> row id.
+    A side of several splits was itself before the first of them. `kinds`: of the moves, as above. `profiles`: founder -> row id.
     """
     splits = [
         (move.origin, profiles[move.founder], _word(move.identifiers[0]))
-        for move, kind in zip(made, kinds(made, alive), strict=True)
+        for move, kind in zip(made, kinds, strict=True)
         if kind == "split"
     ]
     found: dict[int, Instant] = {}

@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from identity.clock import DAY, Instant
-from identity.graph import policies
 from identity.graph.policy import Policy
 from identity.graph.types import Link, Verdict
 from identity.profiles.models import Identifier as Row
@@ -20,11 +19,8 @@ COLOURS = 6  # sources that have a colour of their own
 _AGES = (DAY, 30 * DAY, 365 * DAY)  # since a link was seen last; beyond the last one it is old
 
 
-def data(
-    drawing: Drawing, names: Names, *, now: Instant, policy: Policy | None = None
-) -> dict[str, Any]:
+def data(drawing: Drawing, names: Names, policy: Policy, *, now: Instant) -> dict[str, Any]:
     """Return what the script draws: nodes, links between their positions, sources by colour, and every word that it shows."""
-    policy = policy or policies.current()
     at = {dot.identifier: position for position, dot in enumerate(drawing.dots)}
     sources = _sources(drawing.ties)
     homes = _homes(dot.identifier for dot in drawing.dots if not dot.inside)
@@ -184,17 +180,19 @@ def left_out(drawing: Drawing) -> str:
 # --- The same in tables ---
 
 
-def tables(drawing: Drawing, names: Names) -> list[Section]:
+def tables(drawing: Drawing, names: Names, policy: Policy) -> list[Section]:
     """Return what is drawn as two tables: links that hold, and links that were refused."""
+    holding = [tie for tie in drawing.ties if not tie.refused]
+    refused = [tie for tie in drawing.ties if tie.refused]
     return [
-        _table(
-            _("Links"), [tie for tie in drawing.ties if not tie.refused], names, left_out(drawing)
-        ),
-        _table(_("Refused links"), [tie for tie in drawing.ties if tie.refused], names),
+        _table(_("Links"), holding, names, policy, left_out(drawing)),
+        _table(_("Refused links"), refused, names, policy),
     ]
 
 
-def _table(title: str, ties: Sequence[Tie], names: Names, note: str = "") -> Section:
+def _table(
+    title: str, ties: Sequence[Tie], names: Names, policy: Policy, note: str = ""
+) -> Section:
     headers = [
         _("identifier"),
         _("identifier"),
@@ -204,7 +202,6 @@ def _table(title: str, ties: Sequence[Tie], names: Names, note: str = "") -> Sec
         _("count"),
         _("note"),
     ]
-    policy = policies.current()
     rows = [
         [
             names.identifier(tie.a),

@@ -52,14 +52,15 @@ def seed(now: Instant) -> None:
 # --- Reading ------------------------------------------------------------------------------------------------------------
 
 
-def draft() -> IdentityPolicy | None:
-    """Return the version that may still be changed."""
-    return IdentityPolicy.objects.filter(requested_at=None).order_by("-version").first()
+def draft(*, lock: bool = False) -> IdentityPolicy | None:
+    """Return the version that may still be changed. `lock`: hold it for the rest of the transaction."""
+    rows = IdentityPolicy.objects.select_for_update() if lock else IdentityPolicy.objects
+    return rows.filter(requested_at=None).order_by("-version").first()
 
 
-def drafted() -> IdentityPolicy:
+def drafted(*, lock: bool = False) -> IdentityPolicy:
     """Return the draft. Raises NotFound."""
-    row = draft()
+    row = draft(lock=lock)
     if row is None:
         raise _no_draft()
     return row
@@ -90,7 +91,7 @@ def progress(row: IdentityPolicy) -> Progress | None:
 def change(document: Mapping[str, Any], now: Instant, *, actor: str) -> IdentityPolicy:
     """Let this be the draft. Raises BadPolicy, which names each mistake."""
     with transaction.atomic():
-        row = IdentityPolicy.objects.select_for_update().filter(requested_at=None).first()
+        row = draft(lock=True)
         if row is None:
             row = IdentityPolicy(version=_next(), created_at=now)
         read = documents.read(document, version=row.version)
@@ -105,9 +106,7 @@ def change(document: Mapping[str, Any], now: Instant, *, actor: str) -> Identity
 def discard(now: Instant, *, actor: str) -> None:
     """Throw the draft away. Raises NotFound."""
     with transaction.atomic():
-        row = IdentityPolicy.objects.select_for_update().filter(requested_at=None).first()
-        if row is None:
-            raise _no_draft()
+        row = drafted(lock=True)
         audit.record(actor, "identity_policy.discard", f"{_OBJECT}:{row.pk}", {}, now)
         row.delete()
 
@@ -115,9 +114,7 @@ def discard(now: Instant, *, actor: str) -> None:
 def apply(now: Instant, *, actor: str) -> int:
     """Ask the lane to apply the draft, which changes no more; return the command's row id. Raises NotFound, BadPolicy."""
     with transaction.atomic():
-        row = IdentityPolicy.objects.select_for_update().filter(requested_at=None).first()
-        if row is None:
-            raise _no_draft()
+        row = drafted(lock=True)
         read = documents.read(row.document, version=row.version)
         _require_successor(read)
         row.requested_at = now

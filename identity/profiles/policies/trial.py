@@ -67,7 +67,7 @@ def released(graph: GraphStore, new: Policy) -> set[Identifier]:
     """Return the hubs that would be none under the new policy."""
     found, after = set(), ""
     while hubs := graph.hubs(after=after, limit=_HUBS):
-        found |= {hub.identifier for hub in hubs if not _is_hub(hub.identifier, hub.degree, new)}
+        found |= {hub.identifier for hub in hubs if not new.is_hub(hub.identifier, hub.degree)}
         after = hubs[-1].identifier.key
     return found
 
@@ -96,7 +96,7 @@ def _compare(
     nodes = [
         (
             replace(node, quarantined=node.quarantined or node.identifier in free),
-            replace(node, quarantined=_is_hub(node.identifier, node.degree, new)),
+            replace(node, quarantined=new.is_hub(node.identifier, node.degree)),
         )
         for node in neighbourhood.nodes
     ]
@@ -111,11 +111,6 @@ def _compare(
     before = _homes([one for one, _ in nodes], neighbourhood, old, counted)
     after = _homes([one for _, one in nodes], neighbourhood, new, counted)
     return _add(before, after, trial)
-
-
-def _is_hub(identifier: Identifier, degree: int, policy: Policy) -> bool:
-    most = policy.most_around(identifier)
-    return most is not None and degree > most
 
 
 def _homes(

@@ -7,6 +7,7 @@ import pytest
 
 from identity.clock import DAY, HOUR
 from identity.graph import store
+from identity.graph.policy import DEFAULT
 from identity.graph.types import Decision, Verdict
 from identity.profiles import selectors
 from identity.profiles.picture import page
@@ -36,7 +37,7 @@ def between(drawing: Drawing, a: str, b: str) -> Tie:
 
 
 def shown(drawing: Drawing) -> dict[str, Any]:
-    return page.data(drawing, Names([], {1: "Shop", 2: "CRM"}), now=T0 + 40 * DAY)
+    return page.data(drawing, Names([], {1: "Shop", 2: "CRM"}), DEFAULT, now=T0 + 40 * DAY)
 
 
 def test_the_links_that_a_profile_would_fall_apart_without_are_bridges() -> None:
@@ -92,7 +93,7 @@ def test_more_than_fits_is_left_out_and_said() -> None:
     assert (len(found.dots), found.left_out, len(found.ties)) == (5, 7, 4)
     note = "The 5 strongest identifiers are drawn; 7 more are left out, with their links."
     assert shown(found)["words"]["leftOut"] == note
-    assert page.tables(found, Names([], {}))[0].note == note
+    assert page.tables(found, Names([], {}), DEFAULT)[0].note == note
     assert shown(drawn())["words"]["leftOut"] == ""
 
 
@@ -132,7 +133,7 @@ def test_the_tables_say_what_the_drawing_says() -> None:
     take(seen(1, ALICE, COOKIE), seen(2, ALICE, COOKIE, source=2), seen(3, BOB, TABLET))
     take(seen(4, ALICE, TABLET), seen(5, BOB, TABLET))
     found = drawn()
-    links, refused = page.tables(found, Names([], {1: "Shop", 2: "CRM"}))
+    links, refused = page.tables(found, Names([], {1: "Shop", 2: "CRM"}), DEFAULT)
     assert [(row[2], row[-1]) for row in links.rows] == [
         ("CRM", "the only link"),
         ("Shop", "the only link"),
