@@ -6,6 +6,7 @@ from collections.abc import Collection
 from identity.privacy import holdings
 from identity.privacy.holdings import Holding, Subject, Whose
 from identity.privacy.models import AuditEntry, Consent, Suppression, VaultAccess, VaultEntry
+from identity.profiles import crowds
 from identity.profiles.households import erasing as households
 from identity.profiles.models import (
     ContactCount,
@@ -85,6 +86,7 @@ def end(person: Subject) -> Counter[str]:
     found = Counter({identifiers.name: holdings.erase(identifiers, person, len(person.owners))})
     empty = Subject(profiles=_left_empty(person.profiles))
     found[profiles.name] += holdings.erase(profiles, empty, len(empty.profiles))
+    crowds.drop_empty()
     return +found
 
 

@@ -1,6 +1,7 @@
 """The list of tables of this floor."""
 
 from identity.graph.models import (
+    Crowd,
     GraphCarries,
     GraphIdentifier,
     GraphLink,
@@ -50,6 +51,7 @@ __all__ = [
     "Batch",
     "Consent",
     "ContactCount",
+    "Crowd",
     "Decision",
     "Erasure",
     "Forgetting",

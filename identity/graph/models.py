@@ -1,4 +1,4 @@
-"""Tables of the graph store on SQL, written and read through `identity.graph.sql_store` only, and the stored policies.
+"""Tables of the graph store on SQL, written and read through `identity.graph.sql_store` only; the stored policies; crowds.
 
 Row ids are joined without foreign keys: the data plane writes hundreds of rows per statement, and one writer keeps them whole.
 """
@@ -124,6 +124,25 @@ class GraphLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.a}-{self.b}"
+
+
+class Crowd(models.Model):
+    """A neighbourhood with more links than may be read with each batch that touches it; whoever belongs to it carries its `id`.
+
+    `id`: the first inbox number under which any of them was received, so that nobody has to hand it out.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    links = models.BigIntegerField(_("links"))
+    identifiers = models.BigIntegerField(_("identifiers"))
+    found_at = InstantField(_("found"))
+
+    class Meta:
+        verbose_name = _("neighbourhood that is too large")
+        verbose_name_plural = _("neighbourhoods that are too large")
+
+    def __str__(self) -> str:
+        return f"{self.links}"
 
 
 class IdentityPolicy(models.Model):

@@ -46,6 +46,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Crowd',
+            fields=[
+                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('links', models.BigIntegerField(verbose_name='links')),
+                ('identifiers', models.BigIntegerField(verbose_name='identifiers')),
+                ('found_at', identity.fields.InstantField(verbose_name='found')),
+            ],
+            options={
+                'verbose_name': 'neighbourhood that is too large',
+                'verbose_name_plural': 'neighbourhoods that are too large',
+            },
+        ),
+        migrations.CreateModel(
             name='Erasure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -107,6 +120,7 @@ class Migration(migrations.Migration):
                 ('contested', models.BooleanField(default=False, verbose_name='contested')),
                 ('forgotten', models.BooleanField(db_default=False, default=False, verbose_name='forgotten')),
                 ('policy', models.PositiveIntegerField(db_default=1, default=1, verbose_name='identity policy')),
+                ('crowd', models.BigIntegerField(db_default=0, default=0)),
             ],
             options={
                 'verbose_name': 'identifier',
@@ -625,6 +639,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='identifier',
             index=models.Index(condition=models.Q(('forgotten', True)), fields=['key'], name='identifier_forgotten'),
+        ),
+        migrations.AddIndex(
+            model_name='identifier',
+            index=models.Index(condition=models.Q(('crowd__gt', 0)), fields=['crowd'], name='identifier_in_crowd'),
         ),
         migrations.AddConstraint(
             model_name='refusal',

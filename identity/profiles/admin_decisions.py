@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from identity import clock
 from identity.access import actor
 from identity.admin_base import ServiceModelAdmin
+from identity.clock import to_datetime
 from identity.errors import DomainError
 from identity.graph import policies
 from identity.graph.policy import Kind
@@ -177,6 +178,8 @@ class DecisionAdmin(ServiceModelAdmin):
                     each.uid,
                 ),
                 ", ".join(map(shown, each.identifiers)),
+                each.crowd.links if each.crowd else "-",
+                to_datetime(each.crowd.found_at) if each.crowd else "-",
             ]
             for each in page.results
         ]
@@ -185,8 +188,10 @@ class DecisionAdmin(ServiceModelAdmin):
             title=_("Profiles that the rules cannot decide"),
             about=_(
                 "One browser or device, several values of one kind, and no id that says who is who: one person, or several?"
+                " And neighbourhoods with so many links that something must be shared by strangers: unlink it, forget it, or"
+                " change the policy so that it is a hub."
             ),
-            headers=[_("profile"), _("identifiers")],
+            headers=[_("profile"), _("identifiers"), _("links"), _("too large since")],
             rows=rows,
             next=page.next,
         )

@@ -33,14 +33,14 @@ def places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
     given = Rows("given", key="text")
     names = _Names({each.key: each for each in identifiers})
     rows = fetch(
-        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested, i.policy"
+        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested, i.policy, i.crowd"
         f" FROM {given} JOIN identity_identifier i ON i.key = given.key"
         " JOIN identity_profile p ON p.id = i.profile_id",
         given.of([(key,) for key in names]),
     )
     return {
-        names[key]: Place(profile, names[founder], number, bool(flag), version)
-        for key, profile, founder, number, flag, version in rows
+        names[key]: Place(profile, names[founder], number, bool(flag), version, crowd)
+        for key, profile, founder, number, flag, version, crowd in rows
     }
 
 
@@ -83,6 +83,7 @@ def write(
         profile_id="bigint",
         contested="boolean",
         policy="bigint",
+        crowd="bigint",
     )
     rows = []
     for identifier, target in sorted(targets.items()):
@@ -97,20 +98,22 @@ def write(
                 profiles[target.founder],
                 target.contested,
                 target.policy,
+                target.crowd,
             )
         )
     execute(
         f"""
         INSERT INTO identity_identifier
-            (key, namespace, kind, priority, first_number, profile_id, contested, policy)
-        SELECT key, namespace, kind, priority, first_number, profile_id, contested, policy
+            (key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd)
+        SELECT key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd
         FROM {given} WHERE true
         ON CONFLICT (key) DO UPDATE SET
             priority = excluded.priority,
             policy = excluded.policy,
             first_number = excluded.first_number,
             profile_id = excluded.profile_id,
-            contested = excluded.contested
+            contested = excluded.contested,
+            crowd = excluded.crowd
         """,
         given.of(rows),
     )

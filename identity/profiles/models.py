@@ -44,6 +44,8 @@ class Identifier(models.Model):
     forgotten = models.BooleanField(_("forgotten"), default=False, db_default=False)
     # The version of the identity policy under which its profile was last worked out.
     policy = models.PositiveIntegerField(_("identity policy"), default=1, db_default=1)
+    # identity.graph.models.Crowd; 0: its neighbourhood is no crowd.
+    crowd = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("identifier")
@@ -51,7 +53,10 @@ class Identifier(models.Model):
         indexes = [
             models.Index(
                 fields=["key"], condition=models.Q(forgotten=True), name="identifier_forgotten"
-            )
+            ),
+            models.Index(
+                fields=["crowd"], condition=models.Q(crowd__gt=0), name="identifier_in_crowd"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,15 +20,27 @@ class Place(NamedTuple):
     first_number: int
     contested: bool
     policy: int = 1
+    crowd: int = 0
 
 
 class Target(NamedTuple):
-    """Where the evidence says that an identifier belongs, under the version `policy` of the rules."""
+    """Where the evidence says that an identifier belongs, under the version `policy` of the rules.
+
+    `crowd`: the id of its neighbourhood if that is too large to be read with each batch, else 0.
+    """
 
     founder: Identifier
     first_number: int
     contested: bool
     policy: int = 1
+    crowd: int = 0
+
+
+class Size(NamedTuple):
+    """Of a neighbourhood; a hub at its edge does not count."""
+
+    links: int
+    identifiers: int
 
 
 @dataclass(slots=True)
@@ -39,6 +51,7 @@ class Wanted:
     links: list[Link] = field(default_factory=list)
     refused: list[RefusedLink] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)  # that hold
+    crowds: dict[int, Size] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -57,13 +70,18 @@ class Move:
     decisions: list[Decision] = field(default_factory=list)
 
 
-def wanted(neighbourhoods: Iterable[Neighbourhood], policy: Policy) -> Wanted:
-    """Partition each neighbourhood."""
+def wanted(
+    neighbourhoods: Iterable[Neighbourhood], policy: Policy, *, most: int | None = None
+) -> Wanted:
+    """Partition each neighbourhood. One with more than `most` links is a crowd."""
     found = Wanted()
     for neighbourhood in neighbourhoods:
         parts = partition(neighbourhood, policy)
+        crowd = 0
+        if most is not None and len(neighbourhood.links) > most:
+            crowd = _crowd(neighbourhood, found)
         for profile in parts.profiles:
-            _place(found.targets, profile, parts, policy)
+            _place(found.targets, profile, parts, policy, crowd)
         found.links.extend(neighbourhood.links)
         found.refused.extend(parts.refused)
         overruled = {each.decision for each in parts.overruled}
@@ -71,11 +89,20 @@ def wanted(neighbourhoods: Iterable[Neighbourhood], policy: Policy) -> Wanted:
     return found
 
 
+def _crowd(neighbourhood: Neighbourhood, found: Wanted) -> int:
+    """Note the crowd; return its id."""
+    numbers = [node.first_number for node in neighbourhood.nodes if not node.quarantined]
+    crowd = min(numbers)
+    found.crowds[crowd] = Size(len(neighbourhood.links), len(numbers))
+    return crowd
+
+
 def _place(
     targets: dict[Identifier, Target],
     profile: Sequence[Node],
     parts: Partition,
     policy: Policy,
+    crowd: int,
 ) -> None:
     if profile[0].quarantined:
         node = profile[0]
@@ -85,7 +112,9 @@ def _place(
     first = founder(profile, policy)
     contested = parts.contested
     for node in profile:
-        targets[node.identifier] = Target(first, node.first_number, contested, policy.version)
+        targets[node.identifier] = Target(
+            first, node.first_number, contested, policy.version, crowd
+        )
 
 
 def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:
@@ -98,14 +127,17 @@ def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifi
 
 
 def misplaced(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:
-    """Return those of `changed` that differ in more than the version of the policy that looked at them last."""
+    """Return those of `changed` that differ in more than the version of the policy that looked at them last, and their crowd."""
     return [
         identifier
         for identifier in changed(wanted, places)
         if identifier not in places
-        or places[identifier]._replace(policy=wanted.targets[identifier].policy)[1:]
-        != wanted.targets[identifier]
+        or _said(places[identifier]) != _said(wanted.targets[identifier])
     ]
+
+
+def _said(one: Place | Target) -> tuple[Identifier, int, bool]:
+    return one.founder, one.first_number, one.contested
 
 
 def moves(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Move]:

@@ -11,6 +11,7 @@ from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
 from identity.profiles.selectors import Move
 from identity.profiles.totals import Totals
+from identity.profiles.undecided import Undecided
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -177,6 +178,16 @@ def move(one: Move) -> dict[str, Any]:
         "identifiers": [each.key for each in one.identifiers],
         "evidence": one.evidence,
     }
+
+
+def undecided(one: Undecided) -> dict[str, Any]:
+    crowd = one.crowd
+    too_large = crowd and {
+        "links": crowd.links,
+        "identifiers": crowd.identifiers,
+        "since": time(crowd.found_at),
+    }
+    return {"profile": one.uid, "identifiers": list(one.identifiers), "too_large": too_large}
 
 
 def totals(one: Totals) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from identity.graph import store
 from identity.graph.evidence import carried
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
-from identity.profiles import assignment, showing, splits
+from identity.profiles import assignment, crowds, showing, splits
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
@@ -49,7 +50,7 @@ def resolve(
     policy: Policy = DEFAULT,
 ) -> Resolved:
     """Bring the assignment up to date and say whose each touchpoint is."""
-    evidence = wanted(recorded.neighbourhoods, policy)
+    evidence = wanted(recorded.neighbourhoods, policy, most=settings.CROWD_LINKS)
     counting = [
         touchpoint
         for touchpoint in touchpoints
@@ -69,7 +70,7 @@ def regroup(
 
     Unless `newborn`, identifiers without a profile are left to the batch that will bring them.
     """
-    evidence = wanted(neighbourhoods, policy)
+    evidence = wanted(neighbourhoods, policy, most=settings.CROWD_LINKS)
     here = assignment.places(evidence.targets)
     if not newborn:
         evidence.targets = {each: evidence.targets[each] for each in here}
@@ -92,6 +93,7 @@ def _assign(
     targets = {each: evidence.targets[each] for each in differing}
     profiles = assignment.profiles({each.founder for each in targets.values()}, context.now)
     assignment.write(targets, profiles, policy)
+    crowds.keep(evidence, targets, here, context.now)
     left = {
         here[each].profile
         for each in differing

@@ -144,6 +144,23 @@ class MoveShape(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": serializers.UUIDField()}
 
 
+class _CrowdShape(serializers.Serializer[Any]):
+    links = serializers.IntegerField()
+    identifiers = serializers.IntegerField()
+    since = serializers.DateTimeField()
+
+
+class UndecidedShape(serializers.Serializer[Any]):
+    profile = serializers.UUIDField(help_text="Of a neighbourhood that is too large: one of many.")
+    identifiers = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The strongest first; of a neighbourhood that is too large some, the weakest first. Of personal data its HMAC.",
+    )
+    too_large = _CrowdShape(
+        allow_null=True, help_text="Of a neighbourhood with too many links; null for a profile."
+    )
+
+
 class _EventCountShape(serializers.Serializer[Any]):
     event = serializers.CharField()
     direction = serializers.CharField()

@@ -1,4 +1,4 @@
-"""Profiles that the rules cannot decide: several people may be in one, and no id of a person says who is who."""
+"""What the rules cannot decide: profiles that may be several people and have no id of a person, and crowds, which they do not look at in time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,27 +7,41 @@ from identity.graph import policies, store
 from identity.graph.policy import Kind, Policy
 from identity.graph.types import Hub
 from identity.pages import KeysetPage, after, cut, limit_of
+from identity.profiles import crowds
+from identity.profiles.crowds import Crowd
 from identity.sql import Rows, fetch
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """A profile (row id and public id), and the keys of what it is made of, the strongest first."""
+    """A profile (row id and public id), and the keys of what it is made of, the strongest first.
+
+    With `crowd`: one profile of the crowd, and some of the keys of all.
+    """
 
     row: int
     uid: str
     identifiers: tuple[str, ...]
+    crowd: Crowd | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What the list is sorted by: crowds first."""
+        return (1, self.row) if self.crowd is None else (0, self.crowd.id)
 
 
 def undecided(query: Mapping[str, str], *, policy: Policy | None = None) -> KeysetPage[Undecided]:
-    """Return a page of profiles that hold a cookie or device and several values of one kind of person, but none of a `max: 1`.
+    """Return a page of crowds, then of profiles that hold a cookie or device and several values of one kind of person, but none of a `max: 1`.
 
     Two mail addresses on one tablet, say: one person with two, or two people.
     """
-    key = after(query, int)
+    profiles, above = map(int, after(query, int, int) or (0, 0))
     limit = limit_of(query)
-    rows = _rows(int(key[0]) if key else 0, limit + 1, policy or policies.current())
-    return cut(rows, limit=limit, key=lambda one: [one.row])
+    rows = [] if profiles else _crowds(above, limit + 1)
+    if len(rows) <= limit:
+        above = above if profiles else 0
+        rows += _rows(above, limit + 1 - len(rows), policy or policies.current())
+    return cut(rows, limit=limit, key=lambda one: one.key)
 
 
 def hubs(query: Mapping[str, str]) -> KeysetPage[Hub]:
@@ -36,6 +50,10 @@ def hubs(query: Mapping[str, str]) -> KeysetPage[Hub]:
     limit = limit_of(query)
     rows = store().hubs(after=str(key[0]) if key else "", limit=limit + 1)
     return cut(rows, limit=limit, key=lambda hub: [hub.identifier.key])
+
+
+def _crowds(above: int, limit: int) -> list[Undecided]:
+    return [Undecided(one.row, one.uid, one.keys, one) for one in crowds.listed(above, limit)]
 
 
 def _rows(above: int, limit: int, policy: Policy) -> list[Undecided]:

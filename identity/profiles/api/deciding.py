@@ -103,13 +103,6 @@ class _HubShape(serializers.Serializer[Any]):
     people = serializers.IntegerField(help_text="Person identifiers around it.")
 
 
-class _UndecidedShape(serializers.Serializer[Any]):
-    profile = serializers.UUIDField()
-    identifiers = serializers.ListField(
-        child=serializers.CharField(), help_text="The strongest first; of personal data its HMAC."
-    )
-
-
 class _ExplanationShape(serializers.Serializer[Any]):
     together = serializers.BooleanField(help_text="Both belong to one profile now.")
     chain = _StepShape(many=True)
@@ -261,14 +254,12 @@ class Undecided(APIView):
     @extend_schema(
         operation_id="list_undecided",
         parameters=pages.PARAMETERS,
-        responses=pages.schema("UndecidedPage", _UndecidedShape(many=True)),
+        responses=pages.schema("UndecidedPage", shapes.UndecidedShape(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """List profiles of several people, perhaps: a cookie or device, two values of one namespace, and no id that says who is who."""
+        """List neighbourhoods that are too large, then profiles of several people, perhaps: a cookie or device, two values of one namespace, and no id that says who is who."""
         page = undecided.undecided(request.query_params)
-        return Response(
-            page.render(lambda one: {"profile": one.uid, "identifiers": list(one.identifiers)})
-        )
+        return Response(page.render(rendering.undecided))
 
 
 class Forget(APIView):

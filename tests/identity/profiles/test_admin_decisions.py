@@ -1,5 +1,7 @@
 """The page of decisions about who is who: made by a form, masked, taken back by an action; each with its audit entry."""
 
+from typing import Any
+
 import pytest
 
 from identity.privacy.models import AuditEntry
@@ -66,7 +68,9 @@ def test_who_only_looks_decides_nothing(sign_in: SignIn, key: str) -> None:
     assert viewer.post(ADD, WISH | {"other_value": "guest-1"}).status_code == 403
 
 
-def test_lists_for_a_human_and_forgetting_by_whoever_may(sign_in: SignIn, key: str) -> None:
+def test_lists_for_a_human_and_forgetting_by_whoever_may(
+    sign_in: SignIn, key: str, settings: Any
+) -> None:
     take(*(touchpoint(n, of=(f"loyalty_id:{n}", key)) for n in range(10, 22)))
     take(
         touchpoint(30, of=("anonymous_id:tablet", "loyalty_id:x")),
@@ -77,6 +81,13 @@ def test_lists_for_a_human_and_forgetting_by_whoever_may(sign_in: SignIn, key: s
     assert f"email: {key[6:18]}…" in hubs
     assert key not in hubs
     assert "loyalty_id: x, loyalty_id: y" in viewer.get(f"{LIST}undecided/").content.decode()
+    settings.CROWD_LINKS = 3
+    take(
+        *(touchpoint(n, of=(f"anonymous_id:{n}", f"anonymous_id:{n + 1}")) for n in range(40, 44))
+    )
+    listed = viewer.get(f"{LIST}undecided/").content.decode()
+    assert "anonymous_id: 40, anonymous_id: 41" in listed
+    assert "<td>4</td>" in listed
     gone = {"namespace": "email", "value": ADDRESS, "region": ""}
     assert viewer.post(f"{LIST}forget/", gone).status_code == 403
     assert officer.post(f"{LIST}forget/", gone).status_code == 302

@@ -137,6 +137,33 @@ def test_people_that_the_rules_cannot_decide(key: str) -> None:
     )
     [found] = walk(Api("profiles:read"), "identity/undecided", 1)
     assert found["identifiers"] == ["email:x", "email:y", "phone:+331", "anonymous_id:tablet"]
+    assert found["too_large"] is None
+
+
+def test_a_neighbourhood_that_is_too_large(key: str, settings: Any) -> None:
+    settings.CROWD_LINKS = 3
+    chain = [
+        touchpoint(n, of=(f"user_id:{n}", f"anonymous_id:{n // 2}", f"anonymous_id:{n // 2 + 1}"))
+        for n in range(10, 14)
+    ]
+    take(
+        touchpoint(9, of=("anonymous_id:t", "loyalty_id:x")),
+        touchpoint(8, of=("anonymous_id:t", "loyalty_id:y")),
+        *chain,
+    )
+    crowd, profile = walk(Api("profiles:read"), "identity/undecided", 1)
+    assert crowd["identifiers"] == [
+        "anonymous_id:5",
+        "anonymous_id:6",
+        "anonymous_id:7",
+        *(f"user_id:{n}" for n in range(10, 14)),
+    ]
+    assert crowd["too_large"] == {
+        "links": 10,
+        "identifiers": 7,
+        "since": "2023-11-14T22:13:20.000Z",
+    }
+    assert profile["too_large"] is None
 
 
 def test_forgetting_an_identifier_is_asked_of_the_lane(key: str) -> None:
