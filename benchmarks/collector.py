@@ -26,7 +26,8 @@ from benchmarks import load
 from benchmarks.plan import Plan
 from benchmarks.report import row, table
 from benchmarks.stream import Shop
-from tests.installation import ROOT, free_port
+from tests.installation import ROOT
+from tests.ports import free_port
 
 SIZES = (1, 10, 100)
 CONNECTIONS = (16, 256)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.installation import Installation, free_port
+from tests.installation import Installation
+from tests.ports import free_port
 
 
 class Show(Installation):

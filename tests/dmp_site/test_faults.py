@@ -20,7 +20,8 @@ import pytest
 
 from identity.privacy.keys import make_keys
 from identity.touchpoints.inbox.sqlite import SqliteInbox
-from tests.installation import ROOT, Installation, free_port, installation
+from tests.installation import ROOT, Installation, installation
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from aiosmtpd.controller import Controller
 
-from tests.installation import free_port
+from tests.ports import free_port
 
 
 class Mailbox:

@@ -11,7 +11,7 @@ from activation.channels.port import Channel, ChannelError, Message
 from activation.channels.pull import PullChannel
 from activation.channels.webhook import WebhookChannel
 from tests.activation.channels.servers import Endpoint, Mailbox, http, smtp
-from tests.installation import free_port
+from tests.ports import free_port
 
 NOW = 1_790_000_000_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -8,7 +8,7 @@ from activation.channels.email import EmailChannel, message_id
 from activation.channels.port import ChannelError, Message
 from tests.activation.channels.dripping import dripping_smtp
 from tests.activation.channels.servers import Mailbox, smtp
-from tests.installation import free_port
+from tests.ports import free_port
 
 NOW = 1_790_000_000_000
 SENDER = "The Shop <news@shop.example>"

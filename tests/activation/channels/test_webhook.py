@@ -13,7 +13,7 @@ from activation.channels import hosts, signing
 from activation.channels.port import ChannelError, Message
 from activation.channels.webhook import WebhookChannel
 from tests.activation.channels.servers import Endpoint, http
-from tests.installation import free_port
+from tests.ports import free_port
 
 NOW = 1_614_265_330_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

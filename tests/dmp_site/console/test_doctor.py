@@ -35,7 +35,7 @@ from identity.touchpoints.inbox.port import InboxAway, NewRow
 from identity.touchpoints.models import Installation, Lane, SetAside
 from identity.touchpoints.types import Mode
 from tests.environment import STORES
-from tests.installation import free_port
+from tests.ports import free_port
 from tests.stores import clear_graph, use_inbox
 
 pytestmark = pytest.mark.django_db(databases="__all__")

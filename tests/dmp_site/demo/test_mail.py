@@ -10,7 +10,7 @@ from aiosmtpd.controller import Controller
 
 from dmp_site.demo import mail, places
 from dmp_site.demo.web import Ask
-from tests.installation import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

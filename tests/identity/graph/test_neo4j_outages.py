@@ -12,8 +12,8 @@ from identity.graph.port import StoreAway, StoreRefuses
 from identity.touchpoints.types import Touchpoint
 from tests.environment import STORES
 from tests.identity.graph.evidence import SMALL, Event, touchpoint
+from tests.ports import free_port
 from tests.servers.neo4j import Neo4j
-from tests.servers.program import free_port
 
 if STORES != "neo4j":
     pytest.skip("needs STORES=neo4j", allow_module_level=True)

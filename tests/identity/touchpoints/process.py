@@ -17,8 +17,9 @@ import httpx
 from identity.privacy.keys import Keys, keys_at
 from identity.touchpoints import payload
 from identity.touchpoints.decode import NO_SOURCE
-from tests.installation import ROOT, free_port
+from tests.installation import ROOT
 from tests.places import place
+from tests.ports import free_port
 
 
 class Collector:
