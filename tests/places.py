@@ -61,7 +61,7 @@ class Files(Place):
         self._directory = directory
 
     def prepare(self) -> None:
-        if not (self._directory / tables.FILES[0]).exists():
+        if tables.SHARED in os.environ and not (self._directory / tables.FILES[0]).exists():
             tables.copy_files(self._directory)
 
     def ask(self, sql: str) -> Any:

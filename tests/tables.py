@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = "TESTS_SHARED_DIR"  # a directory of this run's processes
+SHARED = "TESTS_SHARED_DIR"  # a directory of the processes of this test run; benchmarks have none, and do without
 FILES = ("filrouge.sqlite3", "queue.sqlite3")
 _DATABASE = "migrated"
 
