@@ -41,11 +41,10 @@ class Shown:
         if job is None:
             return "-"
         found = job.checkpoint.get("found", {})
-        head = format_html(
-            "{}: {} {} / {}", _("Job %(job)s") % {"job": job.pk}, job.get_state_display(),
-            job.processed, job.total or "?",
-        )  # fmt: skip
-        table = format_html("<table>{}</table>", _rows(told(found)))
+        head = format_html("{}: {}", _("Job %(job)s") % {"job": job.pk}, job.get_state_display())
+        if job.state != Job.State.DONE:  # the total is a guess made at the start
+            head += format_html(" {:,} / {}", job.processed, job.total or "?")
+        table = format_html('<table class="sums">{}</table>', _rows(told(found)))
         return format_html("{}{}{}", head, table, _examples(found.get("examples", [])))
 
 
