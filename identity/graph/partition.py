@@ -7,28 +7,20 @@ What people decided comes before all evidence, the newest first; see docs/decisi
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
 from identity.clock import Instant
+from identity.graph.parts import Pair, Parts, values
 from identity.graph.policy import Kind, Namespace, Policy
 from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
-Values = dict[
-    str, frozenset[int]
-]  # of the namespaces with a limit: the distinct values in one set of nodes
+_Ordered = tuple[bool, int, int, int, int]  # what says when a pair's turn comes, then the pair
 
-Pair = tuple[int, int]  # positions of two nodes
-
-_NONE: Values = {}
+_PERSON = Kind.PERSON  # looked up once: an enumeration is slow to ask
 _identifier = attrgetter("identifier")
-
-
-def _first(profile: Sequence[Node]) -> Identifier:
-    return profile[0].identifier
+_number = attrgetter("number")
 
 
 class RefusedLink(NamedTuple):
@@ -50,8 +42,7 @@ class Overruled(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """The profiles of one neighbourhood, each a tuple of its nodes in order, and the links that were refused."""
 
     profiles: tuple[tuple[Node, ...], ...]
@@ -78,10 +69,10 @@ def partition(neighbourhood: Neighbourhood, policy: Policy) -> Partition:
         return Partition((tuple(nodes),))
     names = [node.identifier.namespace for node in nodes]
     table = {name: policy[name] for name in set(names)}
-    hubs = any(node.quarantined for node in nodes)
+    hubs = True in [node.quarantined for node in nodes]
     if not (hubs or neighbourhood.decisions) and _within_limits(names, table):
         return Partition((tuple(nodes),))
-    return _replay(nodes, [table[name] for name in names], neighbourhood)
+    return _replay(nodes, names, table, neighbourhood)
 
 
 def founder(nodes: Iterable[Node], policy: Policy) -> Identifier:
@@ -104,84 +95,62 @@ def _within_limits(names: Sequence[str], table: Mapping[str, Namespace]) -> bool
     return all(rule.max is None or names.count(name) <= rule.max for name, rule in table.items())
 
 
-class _Parts:
-    """Nodes, by position, in parts that join one by one. `apart`: which nodes a decision keeps out of a part."""
-
-    def __init__(self, rules: Sequence[Namespace], same: Sequence[Pair]) -> None:
-        self.home = list(
-            range(len(rules))
-        )  # node -> its part; the smaller part moves when two join
-        self.parts = [[position] for position in self.home]
-        self._values = _values(rules, same)
-        self._limits = sorted({(rule.name, rule.max) for rule in rules if rule.max})
-        self._apart: dict[int, set[int]] = {}
-
-    def keep_apart(self, a: int, b: int) -> bool:
-        """Let the two never come together; False when they are."""
-        left, right = self.home[a], self.home[b]
-        if left == right:
-            return False
-        self._apart.setdefault(left, set()).add(b)
-        self._apart.setdefault(right, set()).add(a)
-        return True
-
-    def join(self, left: int, right: int) -> str:
-        """Make two parts one, unless something speaks against it: then return what."""
-        home, values = self.home, self._values
-        if self._apart and any(home[each] == right for each in self._apart.get(left, ())):
-            return Verdict.NEVER
-        if values[left] and values[right]:
-            broken = _broken(values[left], values[right], self._limits)
-            if broken:
-                return broken
-        if len(self.parts[left]) < len(self.parts[right]):
-            left, right = right, left
-        values[left] = _joined(values[left], values[right])
-        for moved in self.parts[right]:
-            home[moved] = left
-        self.parts[left] += self.parts[right]
-        self.parts[right] = []
-        if right in self._apart:
-            self._apart[left] = self._apart.pop(right) | self._apart.get(left, set())
-        return ""
-
-
 def _replay(
-    nodes: Sequence[Node], rules: Sequence[Namespace], neighbourhood: Neighbourhood
+    nodes: Sequence[Node],
+    names: Sequence[str],
+    table: Mapping[str, Namespace],
+    neighbourhood: Neighbourhood,
 ) -> Partition:
     """Join what was decided to be one, then the links in their order, each unless something speaks against it."""
+    rules = [table[name] for name in names]
     at = {node.identifier: position for position, node in enumerate(nodes)}
     hub = [node.quarantined for node in nodes]
-    decisions = sorted(neighbourhood.decisions, key=lambda each: each.number, reverse=True)
+    decisions = sorted(neighbourhood.decisions, key=_number, reverse=True)
     pairs = [(at[each.a], at[each.b]) for each in decisions]
-    void = {
-        pair for pair, each in zip(pairs, decisions, strict=True) if each.verdict is Verdict.UNLINK
-    }
-    newest, same, refused = _evidence(neighbourhood.links, at, hub, void)
-    parts = _Parts(rules, [*same, *_declared(rules, pairs, decisions)])
-    overruled = [
-        Overruled(each, reason)
-        for each, reason in zip(
-            decisions, _decide(parts, rules, hub, pairs, decisions), strict=True
-        )
-        if reason
-    ]
-    turned_down = [(pair, _hub(rules, hub, *pair) or Verdict.UNLINK) for pair in refused]
-    home, join = parts.home, parts.join
-    kept_out = []
-    for pair in _in_order(newest, rules):
-        left, right = home[pair[0]], home[pair[1]]
-        if left != right and (broken := join(left, right)):
-            kept_out.append((pair, broken))
-    profiles = (tuple(nodes[each] for each in sorted(part)) for part in parts.parts if part)
+    void = _void(pairs, decisions) if decisions else frozenset()
+    newest, same, turned_down = _evidence(neighbourhood.links, at, hub, void)
+    if decisions:
+        same += _declared(rules, pairs, decisions)
+    limits = sorted([(rule.name, rule.max) for rule in table.values() if rule.max])
+    parts = Parts(values(rules, same), limits)
+    overruled = _overruled(parts, rules, hub, pairs, decisions) if decisions else ()
+    refused = _join(parts, _in_order(newest, rules))
+    refused += [(a, b, _hub(rules, hub, a, b) or Verdict.UNLINK) for a, b in turned_down]
     return Partition(
-        tuple(sorted(profiles, key=_first)),
+        _profiles(nodes, parts.home),
         tuple(
-            RefusedLink(nodes[a].identifier, nodes[b].identifier, reason)
-            for (a, b), reason in (*kept_out, *turned_down)
+            [
+                RefusedLink(nodes[a].identifier, nodes[b].identifier, reason)
+                for a, b, reason in refused
+            ]
         ),
-        tuple(overruled),
+        overruled,
     )
+
+
+def _join(parts: Parts, ordered: Iterable[_Ordered]) -> list[tuple[int, int, str]]:
+    """Join one pair after the other; return those that something speaks against, and what."""
+    refused = []
+    home, join = parts.home, parts.join
+    for _, _, _, a, b in ordered:
+        left, right = home[a], home[b]
+        if left != right and (broken := join(left, right)):
+            refused.append((a, b, broken))
+    return refused
+
+
+def _profiles(nodes: Sequence[Node], home: Sequence[int]) -> tuple[tuple[Node, ...], ...]:
+    """Return the nodes of each part, in order; the parts in the order of their first nodes."""
+    profiles: dict[int, list[Node]] = {}
+    for part, node in zip(home, nodes, strict=True):
+        profiles.setdefault(part, []).append(node)
+    return tuple(map(tuple, profiles.values()))
+
+
+def _void(pairs: Iterable[Pair], decisions: Iterable[Decision]) -> frozenset[Pair]:
+    """Return the pairs whose evidence is void."""
+    decided = zip(pairs, decisions, strict=True)
+    return frozenset(pair for pair, each in decided if each.verdict is Verdict.UNLINK)
 
 
 def _declared(
@@ -200,8 +169,21 @@ def _declared(
             yield pair
 
 
+def _overruled(
+    parts: Parts,
+    rules: Sequence[Namespace],
+    hub: Sequence[bool],
+    pairs: Sequence[Pair],
+    decisions: Sequence[Decision],
+) -> tuple[Overruled, ...]:
+    """Carry out what was decided; return what does not hold."""
+    reasons = _decide(parts, rules, hub, pairs, decisions)
+    decided = zip(decisions, reasons, strict=True)
+    return tuple(Overruled(each, reason) for each, reason in decided if reason)
+
+
 def _decide(
-    parts: _Parts,
+    parts: Parts,
     rules: Sequence[Namespace],
     hub: Sequence[bool],
     pairs: Sequence[Pair],
@@ -236,32 +218,31 @@ def _evidence(
     A pair is two positions in `nodes`; they follow the identifiers, so that pairs sort by (namespace, value).
     """
     newest: dict[Pair, Instant] = {}
-    same, refused = [], set()
+    same = []
     for link in links:
-        a, b, seen = at[link.a], at[link.b], link.last_seen
-        pair = a, b
-        if hub[a] or hub[b] or pair in void:
-            refused.add(pair)
-        elif newest.setdefault(pair, seen) < seen:
+        pair, seen = (at[link.a], at[link.b]), link.last_seen
+        if newest.setdefault(pair, seen) < seen:
             newest[pair] = seen
         if link.same and pair not in void:
             same.append(pair)
-    return newest, same, sorted(refused)
+    if not void and True not in hub:
+        return newest, same, []
+    turned_down = sorted(pair for pair in newest if hub[pair[0]] or hub[pair[1]] or pair in void)
+    for pair in turned_down:
+        del newest[pair]
+    return newest, same, turned_down
 
 
-def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> Iterator[Pair]:
-    """Yield the pairs in the order of joining."""
-    person = [rule.kind is Kind.PERSON for rule in rules]
+def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> list[_Ordered]:
+    """Return the pairs in the order of joining: two persons first, then the newest, then the strongest, then by name."""
+    other = [rule.kind is not _PERSON for rule in rules]
     priority = [rule.priority for rule in rules]
-    people: list[tuple[int, int, Pair]] = []
-    others: list[tuple[int, int, Pair]] = []
-    for pair, seen in newest.items():
-        a, b = pair
-        keys = people if person[a] and person[b] else others
-        keys.append((-seen, priority[a] + priority[b], pair))
-    people.sort()
-    others.sort()
-    return (pair for *_, pair in chain(people, others))
+    return sorted(
+        [
+            (other[a] or other[b], -seen, priority[a] + priority[b], a, b)
+            for (a, b), seen in newest.items()
+        ]
+    )
 
 
 def _hub(rules: Sequence[Namespace], hub: Sequence[bool], a: int, b: int) -> str:
@@ -269,30 +250,3 @@ def _hub(rules: Sequence[Namespace], hub: Sequence[bool], a: int, b: int) -> str
     if not (hub[a] or hub[b]):
         return ""
     return f"hub:{rules[a if hub[a] else b].name}"
-
-
-def _values(rules: Sequence[Namespace], same: Sequence[Pair]) -> list[Values]:
-    """Return each node's own value where its namespace has a limit; what alias calls declare to be one has one value."""
-    value = list(range(len(rules)))
-    for a, b in same:
-        old, new = value[a], value[b]
-        value = [new if each == old else each for each in value]
-    return [
-        {rule.name: frozenset((each,))} if rule.max else _NONE
-        for rule, each in zip(rules, value, strict=True)
-    ]
-
-
-def _broken(left: Values, right: Values, limits: Sequence[tuple[str, int]]) -> str:
-    """Return the first limit, by name, that the two together would break, or ""."""
-    for name, limit in limits:
-        ours, theirs = left.get(name), right.get(name)
-        if ours and theirs and len(ours | theirs) > limit:
-            return f"max:{name}"
-    return ""
-
-
-def _joined(left: Values, right: Values) -> Values:
-    if not left or not right:
-        return left or right
-    return left | {name: values | left.get(name, values) for name, values in right.items()}
