@@ -1,7 +1,7 @@
 """The graph store as tables of Django's own database."""
 
 import uuid as uuids
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,6 +15,7 @@ from identity.graph import (
     sql_forgetting,
     sql_quarantine,
     sql_recording,
+    sql_walking,
 )
 from identity.graph.contents import Contents
 from identity.graph.models import GraphMark
@@ -30,7 +31,6 @@ from identity.graph.types import (
     Detached,
     Hub,
     Neighbourhood,
-    Node,
     Recorded,
     Swept,
     Turned,
@@ -198,22 +198,13 @@ class SqlStore(GraphStore):
             )
         return sql_aside.touchpoints(rows)
 
+    def walk(self, *, size: int) -> Iterator[Sequence[Neighbourhood]]:
+        return sql_walking.walk(size, self._policy)
+
     def block(
         self, *, after: str, size: int, released: Collection[Identifier] = ()
     ) -> Block | None:
-        """Go through the rows in their order; a neighbourhood comes with the block of its first row."""
-        last = int(after or 0)
-        block = self._block(last, size)
-        if not block:
-            return None
-        with answers():
-            reached = reach(block, self._policy, released)
-        found = [
-            each
-            for each in reached.neighbourhoods
-            if min(reached.ids[node.identifier] for node in _inner(each)) > last
-        ]
-        return Block(found, str(block[-1]))
+        return sql_walking.block(int(after or 0), size, self._policy, released)
 
     def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
         with answers(), transaction.atomic():
@@ -225,21 +216,6 @@ class SqlStore(GraphStore):
 
     def contents(self) -> Contents:
         return SqlContents()
-
-    @staticmethod
-    def _block(last: int, size: int) -> list[int]:
-        with answers():
-            rows = fetch(
-                "SELECT id FROM identity_graphidentifier WHERE id > %s"
-                " AND first_number IS NOT NULL AND kind <> 'household' ORDER BY id LIMIT %s",
-                [last, size],
-            )
-        return [row for (row,) in rows]
-
-
-def _inner(neighbourhood: Neighbourhood) -> Sequence[Node]:
-    """Return the nodes that belong to this neighbourhood alone; a hub touches many."""
-    return [node for node in neighbourhood.nodes if not node.quarantined] or neighbourhood.nodes
 
 
 def _compare(epoch: int) -> None:

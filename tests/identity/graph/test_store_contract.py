@@ -115,6 +115,14 @@ def test_an_empty_batch(graph_store):
     assert list(graph_store.walk(size=10)) == []
 
 
+def test_what_is_joined_during_a_walk_does_not_come_twice(graph_store):
+    record(graph_store, seen(1, PHONE), seen(2, TABLET))
+    blocks = graph_store.walk(size=1)
+    assert members(next(blocks)) == {frozenset({PHONE})}
+    record(graph_store, seen(3, PHONE, TABLET))
+    assert members(each for block in blocks for each in block) == set()
+
+
 def test_a_long_chain_is_one_neighbourhood(graph_store):
     chain = [Identifier("anonymous_id", f"{n:03}") for n in range(60)]
     record(
@@ -124,6 +132,8 @@ def test_a_long_chain_is_one_neighbourhood(graph_store):
     [found] = graph_store.neighbourhoods([chain[30]])
     assert len(found.nodes) == 60
     assert shape(graph_store.neighbourhoods(chain)) == shape([found])
+    walked = [each for block in graph_store.walk(size=7) for each in block]
+    assert [len(each.nodes) for each in walked] == [60]
 
 
 # --- Exactly once -------------------------------------------------------------------------------------------------------
