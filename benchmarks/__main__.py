@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...] [--stores KIND ...] [--million] [--quick]
 
-NAME is collector, pipeline or latency, on SQLite; or served, million or failover, which have a section for each kind of stores.
-Without names everything is measured but `million`, in about 40 minutes on 2 quiet cores. `million` drives 1,000,000 touchpoints
+NAME is collector, pipeline, latency, identity or crowds, on SQLite; or served, million or failover, which have a section for each kind of stores.
+Without names everything is measured but `million`, in about 80 minutes on 2 quiet cores. `million` drives 1,000,000 touchpoints
 down the road, which takes about 20 minutes on SQLite and longer on servers; its sections stay until it is measured again.
 """
 
@@ -12,7 +12,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from benchmarks import collector, failover, latency, million, pipeline, served
+from benchmarks import (
+    collector,
+    crowds,
+    failover,
+    identity,
+    latency,
+    million,
+    pipeline,
+    served,
+)
 from benchmarks.plan import Plan
 from benchmarks.report import RESULTS, STORES, machine
 from tests.servers.program import Missing
@@ -22,6 +31,8 @@ ONCE: Mapping[str, _Measure] = {
     "collector": collector.section,
     "pipeline": pipeline.section,
     "latency": latency.section,
+    "identity": identity.section,
+    "crowds": crowds.section,
 }
 PER_STORES: Mapping[str, Callable[[str, Plan], str]] = {
     "served": served.section,

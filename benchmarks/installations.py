@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from tests.installation import ROOT, Installation
 from tests.places import Place
 
+_INSIDE = (sys.executable, "-m", "benchmarks.inside")
+
 
 @contextmanager
 def scratch() -> Iterator[Path]:
@@ -46,7 +48,7 @@ def copy(folder: Path, name: str) -> Path:
 def inside(folder: Path, module: str, *arguments: str, place: Place | None = None) -> str:
     """Run a module in an installation; return what it printed. What it says on the way is seen at once. Raises RuntimeError."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.inside", module, *arguments],
+        [*_INSIDE, module, *arguments],
         env=Installation(folder, place).environment,
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -58,3 +60,23 @@ def inside(folder: Path, module: str, *arguments: str, place: Place | None = Non
             f"{module} {' '.join(arguments)} ended with {done.returncode}: see above"
         )
     return done.stdout
+
+
+@contextmanager
+def beside(folder: Path, module: str, *arguments: str) -> Iterator[None]:
+    """Let a module run in an installation during the block, which begins when it says a line. Raises RuntimeError when it ends by itself."""
+    with subprocess.Popen(
+        [*_INSIDE, module, *arguments],
+        env=Installation(folder).environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            begun = process.stdout is not None and process.stdout.readline()
+            if begun:
+                yield
+            if process.poll() is not None or not begun:
+                raise RuntimeError(f"{module} {' '.join(arguments)} ended: see above")
+        finally:
+            process.terminate()

@@ -53,6 +53,41 @@ class Plan:
         return 3_000 if self.quick else 100_000
 
     @property
+    def parted(self) -> int:
+        """Links that the pure partition takes."""
+        return 20_000 if self.quick else 1_000_000
+
+    @property
+    def links(self) -> int:
+        """Links of the graph that is rebuilt."""
+        return 4_000 if self.quick else 5_000_000
+
+    @property
+    def staged(self) -> int:
+        """What the lane takes while it is timed by stage, and whose profiles are read."""
+        return 1_500 if self.quick else 100_000
+
+    @property
+    def crowd(self) -> int:
+        """Links of a crowd that arrives live, among as many other touchpoints."""
+        return 400 if self.quick else 100_000
+
+    @property
+    def crowded(self) -> float:
+        """Seconds after which a crowd is given up."""
+        return 10 if self.quick else 300
+
+    @property
+    def reads(self) -> int:
+        """Profile reads beside a rebuild, and as many without one, in each round."""
+        return 50 if self.quick else 2_000
+
+    @property
+    def rounds(self) -> int:
+        """How often each is done; the medians are shown."""
+        return 1 if self.quick else 3
+
+    @property
     def probes(self) -> int:
         """People whose way is timed."""
         return 8 if self.quick else 120

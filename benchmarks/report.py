@@ -54,6 +54,8 @@ belong to that machine, ratios were taken in one run. The load generators ran on
         "collector": "Collector",
         "pipeline": "Whole pipeline",
         "latency": "Latency in real processes",
+        "identity": "Who is who",
+        "crowds": "Crowds that arrive live",
         **{
             f"{benchmark}_{kind}": f"{title} {stores}"
             for benchmark, title in _PER_STORES.items()

@@ -6,6 +6,7 @@ WHO is product (as it is), steady (the product in full batches), batched or naiv
 """
 
 import cProfile
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,8 +40,14 @@ def main(who: str, touchpoints: str, *options: str) -> None:
     sys.stdout.write(msgspec.json.encode(driven).decode())
 
 
-def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = ()) -> Driven:
-    """Step until so many touchpoints are done."""
+def drive(
+    lane: Product | OrmLane,
+    touchpoints: int,
+    options: tuple[str, ...] = (),
+    *,
+    seconds: float = math.inf,
+) -> Driven:
+    """Step until so many touchpoints are done, or for so many seconds."""
     counted, profiler = _Statements(), cProfile.Profile(time.process_time)
     marks: list[Mark] = []
     speeds: list[tuple[int, float]] = []
@@ -52,7 +59,7 @@ def drive(lane: Product | OrmLane, touchpoints: int, options: tuple[str, ...] = 
         if profile:
             stack.enter_context(profiler)
         begun, cpu, done = time.perf_counter(), time.process_time(), 0
-        while done < touchpoints:
+        while done < touchpoints and time.perf_counter() - begun < seconds:
             done = lane.step()
             marks.append(Mark(done, time.perf_counter() - begun, time.process_time() - cpu))
             if len(marks) % _EVERY == 0:

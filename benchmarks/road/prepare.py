@@ -3,7 +3,9 @@
 Runs inside the installation: python -m benchmarks.inside benchmarks.road.prepare TOUCHPOINTS PEOPLE [growing]
 """
 
+from collections.abc import Iterator
 from itertools import islice
+from typing import Any, Protocol
 
 import msgspec
 from django.conf import settings
@@ -24,11 +26,17 @@ def main(touchpoints: str, people: str, *how: str) -> None:
     fill(int(touchpoints), Shop(int(people), growing="growing" in how))
 
 
-def fill(touchpoints: int, shop: Shop) -> None:
-    """Put a shop's touchpoints into the inbox, encrypted as the collector does it."""
-    source = sources.create("shop", "site", START, actor="benchmark")
+class Stream(Protocol):
+    """Payloads as those of a Segment library."""
+
+    def touchpoints(self, count: int) -> Iterator[dict[str, Any]]: ...
+
+
+def fill(touchpoints: int, stream: Stream, *, name: str = "shop") -> None:
+    """Put a stream's touchpoints into the inbox, encrypted as the collector does it; `name`: of their source."""
+    source = sources.create(name, "site", START, actor="benchmark")
     seal = payload.Sealer(keys_at(settings.KEYS_FILE).inbox).seal
-    events = shop.touchpoints(touchpoints)
+    events = stream.touchpoints(touchpoints)
     number = 0
     writer = inbox.writer(lambda: moment(number))
     try:
