@@ -77,7 +77,7 @@ def erase(person: Subject, limit: int) -> Counter[str]:
 
     In the caller's transaction.
     """
-    return households.erase(person.owners) + holdings.erase_all(HOLDINGS, person, limit)
+    return households.erase(person) + holdings.erase_all(HOLDINGS, person, limit)
 
 
 def end(person: Subject) -> Counter[str]:

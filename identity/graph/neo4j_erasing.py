@@ -7,6 +7,7 @@ from identity.graph.evidence import carried, links, without
 from identity.graph.neo4j_aside import COLUMNS, add_up, add_up_links, touchpoints
 from identity.graph.neo4j_asking import Ask
 from identity.graph.policy import Policy
+from identity.graph.types import FORGOTTEN
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _CARRYING = f"""
@@ -34,6 +35,22 @@ DELETE c
 _PROFILES = """
 UNWIND $keys AS key MATCH (:Identifier {key: key})-[:MEMBER_OF]->(p:Profile)
 RETURN collect(DISTINCT p.id)
+"""
+_SILENCE = """
+UNWIND $keys AS key MATCH (i:Identifier {key: key})
+SET i:Hub, i.kind = $forgotten, i.quarantined = true, i.first_number = null, i.turned = null
+RETURN collect(i.key)
+"""
+_LINKED = """
+UNWIND $keys AS key MATCH (:Identifier {key: key})-[r:LINKED|GROUPED|DECIDED]-()
+WITH r LIMIT $limit
+WITH DISTINCT startNode(r).key AS a, endNode(r).key AS b
+RETURN collect([a, b])
+"""
+_UNLINK = """
+UNWIND $pairs AS pair
+MATCH (:Identifier {key: pair[0]})-[r:LINKED|GROUPED|DECIDED]->(:Identifier {key: pair[1]})
+DELETE r
 """
 _DROP = "UNWIND $keys AS key MATCH (i:Identifier {key: key}) DETACH DELETE i"
 _EMPTY = "UNWIND $ids AS id MATCH (p:Profile {id: id}) WHERE NOT EXISTS { (p)<-[:MEMBER_OF]-() } DELETE p"
@@ -70,19 +87,45 @@ def erase(
     add_up_links(ask, between, policy)
 
 
-def drop(
+def unnamed(ask: Ask, identifiers: Collection[Identifier]) -> list[Identifier]:
+    """Return those that no touchpoint carries or belongs to."""
+    named = set(ask(_NAMED, keys=[each.key for each in identifiers])[0])
+    return sorted(each for each in identifiers if each.key not in named)
+
+
+def silence(ask: Ask, identifiers: Collection[Identifier]) -> list[Identifier]:
+    """Let these lead nowhere; return those that are stored."""
+    [known] = ask(_SILENCE, keys=[each.key for each in identifiers], forgotten=FORGOTTEN)
+    return [Identifier.of(key) for key in sorted(known)]
+
+
+def linked(
+    ask: Ask, identifiers: Collection[Identifier], limit: int
+) -> list[tuple[Identifier, Identifier]]:
+    """Return pairs that have links, of one of these and another."""
+    [pairs] = ask(_LINKED, keys=[each.key for each in identifiers], limit=limit)
+    return sorted((Identifier.of(a), Identifier.of(b)) for a, b in pairs)
+
+
+def unlink(
     ask: Ask,
-    identifiers: Collection[Identifier],
-    others: Collection[Identifier],
+    pairs: Collection[tuple[Identifier, Identifier]],
+    around: Collection[Identifier],
     policy: Policy,
+) -> None:
+    """Delete the links of these pairs; add up again what is known of those around."""
+    ask(_UNLINK, pairs=[[a.key, b.key] for a, b in pairs])
+    add_up(ask, sorted(around), None, policy)
+
+
+def drop(
+    ask: Ask, identifiers: Collection[Identifier], others: Collection[Identifier]
 ) -> list[Identifier]:
-    """Delete nodes, links and memberships; return which of the others are gone."""
+    """Delete nodes and memberships; return which of the others are gone."""
     _drop(ask, [each.key for each in identifiers])
-    named_still = set(ask(_NAMED, keys=[each.key for each in others])[0])
-    _drop(ask, [each.key for each in others if each.key not in named_still])
-    left = sorted(each for each in others if each.key in named_still)
-    add_up(ask, left, None, policy)
-    return sorted(each for each in others if each.key not in named_still)
+    gone = unnamed(ask, others)
+    _drop(ask, [each.key for each in gone])
+    return gone
 
 
 def _rewritten(touchpoint: Touchpoint, identifiers: Collection[Identifier]) -> list[object]:

@@ -162,6 +162,36 @@ class Neo4jStore(GraphStore):
 
         self.write(work)
 
+    def unnamed(self, identifiers: Collection[Identifier]) -> Sequence[Identifier]:
+        return self.read(lambda ask: neo4j_erasing.unnamed(ask, identifiers))
+
+    def silence(
+        self, identifiers: Collection[Identifier], *, epoch: int
+    ) -> Sequence[Identifier]:
+        def work(ask: Ask) -> list[Identifier]:
+            self._compare(ask, epoch)
+            return neo4j_erasing.silence(ask, identifiers)
+
+        return self.write(work)
+
+    def linked(
+        self, identifiers: Collection[Identifier], *, limit: int
+    ) -> Sequence[tuple[Identifier, Identifier]]:
+        return self.read(lambda ask: neo4j_erasing.linked(ask, identifiers, limit))
+
+    def unlink(
+        self,
+        pairs: Collection[tuple[Identifier, Identifier]],
+        around: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> None:
+        def work(ask: Ask) -> None:
+            self._compare(ask, epoch)
+            neo4j_erasing.unlink(ask, pairs, around, self._policy)
+
+        self.write(work)
+
     def drop(
         self,
         identifiers: Collection[Identifier],
@@ -171,7 +201,7 @@ class Neo4jStore(GraphStore):
     ) -> Sequence[Identifier]:
         def work(ask: Ask) -> list[Identifier]:
             self._compare(ask, epoch)
-            return neo4j_erasing.drop(ask, identifiers, others, self._policy)
+            return neo4j_erasing.drop(ask, identifiers, others)
 
         return self.write(work)
 

@@ -126,8 +126,37 @@ class GraphStore(ABC):
     ) -> None:
         """Delete the touchpoints that these identifiers own, or nobody; those that somebody else owns lose these identifiers.
 
-        Done twice, it changes nothing more. The links of these identifiers stay until `drop`.
+        Done twice, it changes nothing more. The links of these identifiers stay until `unlink`.
         """
+
+    @abstractmethod
+    def unnamed(self, identifiers: Collection[Identifier]) -> Sequence[Identifier]:
+        """Return those of the identifiers that no touchpoint carries or belongs to; those that are not stored are among them."""
+
+    @abstractmethod
+    def silence(
+        self, identifiers: Collection[Identifier], *, epoch: int
+    ) -> Sequence[Identifier]:
+        """Let these identifiers lead nowhere from now on, as `forget` does; return those that are stored.
+
+        Their links stay, and whoever is around them is not looked at before `unlink`.
+        """
+
+    @abstractmethod
+    def linked(
+        self, identifiers: Collection[Identifier], *, limit: int
+    ) -> Sequence[tuple[Identifier, Identifier]]:
+        """Return up to `limit` pairs, of one of these identifiers and another, that evidence links or people decided about."""
+
+    @abstractmethod
+    def unlink(
+        self,
+        pairs: Collection[tuple[Identifier, Identifier]],
+        around: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> None:
+        """Delete all links between the two of each pair, and what was decided about them; add up again what is known of those `around`."""
 
     @abstractmethod
     def drop(
@@ -137,7 +166,7 @@ class GraphStore(ABC):
         *,
         epoch: int,
     ) -> Sequence[Identifier]:
-        """Delete these identifiers with their links, and of the `others`, that were seen with them, those that no touchpoint names any more.
+        """Delete these identifiers, whose links went before; and of the `others` those that no touchpoint names any more.
 
         Return the others that are not in the store: a lane that died in it is told the same again.
         """

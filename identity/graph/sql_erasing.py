@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from identity.graph import bodies
+from identity.graph import bodies, sql_forgetting
 from identity.graph.evidence import carried, links, without
 from identity.graph.policy import Policy
 from identity.graph.sql_aside import (
@@ -64,17 +64,70 @@ def erase(ids: Sequence[str], identifiers: Collection[Identifier], policy: Polic
     add_up_links(between, rows, policy)
 
 
+def unnamed(identifiers: Collection[Identifier]) -> list[Identifier]:
+    """Return those that no touchpoint carries or belongs to: what a forgotten source brought carries nothing."""
+    rows = rows_of(identifiers)
+    given = Rows("given", id="bigint")
+    found = fetch(
+        f"SELECT given.id FROM {given}"
+        " WHERE EXISTS (SELECT 1 FROM identity_graphcarries c WHERE c.identifier = given.id)"
+        " OR EXISTS (SELECT 1 FROM identity_graphtouchpoint t WHERE t.owner = given.id)",
+        given.of((row,) for row in rows.values()),
+    )
+    named = {row for (row,) in found}
+    return sorted(each for each in identifiers if rows.get(each) not in named)
+
+
+def silence(identifiers: Collection[Identifier]) -> list[Identifier]:
+    """Let these lead nowhere; return those that are stored."""
+    rows = rows_of(identifiers)
+    sql_forgetting.silence(rows.values())
+    return sorted(rows)
+
+
+def linked(
+    identifiers: Collection[Identifier], limit: int
+) -> list[tuple[Identifier, Identifier]]:
+    """Return pairs that have links, of one of these and another. Either half ends with the slice, by the index of its own."""
+    one, two = Rows("one", id="bigint"), Rows("two", id="bigint")
+    mine = [(row,) for row in rows_of(identifiers).values()]
+    found = fetch(
+        "SELECT first.key, second.key FROM ("
+        f"SELECT a, b FROM (SELECT link.a, link.b FROM {one}"
+        " JOIN identity_graphlink link ON link.a = one.id LIMIT %s) forth"
+        f" UNION SELECT a, b FROM (SELECT link.a, link.b FROM {two}"
+        " JOIN identity_graphlink link ON link.b = two.id LIMIT %s) back LIMIT %s) pair"
+        " JOIN identity_graphidentifier first ON first.id = pair.a"
+        " JOIN identity_graphidentifier second ON second.id = pair.b",
+        [*one.of(mine), limit, *two.of(mine), limit, limit],
+    )
+    return sorted((Identifier.of(a), Identifier.of(b)) for a, b in found)
+
+
+def unlink(
+    pairs: Collection[tuple[Identifier, Identifier]],
+    around: Collection[Identifier],
+    policy: Policy,
+) -> None:
+    """Delete the links of these pairs; add up again what is known of those around."""
+    rows = rows_of({each for pair in pairs for each in pair}.union(around))
+    given = Rows("given", a="bigint", b="bigint")
+    execute(
+        f"DELETE FROM identity_graphlink WHERE id IN (SELECT link.id FROM {given}"
+        " JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b)",
+        given.of((rows[a], rows[b]) for a, b in pairs if a in rows and b in rows),
+    )
+    add_up({each: rows[each] for each in around if each in rows}, None, policy)
+
+
 def drop(
-    identifiers: Collection[Identifier], others: Collection[Identifier], policy: Policy
+    identifiers: Collection[Identifier], others: Collection[Identifier]
 ) -> list[Identifier]:
-    """Delete nodes and links; return which of the others are gone."""
+    """Delete nodes; return which of the others are gone."""
     _drop(rows_of(identifiers).values())
-    around = rows_of(others)
-    named_still = _named_still(around.values())
-    _drop([row for row in around.values() if row not in named_still])
-    left = {each: row for each, row in around.items() if row in named_still}
-    add_up(left, None, policy)
-    return sorted(each for each in others if each not in left)
+    gone = unnamed(others)
+    _drop(rows_of(gone).values())
+    return gone
 
 
 def _uncarry(pairs: Iterable[tuple[int, int]]) -> None:
@@ -100,18 +153,6 @@ def _rewrite(staying: Iterable[Touchpoint]) -> None:
         f"UPDATE identity_graphtouchpoint SET body = written FROM {given} WHERE number = wanted",
         given.of((each.number, bodies.encode(each)) for each in staying),
     )
-
-
-def _named_still(rows: Collection[int]) -> set[int]:
-    """Return which of these some touchpoint carries, or belongs to: what a forgotten source brought carries nothing."""
-    given = Rows("given", id="bigint")
-    found = fetch(
-        f"SELECT given.id FROM {given}"
-        " WHERE EXISTS (SELECT 1 FROM identity_graphcarries c WHERE c.identifier = given.id)"
-        " OR EXISTS (SELECT 1 FROM identity_graphtouchpoint t WHERE t.owner = given.id)",
-        given.of((row,) for row in rows),
-    )
-    return {row for (row,) in found}
 
 
 def _drop(rows: Collection[int]) -> None:

@@ -84,12 +84,18 @@ def _mark(identifier: Identifier, policy: Policy) -> int:
         known = {identifier: Known()}
         write(known, known, policy)
         rows = {identifier: known[identifier].row}
+    silence(rows.values())
+    return rows[identifier]
+
+
+def silence(rows: Collection[int]) -> None:
+    """Let these identifiers take part in nothing."""
+    given = Rows("given", id="bigint")
     execute(
         "UPDATE identity_graphidentifier SET kind = %s, first_number = NULL, quarantined = %s, turned = NULL"
-        " WHERE id = %s",
-        [FORGOTTEN, True, rows[identifier]],
+        f" WHERE id IN (SELECT id FROM {given})",
+        [FORGOTTEN, True, *given.of((row,) for row in rows)],
     )
-    return rows[identifier]
 
 
 def _rewrite(changed: Sequence[Touchpoint]) -> None:

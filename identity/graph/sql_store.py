@@ -129,6 +129,34 @@ class SqlStore(GraphStore):
             _compare(epoch)
             sql_erasing.erase(touchpoint_ids, identifiers, self._policy)
 
+    def unnamed(self, identifiers: Collection[Identifier]) -> Sequence[Identifier]:
+        with answers():
+            return sql_erasing.unnamed(identifiers)
+
+    def silence(
+        self, identifiers: Collection[Identifier], *, epoch: int
+    ) -> Sequence[Identifier]:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            return sql_erasing.silence(identifiers)
+
+    def linked(
+        self, identifiers: Collection[Identifier], *, limit: int
+    ) -> Sequence[tuple[Identifier, Identifier]]:
+        with answers():
+            return sql_erasing.linked(identifiers, limit)
+
+    def unlink(
+        self,
+        pairs: Collection[tuple[Identifier, Identifier]],
+        around: Collection[Identifier],
+        *,
+        epoch: int,
+    ) -> None:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            sql_erasing.unlink(pairs, around, self._policy)
+
     def drop(
         self,
         identifiers: Collection[Identifier],
@@ -138,7 +166,7 @@ class SqlStore(GraphStore):
     ) -> Sequence[Identifier]:
         with answers(), transaction.atomic():
             _compare(epoch)
-            return sql_erasing.drop(identifiers, others, self._policy)
+            return sql_erasing.drop(identifiers, others)
 
     def timeline(
         self,

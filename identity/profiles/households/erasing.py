@@ -1,24 +1,30 @@
 """Households in which nobody else lives go with the person who is erased, with what the vault holds of their names."""
 
 from collections import Counter
-from collections.abc import Collection
 
+from identity.privacy.holdings import Subject
 from identity.privacy.models import VaultEntry
 from identity.profiles.models import Household, HouseholdTie
 from identity.sql import Rows, fetch
 
 
-def erase(owners: Collection[int]) -> Counter[str]:
-    """Delete the households of these owner identifiers in which there is nobody else; return how many rows of which table."""
-    theirs, mine = Rows("theirs", owner="bigint"), Rows("mine", owner="bigint")
-    given = [(each,) for each in owners]
+def erase(person: Subject) -> Counter[str]:
+    """Delete the households of this person, and those among their keys, in which there is nobody else; return how many rows of which table.
+
+    A household that only a forgotten source knew people of has nobody at all.
+    """
+    theirs, named = Rows("theirs", owner="bigint"), Rows("named", key="text")
+    mine = Rows("mine", owner="bigint")
+    owners = [(each,) for each in person.owners]
     found = fetch(
-        f"SELECT DISTINCT h.id, h.key FROM {theirs}"
+        "SELECT h.id, h.key FROM ("
+        f"SELECT t.household_id AS id FROM {theirs}"
         " JOIN identity_householdtie AS t ON t.owner_id = theirs.owner"
-        " JOIN identity_household AS h ON h.id = t.household_id"
-        " WHERE NOT EXISTS (SELECT 1 FROM identity_householdtie AS o WHERE o.household_id = t.household_id"
+        f" UNION SELECT known.id FROM {named} JOIN identity_household AS known ON known.key = named.key"
+        ") AS near JOIN identity_household AS h ON h.id = near.id"
+        " WHERE NOT EXISTS (SELECT 1 FROM identity_householdtie AS o WHERE o.household_id = h.id"
         f" AND o.owner_id NOT IN (SELECT owner FROM {mine}))",
-        [*theirs.of(given), *mine.of(given)],
+        [*theirs.of(owners), *named.of((key,) for key in person.keys), *mine.of(owners)],
     )
     if not found:
         return Counter()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dmp_site.erasing import steps
+from dmp_site.erasing import evidence, parts
 from dmp_site.models import Job
 from identity.clock import DAY, HOUR, to_datetime
 from identity.errors import NotFound
@@ -250,6 +250,95 @@ def test_a_household_stays_while_somebody_lives_there(road: Road) -> None:
     assert Identifier.objects.count() == 1, "a household has no tombstone: carol is welcome"
 
 
+def test_a_household_goes_with_what_was_refused_as_evidence_and_names_it(road: Road) -> None:
+    home = {"context": {"externalIds": [{"type": "household_id", "id": "house-9"}]}}
+    road.receive({"event": "At home", "userId": "alice-4711", **home}, {"event": "Door", **home})
+    road.run()
+    assert len(road.store.unowned(road.source.pk, before=None, limit=10)) == 1
+    erase(road)
+    assert found(["house-9"]) == []
+
+
+def test_a_household_that_a_forgotten_source_told_of_goes_too(road: Road) -> None:
+    home = {"context": {"externalIds": [{"type": "household_id", "id": "house-9"}]}}
+    road.receive({"event": "At home", "userId": "alice-4711", **home})
+    road.receive({"event": "At home", "userId": "bob", **home})
+    forgetting.ask(road.source.pk, actor="tests", now=road.now)
+    road.run()
+    erase(road)
+    assert found(["house-9"]) != [], "what bob's touchpoints say is his"
+    erase(road, Value("user_id", "bob"))
+    assert found(["house-9"]) == []
+
+
+def test_a_household_that_somebody_comes_to_meanwhile_stays(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dmp_site.processes.lane._ERASING", 0.0)
+    home = {"context": {"externalIds": [{"type": "household_id", "id": "house-9"}]}}
+    road.receive({"event": "At home", "userId": "alice-4711", **home})
+    road.run()
+    row = erasures.ask(identifier=ALICE, actor="tests", now=road.now)
+    while row.phase != "nodes":
+        road.loop.step()
+        row.refresh_from_db()
+    road.receive({"event": "At home", "userId": "carol", **home})
+    road.run()
+    carol = Value("user_id", "carol")
+    assert "household_id:house-9" in str(found(["household_id:house-9"]))
+    assert len(road.store.carrying([Value("household_id", "house-9")], limit=9)) == 1
+    assert found(needles()) == []
+    assert [each.key for each in selectors.identifiers(selectors.by_identifier(carol).pk)] == [
+        carol.key
+    ]
+
+
+# --- Who has very many links --------------------------------------------------------------------------------------------
+
+
+def test_many_links_go_a_slice_at_a_time(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that many share: no transaction deletes more links than a slice has, and everybody else stays."""
+    monkeypatch.setattr(evidence, "SLICE", 4)
+    shared = Value("anonymous_id", "library")
+    visitors = [f"visitor-{number}" for number in range(60)]
+    road.receive(
+        *({"event": "Lent", "userId": each, "anonymousId": "library"} for each in visitors)
+    )
+    road.run()
+    before = {each: selectors.by_identifier(Value("user_id", each)).uid for each in visitors}
+    taken: list[int] = []
+    whole = road.store.unlink
+
+    def unlink(pairs: Any, around: Any, *, epoch: int) -> None:
+        taken.append(len(pairs))
+        whole(pairs, around, epoch=epoch)
+
+    monkeypatch.setattr(road.store, "unlink", unlink)
+    row = erase(road, shared)
+    assert (max(taken), sum(taken)) == (4, 60)
+    assert row.removed["graph.link"] == 60
+    assert found(["library"]) == []
+    assert before == {
+        each: selectors.by_identifier(Value("user_id", each)).uid for each in visitors
+    }
+    near = road.store.neighbourhoods([Value("user_id", each) for each in visitors])
+    assert [(len(each.nodes), each.nodes[0].degree) for each in near] == [(1, 0)] * 60
+
+
+def test_who_stays_is_grouped_afresh(road: Road) -> None:
+    """An address of eleven people is nobody's; of ten it is one's again."""
+    people = [Value("user_id", f"user-{number}") for number in range(11)]
+    for each in people:
+        road.receive({"type": "identify", "userId": each.value, "traits": {"email": MAIL}})
+    road.run()
+    assert [hub.degree for hub in road.store.hubs(after="", limit=9)] == [11]
+    erase(road, people[0])
+    assert road.store.hubs(after="", limit=9) == []
+    theirs = selectors.identifiers(selectors.by_identifier(mail()).pk)
+    assert len(theirs) == 2
+    assert theirs[0] in people
+
+
 def test_what_was_refused_as_evidence_goes_too(road: Road) -> None:
     road.receive(
         {
@@ -286,7 +375,7 @@ def test_what_people_decided_about_the_person_goes(road: Road) -> None:
     assert found(needles()) == []
 
 
-@pytest.mark.parametrize("phase", ["touchpoints", "others", "traces", "end"])
+@pytest.mark.parametrize("phase", ["touchpoints", "links", "traces", "end"])
 def test_what_is_asked_for_meanwhile_names_the_person_nowhere(
     road: Road, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
@@ -378,7 +467,7 @@ class Died(BaseException):
     """As if the process had been killed."""
 
 
-@pytest.mark.parametrize("at", range(0, 40, 3))
+@pytest.mark.parametrize("at", range(0, 50, 3))
 def test_a_lane_that_dies_in_it_leaves_what_the_next_one_needs(
     road: Road, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
@@ -399,9 +488,9 @@ def test_a_lane_that_dies_in_it_leaves_what_the_next_one_needs(
         return write
 
     with monkeypatch.context() as broken:
-        for name in ("erase", "drop", "carrying"):
+        for name in ("erase", "unnamed", "silence", "unlink", "drop", "carrying"):
             broken.setattr(road.store, name, dying(getattr(road.store, name)), raising=True)
-        broken.setattr("dmp_site.erasing.steps._go_on", dying(steps._go_on))
+        broken.setattr("dmp_site.erasing.parts.go_on", dying(parts.go_on))
         for _ in range(3):
             try:
                 road.run()
@@ -411,7 +500,10 @@ def test_a_lane_that_dies_in_it_leaves_what_the_next_one_needs(
     row.refresh_from_db()
     assert row.state == Erasure.State.DONE
     assert found(["alice-4711", MAIL, "Alicia", mail().value]) == []
-    assert row.removed["graph.touchpoint"] == 4, "counted once, however often it is tried"
+    removed = {name: row.removed[f"graph.{name}"] for name in ("touchpoint", "link", "identifier")}
+    assert removed == {"touchpoint": 4, "link": 4, "identifier": 3}, (
+        "counted once, however often it is tried"
+    )
 
 
 def test_neo4j_shows_no_profile_of_the_person(road: Road) -> None:

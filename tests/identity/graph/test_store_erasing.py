@@ -3,12 +3,17 @@
 import pytest
 
 from identity.graph.contents import Part
+from identity.graph.types import Decision, Verdict
 from identity.touchpoints.types import Identifier
 from tests.identity.graph.conftest import EPOCH
 from tests.identity.graph.evidence import SMALL, Event, touchpoint
 
-ALICE, BOB, COOKIE, TABLET = map(
-    Identifier.of, ("user_id:alice", "user_id:bob", "anonymous_id:c", "anonymous_id:t")
+ALICE, BOB, COOKIE, TABLET, MAIL, HOME = map(
+    Identifier.of,
+    (
+        *("user_id:alice", "user_id:bob", "anonymous_id:c", "anonymous_id:t"),
+        *("email:m", "household_id:h"),
+    ),
 )
 BAD = 2  # the source that is forgotten
 
@@ -34,6 +39,22 @@ def found(store, *identifiers: Identifier) -> list[int]:
 def stored(store) -> set[int]:
     pages = store.contents().pages(Part.TOUCHPOINTS, size=9)
     return {row.number for page in pages for row in page.rows}
+
+
+def remove(store, *identifiers: Identifier, limit: int = 1) -> list[tuple[Identifier, Identifier]]:
+    """Delete identifiers as an erasure does, each part twice; return the pairs that were linked."""
+    found = []
+    for _ in range(2):
+        assert set(store.silence(identifiers, epoch=EPOCH)) == set(identifiers)
+    while pairs := store.linked(identifiers, limit=limit):
+        assert len(pairs) <= limit
+        found += pairs
+        for _ in range(2):
+            around = {each for pair in pairs for each in pair} - set(identifiers)
+            store.unlink(pairs, around, epoch=EPOCH)
+    for _ in range(2):
+        assert store.drop(identifiers, [], epoch=EPOCH) == []
+    return sorted(found)
 
 
 @pytest.fixture
@@ -97,8 +118,9 @@ def test_erasing_deletes_what_they_own_and_takes_them_out_of_the_rest(lived):
     assert stored(lived) == {5, 6, 7, 8}
     [left] = [each for each in lived.carrying([BOB], limit=9) if each.number == 6]
     assert left.identifiers == (BOB,)
-    assert lived.drop([ALICE, COOKIE], [BOB], epoch=EPOCH) == []
+    assert remove(lived, ALICE, COOKIE) == [(COOKIE, ALICE)]
     assert lived.neighbourhoods([ALICE, COOKIE]) == []
+    assert [link for each in lived.neighbourhoods([BOB]) for link in each.links] == []
 
 
 @pytest.mark.parametrize("left", [5, 6, 7, 8])
@@ -106,8 +128,42 @@ def test_another_stays_while_anything_is_theirs(lived, left):
     """Be it plain, set aside, or of a source that was forgotten."""
     going = [each for each in lived.carrying([BOB], limit=9) if each.number != left]
     lived.erase([each.id for each in going], [BOB], epoch=EPOCH)
-    assert lived.drop([], [BOB, TABLET], epoch=EPOCH) == ([] if left == 5 else [TABLET])
+    gone = [] if left == 5 else [TABLET]
+    assert lived.unnamed([BOB, TABLET]) == gone
+    assert lived.drop([], [BOB, TABLET], epoch=EPOCH) == gone
     assert found(lived, BOB) == [left]
+
+
+def test_who_is_silenced_leads_nowhere_and_has_links_still(graph_store):
+    record(graph_store, seen(1, ALICE, COOKIE), seen(2, COOKIE, TABLET))
+    assert graph_store.silence([COOKIE, BOB], epoch=EPOCH) == [COOKIE]
+    assert [len(each.nodes) for each in graph_store.neighbourhoods([ALICE, TABLET])] == [1, 1]
+    assert graph_store.linked([COOKIE], limit=9) == [(COOKIE, ALICE), (COOKIE, TABLET)]
+
+
+def test_a_hub_that_loses_somebody_is_none_any_more(graph_store):
+    people = [Identifier("loyalty_id", str(number)) for number in range(4)]  # a hub beyond 3
+    record(graph_store, *(seen(n, MAIL, each) for n, each in enumerate(people, 1)))
+    ids = [each.id for each in graph_store.carrying(people[:1], limit=9)]
+    graph_store.erase(ids, people[:1], epoch=EPOCH)
+    assert remove(graph_store, people[0]) == [(MAIL, people[0])]
+    [left] = graph_store.neighbourhoods([MAIL])
+    assert {node.identifier for node in left.nodes} == {MAIL, *people[1:]}
+
+
+def test_all_links_of_a_pair_go_with_what_was_decided(graph_store):
+    record(graph_store, seen(1, ALICE, COOKIE), seen(2, ALICE, COOKIE, source=BAD))
+    record(graph_store, seen(3, ALICE, HOME))
+    never = Decision(*sorted((ALICE, BOB)), Verdict.NEVER, number=1, at=5)
+    graph_store.decide({(never.a, never.b): [never]}, epoch=EPOCH)
+    assert remove(graph_store, ALICE, limit=2) == sorted(
+        tuple(sorted((ALICE, each))) for each in (BOB, COOKIE, HOME)
+    )
+    parts = (Part.LINKS, Part.IDENTIFIERS)
+    assert not [
+        row for part in parts for page in graph_store.contents().pages(part, size=9)
+        for row in page.rows if "alice" in str(row)
+    ]
 
 
 def test_a_forgotten_one_is_erased(lived):
@@ -116,7 +172,7 @@ def test_a_forgotten_one_is_erased(lived):
         after = lived.forget(ALICE, after=after, limit=1, epoch=EPOCH).after
     ids = [each.id for each in lived.carrying([ALICE], limit=9)]
     lived.erase(ids, [ALICE], epoch=EPOCH)
-    lived.drop([ALICE], [], epoch=EPOCH)
+    remove(lived, ALICE)
     assert stored(lived) == {5, 6, 7, 8}
     record(lived, seen(20, ALICE, TABLET))
     [back] = lived.neighbourhoods([ALICE])
