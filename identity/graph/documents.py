@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ import msgspec
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
+from identity.graph import patterns
 from identity.graph.policy import Kind, Namespace, Policy
 
 _MOST_NAMESPACES = 200
@@ -88,11 +89,15 @@ def write(policy: Policy) -> dict[str, Any]:
 
 
 def require_successor(old: Policy, new: Policy) -> None:
-    """See that `new` can follow `old`: what is stored was made by kind, PII and normaliser of its namespace. Raises BadPolicy."""
+    """See that `new` can follow `old`: what is stored was made by kind, PII and normaliser of its namespace. Raises BadPolicy.
+
+    And that its patterns hold up nobody: each is tried with every value that comes in.
+    """
     families = {name: row for name in new.namespaces if (row := old.find(name)) is not None}
     mistakes = [
         *_changes("namespaces", {**old.namespaces, **families}, new.namespaces),
         *_changes("families", old.families, new.families),
+        *_explosions(new.blocked_patterns),
     ]
     if mistakes:
         raise BadPolicy(mistakes)
@@ -125,8 +130,8 @@ def _overlaps(families: Mapping[str, Namespace]) -> Iterator[str]:
             yield f"families.{other}: {said % {'family': one}}"
 
 
-def _patterns(patterns: list[str]) -> Iterator[str]:
-    for number, pattern in enumerate(patterns):
+def _patterns(given: list[str]) -> Iterator[str]:
+    for number, pattern in enumerate(given):
         if _GROUPS.search(pattern):
             said = gettext("a pattern may not name its groups, nor refer to them")
             yield f"blocked_patterns[{number}]: {said}"
@@ -137,6 +142,20 @@ def _patterns(patterns: list[str]) -> Iterator[str]:
             said = gettext("%(pattern)r is no regular expression (%(error)s)")
             told = said % {"pattern": pattern, "error": error}
             yield f"blocked_patterns[{number}]: {told}"
+
+
+def _explosions(given: Iterable[str]) -> Iterator[str]:
+    """Name the pattern with which trying all of them may take too long."""
+    tried = 0
+    for number, pattern in enumerate(given):
+        tried += patterns.steps(pattern)
+        if tried > patterns.MOST:
+            said = gettext(
+                "some value would keep everybody waiting while it is tried: write repeats that give nothing back"
+                " (a*+ for a*, (?:a|b)++ for (?:a|b)+), begin with ^, or list the values"
+            )
+            yield f"blocked_patterns[{number}]: {said}"
+            return
 
 
 def _changes(
