@@ -1,15 +1,18 @@
 """Dry runs of an identity policy: what it would change of profiles, memberships and enrolments, over the whole graph."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 from activation.audiences.models import Membership
 from dmp_site.models import Job
 from identity.graph import policies, store
 from identity.profiles.models import Identifier as Known
 from identity.profiles.policies import trial
-from identity.profiles.policies.trial import Trial
+from identity.profiles.policies.trial import Between, Trial
 from identity.touchpoints.types import Identifier
 from journeys.enrolments.models import Enrolment
 
@@ -18,16 +21,23 @@ _SLICE = 500  # identifiers in one question
 
 
 def step(document: Any, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a dry run one step further; return the next checkpoint: `after` (None when it is over) and what was `found` so far.
+    """Take a dry run one step further; return the next checkpoint: `run`, `after` (None when it is over) and what was `found` so far.
 
     It writes nothing; call it outside a transaction. Raises BadPolicy.
     """
-    found = Trial(**checkpoint.get("found", {}))
-    old = policies.current()
-    new = trial.read(document, old)
-    done = trial.step(store(), old, new, found, after=checkpoint.get("after", ""))
+    found, run = Trial(**checkpoint.get("found", {})), checkpoint.get("run") or uuid4().hex
+    between = _between(run, json.dumps(document))
+    after = checkpoint.get("after", "")
+    done = trial.step(store(), between, found, after=after, size=trial.BLOCK)
     _count(done.moved, found)
-    return {"after": done.after, "found": asdict(found)}
+    return {"run": run, "after": done.after, "found": asdict(found)}
+
+
+@lru_cache(maxsize=2)
+def _between(run: str, document: str) -> Between:  # noqa: ARG001 - the next run reads them anew
+    """Return the two policies of one run and what is between them; read once in each process that takes a step of it."""
+    old = policies.current()
+    return trial.between(store(), old, trial.read(json.loads(document), old))
 
 
 def begin_again() -> None:

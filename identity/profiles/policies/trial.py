@@ -5,7 +5,7 @@ Hubs under both policies are left out: they belong to nobody before and after. M
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from identity.graph import documents
 from identity.graph.neighbourhoods import neighbourhoods
@@ -48,6 +48,14 @@ class Trial:
     examples: list[dict[str, list[list[str]]]] = field(default_factory=list)
 
 
+class Between(NamedTuple):
+    """The two policies of a dry run, and the hubs that would be none under the new one."""
+
+    old: Policy
+    new: Policy
+    released: frozenset[Identifier]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of the walk: what it looked at, who would move, and where it goes on; None when that was all."""
@@ -72,27 +80,24 @@ def released(graph: GraphStore, new: Policy) -> set[Identifier]:
     return found
 
 
-def step(
-    graph: GraphStore, old: Policy, new: Policy, trial: Trial, *, after: str, size: int = BLOCK
-) -> Step:
+def between(graph: GraphStore, old: Policy, new: Policy) -> Between:
+    """Return what every step needs; it reads the whole list of hubs."""
+    return Between(old, new, frozenset(released(graph, new)))
+
+
+def step(graph: GraphStore, between: Between, trial: Trial, *, after: str, size: int) -> Step:
     """Look at the neighbourhoods behind `after` and add what would change to the trial."""
-    free = released(graph, new)
-    block = graph.block(after=after, size=size, released=free)
+    block = graph.block(after=after, size=size, released=between.released)
     if block is None:
         return Step((), None)
     moved: list[Identifier] = []
     for neighbourhood in block.neighbourhoods:
-        moved += _compare(neighbourhood, free, old, new, trial)
+        moved += _compare(neighbourhood, between, trial)
     return Step(moved, block.after)
 
 
-def _compare(
-    neighbourhood: Neighbourhood,
-    free: Collection[Identifier],
-    old: Policy,
-    new: Policy,
-    trial: Trial,
-) -> list[Identifier]:
+def _compare(neighbourhood: Neighbourhood, between: Between, trial: Trial) -> list[Identifier]:
+    old, new, free = between
     nodes = [
         (
             replace(node, quarantined=node.quarantined or node.identifier in free),

@@ -2,13 +2,14 @@
 
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 
 from activation.audiences import services as audiences
-from dmp_site import apikeys, jobs, roles
+from dmp_site import apikeys, jobs, roles, trials
 from dmp_site.jobs import runner
 from dmp_site.models import Job
 from dmp_site.trials import KIND, starting
@@ -18,7 +19,7 @@ from identity.graph.models import IdentityPolicy
 from identity.graph.policy import DEFAULT
 from identity.models import Identifier
 from identity.privacy import erasures
-from identity.profiles.policies import services
+from identity.profiles.policies import services, trial
 from identity.touchpoints.models import Batch, LaneCommand
 from identity.touchpoints.types import Identifier as Value
 from journeys.publishing import services as journeys
@@ -181,6 +182,35 @@ def test_a_dry_run_goes_on_from_its_checkpoint(road):
     job.refresh_from_db()
     assert job.checkpoint["found"]["identifiers"] == 43
     assert (job.state, job.processed) == ("done", 3)
+
+
+def test_a_dry_run_reads_the_hubs_once_and_the_next_one_anew(road, monkeypatch):
+    monkeypatch.setattr(trial, "BLOCK", 1)
+    road.receive(
+        *(
+            {"type": "identify", "userId": f"u{n}", "traits": {"email": "a@b.co"}}
+            for n in range(11)
+        )
+    )
+    road.run()
+    asked, pages = [], road.store.hubs
+
+    def hubs(**which):
+        asked.append(which["after"])
+        return pages(**which)
+
+    monkeypatch.setattr(road.store, "hubs", hubs)
+    wide = documents.write(DEFAULT)
+    wide["namespaces"]["email"]["hub"] = 20
+    for _ in range(2):
+        checkpoint: dict[str, Any] = {}
+        steps = 0
+        while checkpoint.get("after", "") is not None:
+            checkpoint = trials.step(wide, checkpoint)
+            steps += 1
+        assert steps > 10
+        assert checkpoint["found"]["hubs_released"] == 1
+    assert asked.count("") == 2
 
 
 def test_the_command_says_what_would_change(road, tmp_path):

@@ -28,8 +28,9 @@ pytestmark = pytest.mark.django_db
 
 def tried(stages: Stages, new: Policy, size: int = 3) -> tuple[Trial, set[str]]:
     found, moved, after = Trial(), set(), ""
+    between = trial.between(stages.store, stages.policy, new)
     while True:
-        step = trial.step(stages.store, stages.policy, new, found, after=after, size=size)
+        step = trial.step(stages.store, between, found, after=after, size=size)
         moved |= {each.key for each in step.moved}
         if step.after is None:
             return found, moved
