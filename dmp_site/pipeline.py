@@ -6,7 +6,7 @@ advances too. A stage is a function that takes what an earlier one returned; non
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 from django.utils.translation import gettext
 
@@ -21,34 +21,17 @@ from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
-from identity.profiles import decisions, facts, fold, forgetting, rebuild, resolve
-from identity.profiles.folding import households
+from identity.profiles import facts, fold, forgetting, resolve
 from identity.profiles.policies import services as identity_policies
 from identity.profiles.policies import settling
-from identity.profiles.types import Resolved
+from identity.profiles.unsettled import Deferred
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
-from identity.touchpoints import forgetting as sources
 from identity.touchpoints.types import BatchContext, InboxRow
 from journeys.enrolments import plans, react
 from journeys.enrolments.react import Steps
 
 Fence = Callable[[], AbstractContextManager[None]]  # opens a transaction of the lane
-
-
-class OnGraph(Protocol):
-    """Does a command in both stores: the graph first, then what `fence` opens. Both may be done twice."""
-
-    def __call__(
-        self,
-        kind: str,
-        payload: Mapping[str, Any],
-        context: BatchContext,
-        /,
-        *,
-        graph: GraphStore,
-        fence: Fence,
-    ) -> None: ...
 
 
 EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
@@ -86,110 +69,29 @@ def process(
         reach("5 react")
         _send(react.react(resolved.arrivals, changes, people, context), context)
         refusals.fold(rows, context, touchpoints, sifted.refused)
-        remember("touchpoints", context, rows)
+        remember("touchpoints", context, rows, policy=policy)
 
 
 def regroup(
-    neighbourhoods: Sequence[Neighbourhood], context: BatchContext, *, newborn: bool
-) -> None:
-    """Stages 2 to 6 without touchpoints, in the caller's transaction: evidence was taken away, or profiles are repaired."""
-    policy = policies.current()
-    _follow(resolve.regroup(neighbourhoods, context, newborn=newborn, policy=policy), context)
+    neighbourhoods: Sequence[Neighbourhood],
+    context: BatchContext,
+    policy: Policy,
+    *,
+    newborn: bool,
+    deferred: Deferred | None = None,
+) -> Deferred:
+    """Stages 2 to 6 without touchpoints, in the caller's transaction: evidence was taken away, or profiles are repaired.
 
-
-def _follow(resolved: Resolved, context: BatchContext) -> None:
-    """Stages 3 to 6 of a change without touchpoints."""
+    Return the profiles that are left to a later slice: none, unless this is one of many (`deferred`, see identity.profiles.unsettled).
+    """
+    resolved = resolve.regroup(
+        neighbourhoods, context, newborn=newborn, policy=policy, deferred=deferred
+    )
     fold.fold(resolved, context)
     people = facts.load(resolved.people)
     changes = refresh.refresh(resolved, people, context)
     _send(react.react((), changes, people, context), context)
-
-
-def repair(
-    _kind: str,
-    payload: Mapping[str, Any],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    fence: Fence,
-) -> None:
-    """Bring the identifiers of a REGROUP command where the evidence says they belong."""
-    rules(graph)
-    neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
-    with fence():
-        regroup(neighbourhoods, context, newborn=True)
-        remember(resolve.REGROUP, context)
-
-
-def decide(
-    kind: str,
-    payload: Mapping[str, Any],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    fence: Fence,
-) -> None:
-    """Carry out what people decided about who is who, or take it back."""
-    change = decisions.change(kind, payload)
-    rules(graph)
-    changed = graph.decide(change.standing, epoch=context.epoch)
-    with fence():
-        decisions.keep(change, context.now)
-        regroup(changed, context, newborn=False)
-        remember(kind, context)
-
-
-def forget(
-    _kind: str,
-    payload: Mapping[str, Any],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    fence: Fence,
-) -> None:
-    """Let an identifier take part in nothing any more: one slice of those around it; the next is a command of its own."""
-    asked = forgetting.asked_for(payload)
-    rules(graph)
-    detached = graph.forget(
-        asked.identifier, after=asked.after, limit=forgetting.SLICE, epoch=context.epoch
-    )
-    with fence():
-        forgetting.keep(asked, detached, context.now)
-        regroup(detached.neighbourhoods, context, newborn=False)
-        if detached.after is None:
-            _follow(forgetting.emptied(asked.identifier), context)
-        remember(forgetting.FORGET, context)
-
-
-def forget_source(
-    _kind: str,
-    payload: Mapping[str, Any],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    fence: Fence,
-) -> None:
-    """Take one slice of what a source brought out of the evidence; the next slice is a command of its own."""
-    asked = sources.asked_for(payload)
-    rules(graph)
-    swept = graph.forget_source(
-        asked.source, after=asked.after, limit=sources.SLICE, epoch=context.epoch
-    )
-    with fence():
-        sources.keep(asked, swept, context.now)
-        if swept.after is None:
-            households.forget(asked.source)
-        regroup(swept.neighbourhoods, context, newborn=False)
-        remember(sources.FORGET, context)
-
-
-# Commands that change the graph too.
-ON_GRAPH: Mapping[str, OnGraph] = {
-    **dict.fromkeys(decisions.KINDS, decide),
-    forgetting.FORGET: forget,
-    sources.FORGET: forget_source,
-    resolve.REGROUP: repair,
-}
+    return resolved.deferred
 
 
 def execute(kind: str, payload: Mapping[str, Any], context: BatchContext, *, fence: Fence) -> None:
@@ -230,13 +132,13 @@ def settle(context: BatchContext, limit: int) -> bool:
     if work is None:
         return False
     graph = store()
-    rules(graph)
+    policy = rules(graph)
     found = settling.take(work, graph, limit, epoch=context.epoch)
     with lane.fenced(context.epoch):
         reach("settle")
-        regroup(found.neighbourhoods, context, newborn=False)
+        regroup(found.neighbourhoods, context, policy, newborn=False)
         settling.keep(work, found, context.now)
-        remember("identity policy", context)
+        remember("identity policy", context, policy=policy)
     return True
 
 
@@ -264,10 +166,19 @@ def wake(context: BatchContext, limit: int) -> bool:
 # --- What all have in common ---
 
 
-def remember(kind: str, context: BatchContext, rows: Sequence[InboxRow] = ()) -> None:
-    """Store that this transaction happened: when it took it to be, its rows, and the versions it used. Four statements."""
+def remember(
+    kind: str,
+    context: BatchContext,
+    rows: Sequence[InboxRow] = (),
+    *,
+    policy: Policy | None = None,
+) -> None:
+    """Store that this transaction happened: when it took it to be, its rows, and the versions it used. Four statements.
+
+    `policy`: the rules that it went by, where it read them.
+    """
     versions = {
-        "identity": policies.current().version,
+        "identity": (policy or policies.current()).version,
         "policies": book.versions(),
         "audiences": selectors.versions(),
         "journeys": plans.versions(),

@@ -14,7 +14,7 @@ from dmp_site.cases.scratch import EPOCH, Graphs
 from identity.clock import Instant
 from identity.graph.contents import Part
 from identity.graph.port import GraphStore
-from identity.graph.types import UNVOUCHED
+from identity.graph.types import UNVOUCHED, alone
 from identity.profiles import explain, forgetting, models, resolve
 from identity.touchpoints import decode
 from identity.touchpoints.evidence import NO_IDENTIFIER
@@ -108,7 +108,8 @@ def _delete(events: Events, graph: GraphStore) -> None:
         after: int | None = 0
         while after is not None:
             swept = graph.forget_source(events.gone_source, after=after, limit=_PAGE, epoch=EPOCH)
-            resolve.regroup(swept.neighbourhoods, context, newborn=False, policy=events.policy)
+            near = graph.neighbourhoods(swept.around)
+            resolve.regroup(near, context, newborn=False, policy=events.policy)
             after = swept.after
     if events.gone_identifier is not None:
         place: str | None = ""
@@ -116,7 +117,8 @@ def _delete(events: Events, graph: GraphStore) -> None:
             asked = forgetting.Slice(events.gone_identifier, place)
             detached = graph.forget(asked.identifier, after=asked.after, limit=_PAGE, epoch=EPOCH)
             forgetting.keep(asked, detached, context.now)
-            resolve.regroup(detached.neighbourhoods, context, newborn=False, policy=events.policy)
+            near = [*graph.neighbourhoods(detached.around), alone(events.gone_identifier)]
+            resolve.regroup(near, context, newborn=False, policy=events.policy)
             place = detached.after
 
 

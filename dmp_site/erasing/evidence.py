@@ -10,6 +10,7 @@ from dmp_site.erasing import parts, traces
 from dmp_site.erasing.parts import SLICE, Tools, identifiers
 from identity.graph import policies
 from identity.privacy.models import Erasure
+from identity.profiles import unsettled
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -65,7 +66,7 @@ def silence(row: Erasure, tools: Tools) -> None:
 
 
 def links(row: Erasure, tools: Tools) -> None:
-    """Delete their links; who was linked with them and stays is grouped afresh."""
+    """Delete their links."""
     if row.pending:
         _unlink(row, tools)
         return
@@ -77,21 +78,32 @@ def links(row: Erasure, tools: Tools) -> None:
             parts.count(row, {LINKS: len(pairs)})
             parts.go_on(row, "links", **row.cursor)
         else:
-            parts.go_on(row, "links" if further else "nodes", **further)
+            parts.go_on(row, "links" if further else "others", **further)
 
 
 def _unlink(row: Erasure, tools: Tools) -> None:
-    """Delete the links that were written down."""
+    """Delete the links that were written down, and note who was linked with the person and stays."""
     keys = set(row.keys)
     pairs = [(Identifier.of(a), Identifier.of(b)) for a, b in row.pending]
     around = {each for pair in pairs for each in pair if each.key not in keys}
     tools.graph.unlink(pairs, around, epoch=tools.context.epoch)
-    near = tools.graph.neighbourhoods(around)
     with tools.part():
-        if near:
-            pipeline.regroup(near, tools.context, newborn=False)
+        unsettled.mark(around)
         row.pending = []
         parts.go_on(row, "links", **row.cursor)
+
+
+def others(row: Erasure, tools: Tools) -> None:
+    """Group those afresh who were linked with the person: without their evidence some may stand otherwise."""
+    some, policy = unsettled.some(unsettled.SLICE), policies.current()
+    near = tools.graph.neighbourhoods(some)
+    with tools.part():
+        unsettled.settle(some, policy)
+        before = unsettled.read(row.cursor.get("deferred", []))
+        left = pipeline.regroup(near, tools.context, policy, newborn=False, deferred=before)
+        more = left or unsettled.some(1)
+        cursor = {"deferred": unsettled.written(left)} if more else {}
+        parts.go_on(row, "others" if more else "nodes", **cursor)
 
 
 def nodes(row: Erasure, tools: Tools) -> None:

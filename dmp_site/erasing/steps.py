@@ -123,6 +123,7 @@ PHASES: Mapping[str, Callable[[Erasure, Tools], None]] = {
     "touchpoints": evidence.touchpoints,
     "silence": evidence.silence,
     "links": evidence.links,
+    "others": evidence.others,
     "nodes": evidence.nodes,
     "unowned": evidence.unowned,
     "rows": tables.rows,

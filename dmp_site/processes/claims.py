@@ -160,7 +160,7 @@ class Claims:
     def _put_aside(self, claim: Claim, error: str, settle: Settle, *, regroup: bool) -> None:
         row, context = claim.rows[0], self.context(claim)
         touchpoint = decode.identity_of(row)
-        pipeline.rules(self.graph)
+        policy = pipeline.rules(self.graph)
         changed = (
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=True)
             if touchpoint and regroup
@@ -168,8 +168,8 @@ class Claims:
         )
         with settling(self.epoch, settle):
             if changed:
-                pipeline.regroup(changed, context, newborn=False)
-            pipeline.remember("aside", context, claim.rows)
+                pipeline.regroup(changed, context, policy, newborn=False)
+            pipeline.remember("aside", context, claim.rows, policy=policy)
             aside.set_aside(row.number, touchpoint, error, self.clock())
 
 

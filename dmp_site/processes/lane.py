@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.db import connections
 
-from dmp_site import pipeline
+from dmp_site import on_graph, pipeline
 from dmp_site.erasing import steps
 from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.care import Care
@@ -123,8 +123,8 @@ class LaneLoop:
         kind, payload = command.kind, command.payload
         if kind == aside.RETRY:
             self._claims.retry(int(payload["number"]), context.horizon, finish)
-        elif on_graph := pipeline.ON_GRAPH.get(kind):
-            on_graph(kind, payload, context, graph=self.graph, fence=fence)
+        elif found := on_graph.ON_GRAPH.get(kind):
+            found(kind, payload, context, graph=self.graph, fence=fence)
         elif kind == erasures.ERASE:
             self._erase(command, context, fence)
         else:

@@ -1,14 +1,11 @@
 """Taking evidence away for good, in the graph on Neo4j: all that a source brought, or one identifier."""
 
-from collections.abc import Collection
-from typing import NamedTuple
-
 from identity.graph import bodies
 from identity.graph.evidence import carried, links, no_evidence, once_evidence
 from identity.graph.neo4j_aside import COLUMNS, UNLINK, add_up, touchpoints
 from identity.graph.neo4j_asking import Ask
 from identity.graph.policy import Policy
-from identity.graph.types import FORGOTTEN, UNVOUCHED
+from identity.graph.types import FORGOTTEN, UNVOUCHED, Detached, Swept
 from identity.touchpoints.types import Identifier
 
 _SLICE = f"""
@@ -38,26 +35,11 @@ RETURN collect(key)
 """
 
 
-class Slice(NamedTuple):
-    """What was looked at, and the keys whose neighbourhoods may have changed."""
-
-    after: int | None
-    touchpoints: int
-    seeds: Collection[str]
-
-
-class Around(NamedTuple):
-    """Keys that were linked with what is forgotten, and behind which key to go on (None: those were the last)."""
-
-    keys: Collection[str]
-    after: str | None
-
-
-def forget_source(ask: Ask, source: int, after: int, limit: int, policy: Policy) -> Slice:
+def forget_source(ask: Ask, source: int, after: int, limit: int, policy: Policy) -> Swept:
     """Take one slice of a source out of the evidence."""
     last, rows = ask(_SLICE, source=source, after=after, limit=limit)
     if last is None:
-        return Slice(None, 0, ())
+        return Swept(None, 0, ())
     aside = {row[0] for apart, row in rows if apart}
     found = once_evidence(touchpoints([row for _, row in rows]))
     carrying = sorted({identifier for each in found for identifier in carried(each)})
@@ -67,12 +49,13 @@ def forget_source(ask: Ask, source: int, after: int, limit: int, policy: Policy)
         add_up(ask, carrying, None, policy)
         seen = {one.key for each in found if each.number not in aside for one in carried(each)}
         ask(_UNVOUCH, keys=sorted(seen), forgotten=FORGOTTEN, unvouched=UNVOUCHED)
-    return Slice(last, len(found), {each.key for each in carrying})
+    return Swept(last, len(found), carrying)
 
 
-def forget(ask: Ask, identifier: Identifier, after: str, limit: int, policy: Policy) -> Around:
-    """Take one identifier out of everything, and look again at one slice of those around it."""
+def forget(ask: Ask, identifier: Identifier, after: str, limit: int, policy: Policy) -> Detached:
+    """Take one identifier out of everything, and add up again what is known of one slice of those around it."""
     ask(_FORGET, key=identifier.key, namespace=identifier.namespace, forgotten=FORGOTTEN)
-    [around] = ask(_AROUND, key=identifier.key, after=after, limit=limit)
-    add_up(ask, [Identifier.of(key) for key in around], None, policy)
-    return Around(around, around[-1] if len(around) == limit else None)
+    [keys] = ask(_AROUND, key=identifier.key, after=after, limit=limit)
+    around = [Identifier.of(key) for key in keys]
+    add_up(ask, around, None, policy)
+    return Detached(around, keys[-1] if len(keys) == limit else None)

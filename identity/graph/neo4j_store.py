@@ -38,7 +38,6 @@ from identity.graph.types import (
     Recorded,
     Swept,
     Turned,
-    detached,
 )
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -135,16 +134,14 @@ class Neo4jStore(GraphStore):
     def forget_source(self, source: int, *, after: int, limit: int, epoch: int) -> Swept:
         def work(ask: Ask) -> Swept:
             self._compare(ask, epoch)
-            done = neo4j_forgetting.forget_source(ask, source, after, limit, self._policy)
-            return Swept(done.after, done.touchpoints, reach(ask, done.seeds, self._policy))
+            return neo4j_forgetting.forget_source(ask, source, after, limit, self._policy)
 
         return self.write(work)
 
     def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
         def work(ask: Ask) -> Detached:
             self._compare(ask, epoch)
-            done = neo4j_forgetting.forget(ask, identifier, after, limit, self._policy)
-            return detached(identifier, reach(ask, done.keys, self._policy), done.after)
+            return neo4j_forgetting.forget(ask, identifier, after, limit, self._policy)
 
         return self.write(work)
 
@@ -165,9 +162,7 @@ class Neo4jStore(GraphStore):
     def unnamed(self, identifiers: Collection[Identifier]) -> Sequence[Identifier]:
         return self.read(lambda ask: neo4j_erasing.unnamed(ask, identifiers))
 
-    def silence(
-        self, identifiers: Collection[Identifier], *, epoch: int
-    ) -> Sequence[Identifier]:
+    def silence(self, identifiers: Collection[Identifier], *, epoch: int) -> Sequence[Identifier]:
         def work(ask: Ask) -> list[Identifier]:
             self._compare(ask, epoch)
             return neo4j_erasing.silence(ask, identifiers)

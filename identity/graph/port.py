@@ -107,8 +107,7 @@ class GraphStore(ABC):
     def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
         """Let this identifier take part in nothing any more, for good: a slice of up to `limit` of those it is linked with, behind `after`.
 
-        From the first slice on (`after` is "") it leads nowhere; each returns what may have changed around its own, and the last
-        the identifier itself, alone. Its links stay stored. Done twice, a slice returns the same twice.
+        From the first slice on (`after` is "") it leads nowhere. Its links stay stored. Done twice, a slice returns the same twice.
         """
 
     @abstractmethod
@@ -134,9 +133,7 @@ class GraphStore(ABC):
         """Return those of the identifiers that no touchpoint carries or belongs to; those that are not stored are among them."""
 
     @abstractmethod
-    def silence(
-        self, identifiers: Collection[Identifier], *, epoch: int
-    ) -> Sequence[Identifier]:
+    def silence(self, identifiers: Collection[Identifier], *, epoch: int) -> Sequence[Identifier]:
         """Let these identifiers lead nowhere from now on, as `forget` does; return those that are stored.
 
         Their links stay, and whoever is around them is not looked at before `unlink`.

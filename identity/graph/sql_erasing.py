@@ -85,9 +85,7 @@ def silence(identifiers: Collection[Identifier]) -> list[Identifier]:
     return sorted(rows)
 
 
-def linked(
-    identifiers: Collection[Identifier], limit: int
-) -> list[tuple[Identifier, Identifier]]:
+def linked(identifiers: Collection[Identifier], limit: int) -> list[tuple[Identifier, Identifier]]:
     """Return pairs that have links, of one of these and another. Either half ends with the slice, by the index of its own."""
     one, two = Rows("one", id="bigint"), Rows("two", id="bigint")
     mine = [(row,) for row in rows_of(identifiers).values()]
@@ -120,9 +118,7 @@ def unlink(
     add_up({each: rows[each] for each in around if each in rows}, None, policy)
 
 
-def drop(
-    identifiers: Collection[Identifier], others: Collection[Identifier]
-) -> list[Identifier]:
+def drop(identifiers: Collection[Identifier], others: Collection[Identifier]) -> list[Identifier]:
     """Delete nodes; return which of the others are gone."""
     _drop(rows_of(identifiers).values())
     gone = unnamed(others)

@@ -1,7 +1,6 @@
 """Taking evidence away for good, in the graph on SQL: all that a source brought, or one identifier."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from identity.graph import bodies
 from identity.graph.evidence import carried, carried_beside, links, no_evidence, once_evidence
@@ -9,25 +8,9 @@ from identity.graph.policy import Policy
 from identity.graph.recording import Known, LinkKey
 from identity.graph.sql_aside import add_up, rows_of, touchpoints
 from identity.graph.sql_recording import write
-from identity.graph.types import FORGOTTEN, UNVOUCHED
+from identity.graph.types import FORGOTTEN, UNVOUCHED, Detached, Swept
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
-
-
-class Slice(NamedTuple):
-    """What was looked at, and the rows whose neighbourhoods may have changed."""
-
-    after: int | None
-    touchpoints: int
-    seeds: Collection[int]
-
-
-class Around(NamedTuple):
-    """Rows that were linked with what is forgotten, and behind which row to go on (None: those were the last)."""
-
-    rows: Collection[int]
-    after: int | None
-
 
 # Either half ends with the slice, by the index of its own: a hub has many others.
 _AROUND = """
@@ -41,7 +24,7 @@ SELECT other FROM (
 """
 
 
-def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
+def forget_source(source: int, after: int, limit: int, policy: Policy) -> Swept:
     """Take one slice of a source out of the evidence. Runs inside the caller's transaction."""
     [(last,)] = fetch(
         "SELECT MAX(number) FROM (SELECT number FROM identity_graphtouchpoint"
@@ -49,7 +32,7 @@ def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
         [after, limit],
     )
     if last is None:
-        return Slice(None, 0, ())
+        return Swept(None, 0, ())
     stored = fetch(
         "SELECT number, uid, source, at, received_at, body, aside FROM identity_graphtouchpoint"
         " WHERE number > %s AND number <= %s AND source = %s",
@@ -65,16 +48,17 @@ def forget_source(source: int, after: int, limit: int, policy: Policy) -> Slice:
         _unvouch(
             {rows[one] for each in found if each.number not in aside for one in carried(each)}
         )
-    return Slice(last, len(found), rows.values())
+    return Swept(last, len(found), sorted(rows))
 
 
-def forget(identifier: Identifier, after: int, limit: int, policy: Policy) -> Around:
-    """Take one identifier out of everything, and look again at one slice of those around it. Inside the caller's transaction."""
+def forget(identifier: Identifier, after: int, limit: int, policy: Policy) -> Detached:
+    """Take one identifier out of everything, and add up again what is known of one slice of those around it. Inside the caller's transaction."""
     row = _mark(identifier, policy)
     half = [row, after, limit]
-    around = [other for (other,) in fetch(_AROUND, [*half, *half, limit])]
-    add_up(_identifiers(around), None, policy)
-    return Around(around, around[-1] if len(around) == limit else None)
+    rows = [other for (other,) in fetch(_AROUND, [*half, *half, limit])]
+    around = _identifiers(rows)
+    add_up(around, None, policy)
+    return Detached(list(around), str(rows[-1]) if len(rows) == limit else None)
 
 
 def _mark(identifier: Identifier, policy: Policy) -> int:

@@ -34,7 +34,6 @@ from identity.graph.types import (
     Recorded,
     Swept,
     Turned,
-    detached,
 )
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
@@ -105,16 +104,12 @@ class SqlStore(GraphStore):
     def forget_source(self, source: int, *, after: int, limit: int, epoch: int) -> Swept:
         with answers(), transaction.atomic():
             _compare(epoch)
-            done = sql_forgetting.forget_source(source, after, limit, self._policy)
-            reached = reach(done.seeds, self._policy)
-        return Swept(done.after, done.touchpoints, reached.neighbourhoods)
+            return sql_forgetting.forget_source(source, after, limit, self._policy)
 
     def forget(self, identifier: Identifier, *, after: str, limit: int, epoch: int) -> Detached:
         with answers(), transaction.atomic():
             _compare(epoch)
-            done = sql_forgetting.forget(identifier, int(after or 0), limit, self._policy)
-            left = reach(done.rows, self._policy).neighbourhoods
-        return detached(identifier, left, done.after)
+            return sql_forgetting.forget(identifier, int(after or 0), limit, self._policy)
 
     def carrying(
         self, identifiers: Collection[Identifier], *, after: int = 0, limit: int
@@ -133,9 +128,7 @@ class SqlStore(GraphStore):
         with answers():
             return sql_erasing.unnamed(identifiers)
 
-    def silence(
-        self, identifiers: Collection[Identifier], *, epoch: int
-    ) -> Sequence[Identifier]:
+    def silence(self, identifiers: Collection[Identifier], *, epoch: int) -> Sequence[Identifier]:
         with answers(), transaction.atomic():
             _compare(epoch)
             return sql_erasing.silence(identifiers)

@@ -129,30 +129,25 @@ class Swept:
     """What one slice of forgetting a source did.
 
     `after`: the highest number that it looked at, None when there was nothing left. `touchpoints`: how many of the source were
-    among them. `neighbourhoods`: what may have changed by it.
+    among them. `around`: whose neighbourhoods may have changed by it.
     """
 
     after: int | None
     touchpoints: int
-    neighbourhoods: Sequence[Neighbourhood]
+    around: Sequence[Identifier]
 
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """What one slice of forgetting an identifier did.
+    """What one slice of forgetting an identifier looked at: those `around` it, whose neighbourhoods may have changed.
 
-    `after`: where the next slice goes on, in words of this store alone; None when that was the last. `neighbourhoods`: what may have
-    changed by it.
+    `after`: where the next slice goes on, in words of this store alone; None when that was the last.
     """
 
+    around: Sequence[Identifier]
     after: str | None
-    neighbourhoods: Sequence[Neighbourhood]
 
 
-def detached(
-    identifier: Identifier, around: Sequence[Neighbourhood], after: str | int | None
-) -> Detached:
-    """Return what a slice did; the last has the identifier itself, alone."""
-    if after is not None:
-        return Detached(str(after), around)
-    return Detached(None, [*around, Neighbourhood((Node(identifier, UNVOUCHED),), ())])
+def alone(identifier: Identifier) -> Neighbourhood:
+    """Return the neighbourhood of an identifier that leads nowhere any more."""
+    return Neighbourhood((Node(identifier, UNVOUCHED),), ())

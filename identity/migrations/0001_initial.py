@@ -644,6 +644,10 @@ class Migration(migrations.Migration):
             model_name='identifier',
             index=models.Index(condition=models.Q(('crowd__gt', 0)), fields=['crowd'], name='identifier_in_crowd'),
         ),
+        migrations.AddIndex(
+            model_name='identifier',
+            index=models.Index(condition=models.Q(('policy', 0)), fields=['profile'], name='identifier_unsettled'),
+        ),
         migrations.AddConstraint(
             model_name='refusal',
             constraint=models.UniqueConstraint(fields=('source', 'reason'), name='refusal_once'),

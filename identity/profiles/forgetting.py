@@ -1,8 +1,8 @@
 """Forgetting an identifier: it takes part in nothing any more, whoever sends it.
 
 Its row stays, in a profile of its own that nobody meets: the touchpoints that it owned stay stored, and its profile's id says why it is gone.
-The lane looks again at those around it slice by slice, each the command for the next: there may be very many. One that dies takes the
-slice that it was in once more.
+Those around it may be very many: the lane notes them slice by slice, each the command for the next, and groups them when it has them all
+(see identity.profiles.unsettled). One that dies takes the slice that it was in once more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,6 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Detached
 from identity.privacy import audit, erasures
 from identity.profiles import models
-from identity.profiles.types import Resolved
 from identity.sql import Rows, fetch
 from identity.touchpoints import commands
 from identity.touchpoints.models import LaneCommand
@@ -79,17 +78,22 @@ def asked_for(payload: Mapping[str, Any]) -> Slice:
 
 
 def keep(slice_: Slice, detached: Detached, now: Instant) -> None:
-    """Write that it is forgotten and ask for the next slice, in the lane's transaction."""
+    """Write that it is forgotten, and ask for the next slice, in the lane's transaction."""
     key = slice_.identifier.key
     models.Identifier.objects.filter(key=key).update(forgotten=True)
     if detached.after is not None:
         commands.enqueue(FORGET, {"identifier": key, "after": detached.after}, "lane", now)
 
 
-def emptied(identifier: Identifier) -> Resolved:
-    """Return that its own profile, where it is alone by now, has nobody in it any more."""
-    rows = models.Identifier.objects.filter(key=identifier.key, forgotten=True)
-    return Resolved((), frozenset(rows.values_list("profile", flat=True)), {}, {})
+def is_whole(slice_: Slice, detached: Detached) -> bool:
+    """Tell whether all that are around it came at once, so that they need not be noted before they are grouped."""
+    return not slice_.after and detached.after is None
+
+
+def home(identifier: Identifier) -> dict[int, Instant | None]:
+    """Return the profile that it leaves, as one to be looked at when everybody else has left it who does."""
+    rows = models.Identifier.objects.filter(key=identifier.key)
+    return dict.fromkeys(rows.values_list("profile", flat=True))
 
 
 def left_out(touchpoints: Sequence[Touchpoint], *, policy: Policy = DEFAULT) -> list[Touchpoint]:

@@ -42,7 +42,7 @@ class Identifier(models.Model):
     contested = models.BooleanField(_("contested"), default=False)
     # Takes part in nothing. Stage 2 writes rows without it.
     forgotten = models.BooleanField(_("forgotten"), default=False, db_default=False)
-    # The version of the identity policy under which its profile was last worked out.
+    # The version of the identity policy under which its profile was last worked out; 0: it has to be (see unsettled.py).
     policy = models.PositiveIntegerField(_("identity policy"), default=1, db_default=1)
     # identity.graph.models.Crowd; 0: its neighbourhood is no crowd.
     crowd = models.BigIntegerField(default=0, db_default=0)
@@ -56,6 +56,9 @@ class Identifier(models.Model):
             ),
             models.Index(
                 fields=["crowd"], condition=models.Q(crowd__gt=0), name="identifier_in_crowd"
+            ),
+            models.Index(
+                fields=["profile"], condition=models.Q(policy=0), name="identifier_unsettled"
             ),
         ]
 

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from identity.clock import Instant
 from identity.graph import store
 from identity.graph.evidence import carried
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
-from identity.profiles import assignment, crowds, showing, splits
+from identity.profiles import assignment, crowds, showing, splits, unsettled
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
@@ -65,10 +66,12 @@ def regroup(
     *,
     newborn: bool = True,
     policy: Policy = DEFAULT,
+    deferred: Mapping[int, Instant | None] | None = None,
 ) -> Resolved:
     """Bring the assignment up to date without touchpoints: evidence was taken away, or the assignment is being repaired.
 
-    Unless `newborn`, identifiers without a profile are left to the batch that will bring them.
+    Unless `newborn`, identifiers without a profile are left to the batch that will bring them. `deferred`: one of many slices (see
+    identity.profiles.unsettled), with the profiles that those before left to this one, as in `Resolved`. Otherwise none is deferred.
     """
     evidence = wanted(neighbourhoods, policy, most=settings.CROWD_LINKS)
     here = assignment.places(evidence.targets)
@@ -76,7 +79,7 @@ def regroup(
         evidence.targets = {each: evidence.targets[each] for each in here}
         evidence.links = [link for link in evidence.links if link.a in here and link.b in here]
         evidence.decisions = [one for one in evidence.decisions if one.a in here and one.b in here]
-    return _assign(evidence, here, (), context, policy)
+    return _assign(evidence, here, (), context, policy, deferred=deferred)
 
 
 # --- Difference ---------------------------------------------------------------------------------------------------------
@@ -88,6 +91,8 @@ def _assign(
     counting: Sequence[Touchpoint],
     context: BatchContext,
     policy: Policy,
+    *,
+    deferred: Mapping[int, Instant | None] | None = None,
 ) -> Resolved:
     differing = changed(evidence, here)
     targets = {each: evidence.targets[each] for each in differing}
@@ -107,19 +112,23 @@ def _assign(
     joined = {profiles[evidence.targets[each].founder] for each in coming}
     if store().shows_members:
         showing.note(coming, context.now)
-    members = assignment.members({touchpoint.owner for touchpoint in counting}, left | joined)
+    moved = left | joined | (deferred or {}).keys()
+    waiting = frozenset[int]() if deferred is None else unsettled.profiles(moved)
+    members = assignment.members({touchpoint.owner for touchpoint in counting}, moved - waiting)
     made = moves(evidence, here)
-    kinds = splits.kinds(made, {profile for _, _, profile in members})
-    apart = splits.apart(made, kinds, profiles)
+    alive = {profile for _, _, profile in members} | waiting
+    kinds = splits.kinds(made, alive)
+    apart = splits.earliest(splits.apart(made, kinds, profiles), deferred or {})
     _remember(made, kinds, profiles, context)
-    found = _resolved(counting, members, frozenset(left | joined))
+    found = _resolved(counting, members, frozenset(moved - waiting))
     newborn = {identifier.key for identifier in differing if identifier not in here}
     return replace(
         found,
         policy=policy,
-        born=_born(joined, members, newborn),
-        inherited=_inherited(made, profiles, found.people),
+        born=_born(joined - waiting, members, newborn),
+        inherited=_inherited(made, profiles, alive),
         apart=apart,
+        deferred={profile: apart.get(profile) for profile in waiting},
     )
 
 

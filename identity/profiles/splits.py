@@ -46,6 +46,17 @@ def apart(
     return found
 
 
+def earliest(
+    apart: Mapping[int, Instant], before: Mapping[int, Instant | None]
+) -> dict[int, Instant]:
+    """Return `apart` with what earlier slices of the same change found."""
+    found = dict(apart)
+    for profile, came in before.items():
+        if came is not None:
+            found[profile] = min(came, found.get(profile, came))
+    return found
+
+
 def _word(identifier: Identifier) -> str:
     """Write an identifier as it stands in a stored move."""
     return msgspec.json.encode(identifier.key).decode()

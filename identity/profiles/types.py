@@ -49,6 +49,7 @@ class Resolved:
     `people`: every profile of `arrivals` and `moved` that still has identifiers.
     `identifiers`: row id -> identifier for every owner in `people`.
     `policy`: the rules that say so.
+    `deferred`: profiles that are left to a later slice, with their `apart` (None: no split so far); not among `moved`.
     """
 
     arrivals: Sequence[Arrival]
@@ -59,6 +60,7 @@ class Resolved:
     inherited: Mapping[int, frozenset[int]] = field(default_factory=dict)
     apart: Mapping[int, Instant] = field(default_factory=dict)
     policy: Policy = DEFAULT
+    deferred: Mapping[int, Instant | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Forgetting a source: what it brought is no evidence any more. The lane does it slice by slice, each the command for the next.
 
-A lane that dies takes the slice that it was in once more. Between two slices the lane takes what came in.
+First all of its evidence goes, then those are grouped afresh whom it had linked (see identity.profiles.unsettled). A lane that dies takes the slice that it was in once more. Between two slices the lane takes what came in.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from identity.touchpoints.inbox.positions import positions
 from identity.touchpoints.models import Forgetting, LaneCommand, Source
 
 FORGET = "sources.forget"  # a lane command: take one slice out
+GROUPS = "profiles.settle"  # the one that follows the last: see identity.profiles.unsettled
 SLICE = 500  # touchpoints looked at in one transaction of the lane
 
 
@@ -46,8 +47,10 @@ def ask(source: int, *, actor: str, now: Instant) -> int:
 
 
 def _goes_on(source: int) -> bool:
-    """Tell whether the lane has a slice to do. It has none when the last one was refused, because lanes died in it."""
-    return LaneCommand.objects.filter(kind=FORGET, done_at=None, payload__source=source).exists()
+    """Tell whether the lane has a slice to do, of either half. It has none when the last one was refused, because lanes died in it."""
+    return LaneCommand.objects.filter(
+        kind__in=[FORGET, GROUPS], done_at=None, payload__source=source
+    ).exists()
 
 
 def progress(source: int) -> Forgetting:
@@ -81,7 +84,6 @@ def keep(slice_: Slice, swept: Swept, now: Instant) -> None:
     row = Forgetting.objects.filter(source=slice_.source)
     row.filter(begun_at=None).update(begun_at=now)
     if swept.after is None:
-        row.update(done_at=now)
         return
     row.update(
         position=swept.after,
@@ -90,3 +92,8 @@ def keep(slice_: Slice, swept: Swept, now: Instant) -> None:
     )
     asked_by = row.values_list("asked_by", flat=True).first() or "lane"
     commands.enqueue(FORGET, {"source": slice_.source, "after": swept.after}, asked_by, now)
+
+
+def finish(source: int, now: Instant) -> None:
+    """Write that all of it is forgotten, and everybody grouped afresh. In the lane's transaction."""
+    Forgetting.objects.filter(source=source).update(done_at=now)

@@ -1,6 +1,6 @@
 """Who belongs to which household, per owner identifier: a merge or a split moves nothing here either."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from identity.clock import Instant
@@ -31,9 +31,14 @@ def fold(arrivals: Sequence[Arrival], now: Instant, policy: Policy) -> None:
         _store(said)
 
 
-def forget(source: int) -> None:
-    """Take back what a source said about households."""
-    execute("DELETE FROM identity_householdtie WHERE source = %s", [source])
+def forget(source: int, identifiers: Collection[Identifier]) -> None:
+    """Take back what a source said about these and their households; found by the owner, with whom the key of a tie begins."""
+    given = Rows("given", key="text")
+    execute(
+        "DELETE FROM identity_householdtie WHERE source = %s AND owner_id IN (SELECT i.id"
+        f" FROM {given} JOIN identity_identifier AS i ON i.key = given.key)",
+        [source, *given.of((each.key,) for each in identifiers)],
+    )
 
 
 def _make(households: Sequence[Identifier], now: Instant) -> None:

@@ -16,11 +16,12 @@ from benchmarks.road.digest import lines
 from dmp_site.erasing import bundle
 from identity import graph
 from identity import holdings as identity
-from identity.models import Erasure, Identifier, Profile
+from identity.models import Erasure, Household, Identifier, Profile
 from identity.privacy import erasures, vault
 from identity.privacy.holdings import Subject, tell
 from identity.profiles import assignment, selectors
 from identity.sql import fetch
+from identity.touchpoints import naming
 from tests.dmp_site.erasing.searching import found, pattern
 from tests.road import START
 from tests.same.replay import Replay
@@ -89,6 +90,22 @@ def needles(profile: Profile) -> list[str]:
     return [*keys, *values, *clear.values(), *uids, *own]
 
 
+def come_home(replay: Replay, profile: Profile) -> list[str]:
+    """Let somebody be alone in a household, which is named without anybody too; return what it is known by."""
+    address = f"home-{profile.pk}@shop.example"
+    home = {"context": {"externalIds": [{"type": "household_id", "id": address}]}}
+    fields = {"user_id": "userId", "anonymous_id": "anonymousId"}
+    who = next(each for each in selectors.identifiers(profile.pk) if each.namespace in fields)
+    replay._road.receive(
+        {"event": "At home", fields[who.namespace]: who.value, **home}, {"event": "Door", **home}
+    )
+    replay._rest()
+    named = naming.identifier("household_id", address)
+    assert named.value != address
+    assert Household.objects.filter(key=named.key).exists()
+    return [address, named.key, named.value]
+
+
 def shared(profile: Profile) -> bool:
     """Tell whether some touchpoint of theirs carries somebody else's identifier too."""
     keys = set(person(profile)[0])
@@ -117,7 +134,7 @@ def test_nothing_is_left_of_people_who_had_everything(replay: Replay) -> None:
     everything = {each.name for each in bundle.HOLDINGS if each.told}
     assert everything - tables <= never, "the stream brings something of everything else"
     for profile in people:
-        names = needles(profile)
+        names = needles(profile) + come_home(replay, profile)
         assert found(names)
         row = erase(replay, profile)
         assert found(names) == []

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from activation.audiences import services as audiences
 from activation.audiences.models import Membership
@@ -11,8 +13,17 @@ from activation.deliveries.models import Delivery
 from identity import graph
 from identity.clock import DAY
 from identity.errors import DomainError, NotFound
-from identity.models import AuditEntry, Forgetting, HouseholdTie, Identifier, LaneCommand, Source
-from identity.profiles import forgetting, selectors
+from identity.models import (
+    AuditEntry,
+    Forgetting,
+    HouseholdTie,
+    Identifier,
+    LaneCommand,
+    ProfileMove,
+    Source,
+)
+from identity.profiles import assignment, forgetting, selectors, unsettled
+from identity.profiles.folding import households
 from identity.profiles.rebuild import rebuild
 from identity.touchpoints import forgetting as sources
 from identity.touchpoints import sources as making
@@ -23,6 +34,7 @@ from tests.content import template
 from tests.dmp_site.processes.faults import Killed, deaths, viewed
 from tests.journeys.documents import abandoned_cart
 from tests.road import Road
+from tests.stores import undone
 
 ALICE, BROWSER = Named.of("user_id:alice"), Named.of("anonymous_id:browser")
 
@@ -68,6 +80,35 @@ def test_a_forgotten_source_has_put_nobody_into_a_household(road: Road) -> None:
     assert HouseholdTie.objects.count() == 2
     forget(road, crm)
     assert [row.source for row in HouseholdTie.objects.all()] == [other.pk]
+
+
+def test_people_leave_its_households_slice_by_slice(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SLICE", 2)
+    crm = road.make_source("crm", "crm")
+    home = {"context": {"externalIds": [{"type": "household_id", "id": "7"}]}}
+    road.receive(*({"event": "x", "userId": f"u{n}", **home} for n in range(6)), source=crm)
+    road.receive({"event": "x", "userId": "u0", **home})
+    road.run()
+    left: list[int] = []
+    sources.ask(crm.pk, actor="user:1", now=road.now)
+    while road.loop.step():
+        left.append(HouseholdTie.objects.count())
+    assert left[:4] == [5, 3, 1, 1]
+    assert [row.source for row in HouseholdTie.objects.all()] == [road.source.pk]
+
+
+def test_the_ties_of_a_slice_are_found_by_their_owners(road: Road) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("other databases plan by what they have counted")
+    with CaptureQueriesContext(connection) as captured:
+        households.forget(1, [ALICE])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {captured[0]['sql']}")
+        plan = " ".join(row[3] for row in cursor.fetchall())
+    assert "(owner_id=?" in plan
+    assert "SCAN identity_householdtie" not in plan
 
 
 def test_what_a_source_linked_comes_apart_and_everybody_has_the_old_id_again(
@@ -223,6 +264,130 @@ def homes_of(namespace: str) -> set[str]:
     return {uid for key, uid in homes().items() if key.startswith(f"{namespace}:")}
 
 
+# --- Read once ----------------------------------------------------------------------------------------------------------
+
+
+DESK = Named.of("device_id:desk")
+VISITORS = 9
+
+
+def desk(road: Road, *, also: str = "") -> None:
+    """Let many use one device with alice; each of them looks at something alone, and with `also` there is another tie."""
+    device = {"context": {"device": {"id": "desk"}}}
+    road.receive({"event": "x", "userId": "alice", **device})
+    for n in range(VISITORS):
+        road.receive({"event": "x", "anonymousId": f"c{n}", **device})
+        road.receive({"event": "Product Viewed", "anonymousId": f"c{n}", "userId": also or None})
+    road.run()
+
+
+def read(monkeypatch: pytest.MonkeyPatch, road: Road) -> tuple[list[int], list[int]]:
+    """Count the identifiers that each question to the graph returns, and those of profiles that are read."""
+    nodes: list[int] = []
+    rows: list[int] = []
+    asked, members = road.store.neighbourhoods, assignment.members
+
+    def neighbourhoods(identifiers: Any) -> Any:
+        found = asked(identifiers)
+        nodes.append(sum(len(each.nodes) for each in found))
+        return found
+
+    def listed(*which: Any) -> Any:
+        found = members(*which)
+        rows.append(len(found))
+        return found
+
+    monkeypatch.setattr(road.store, "neighbourhoods", neighbourhoods)
+    monkeypatch.setattr(assignment, "members", listed)
+    return nodes, rows
+
+
+def in_slices(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    for module in (forgetting, sources, unsettled):
+        monkeypatch.setattr(module, "SLICE", size)
+
+
+def test_a_profile_that_falls_apart_is_read_when_all_have_left_it(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_slices(monkeypatch, 2)
+    desk(road)
+    nodes, rows = read(monkeypatch, road)
+    forget_identifier(road, DESK)
+    assert (sum(nodes), max(nodes)) == (VISITORS + 1, 2)
+    assert (sum(rows), max(rows)) == (VISITORS + 1, 2)
+
+
+def test_a_neighbourhood_that_many_slices_are_about_is_read_once(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_slices(monkeypatch, 2)
+    desk(road, also="alice")
+    nodes, _ = read(monkeypatch, road)
+    forget_identifier(road, DESK)
+    assert sum(nodes) == VISITORS + 1
+
+
+def test_a_neighbourhood_that_a_source_linked_is_read_once(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_slices(monkeypatch, 2)
+    desk(road, also="alice")
+    crm = road.make_source("crm", "crm")
+    road.receive(*(viewed("alice", anonymousId=f"c{n}") for n in range(VISITORS)), source=crm)
+    road.run()
+    nodes, _ = read(monkeypatch, road)
+    forget(road, crm)
+    assert sum(nodes) == VISITORS + 2
+    assert rebuild(graph.store(), now=None).agrees
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_slices_leave_what_one_transaction_leaves(
+    road: Road, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Ids, moves, memberships and since when; whoever was brought together by it is in again what they were in before."""
+    road.receive(
+        *({"event": "Product Viewed", "anonymousId": f"c{n}"} for n in range(VISITORS)),
+        viewed("alice"),
+    )
+    road.run()
+    for at_least in (1, 2):
+        audience(road, f"Buyers {at_least}", at_least=at_least)
+    road.pass_time(DAY // 2)
+    desk(road)
+    road.pass_time(DAY // 4)
+
+    def left() -> tuple[Any, ...]:
+        with undone():
+            forget_identifier(road, DESK)
+            rows = Membership.objects.order_by("audience", "profile__founder")
+            moved = ProfileMove.objects.values_list("kind", "origin__founder", "target__founder")
+            return (
+                homes(),
+                list(rows.values_list("audience__slug", "profile__founder", "since", "cause")),
+                sorted(moved),
+                rebuild(graph.store(), now=None).agrees,
+            )
+
+    whole = left()
+    in_slices(monkeypatch, size)
+    assert left() == whole
+
+
+def test_a_lane_that_dies_while_it_groups_goes_on(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_slices(monkeypatch, 2)
+    desk(road)
+    deadly(monkeypatch, unsettled, "settle", at=3)
+    forgetting.ask(DESK, actor="user:1", now=road.now)
+    assert deaths(road) == 1
+    assert not Identifier.objects.filter(policy=0).exists()
+    assert len(homes_of("anonymous_id")) == VISITORS
+    assert rebuild(graph.store(), now=None).agrees
+
+
 def test_in_another_store_it_begins_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "SLICE", 3)
     road.receive(*(viewed("alice", anonymousId=f"c{n}") for n in range(7)))
@@ -262,8 +427,8 @@ def test_nobody_is_left_in_the_profile_of_what_was_forgotten(road: Road) -> None
     assert inside(audience(road, "Buyers again")) == {"user_id:bob"}
 
 
-def audience(road: Road, name: str) -> int:
-    rule = {"did": "Product Viewed", "within_days": 1}
+def audience(road: Road, name: str, at_least: int = 1) -> int:
+    rule = {"did": "Product Viewed", "within_days": 1, "at_least": at_least}
     made = audiences.create(name, rule=rule, actor="tests", now=road.now)
     audiences.publish(made.pk, actor="tests", now=road.now)
     road.run()

@@ -108,6 +108,18 @@ def exercise(store: Neo4jStore) -> None:
     contents = store.contents()
     for part in Part:
         assert contents.page(part, after="", size=10).rows
+    erase(store)
+
+
+def erase(store: Neo4jStore) -> None:
+    """Let the store do all that an erasure asks for."""
+    store.erase([each.id for each in store.carrying([ALICE], limit=5)], [ALICE], epoch=EPOCH)
+    assert store.unnamed([ALICE, HOME]) == [HOME, ALICE]
+    store.silence([ALICE], epoch=EPOCH)
+    pairs = store.linked([ALICE], limit=5)
+    assert pairs == [(HOME, ALICE)]
+    store.unlink(pairs, [MAIL], epoch=EPOCH)
+    assert store.drop([ALICE], [HOME], epoch=EPOCH) == [HOME]
 
 
 def operators(found: dict[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from identity.graph.contents import Part, StoredIdentifier
 from identity.graph.models import IdentityPolicy
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.types import Decision, Verdict
+from identity.graph.types import Decision, Verdict, alone
 from identity.profiles import forgetting, models, rebuild, resolve
 from identity.profiles.policies import settling
 from identity.touchpoints.types import Identifier
@@ -124,7 +124,8 @@ def test_what_people_decided_and_what_is_forgotten_stays_so():
     [cookie] = ids("anonymous_id:c")
     detached = stages.store.forget(cookie, after="", limit=9, epoch=EPOCH)
     forgetting.keep(forgetting.Slice(cookie, ""), detached, NOW)
-    resolve.regroup(detached.neighbourhoods, context(), newborn=False, policy=stages.policy)
+    near = [*stages.store.neighbourhoods(detached.around), alone(cookie)]
+    resolve.regroup(near, context(), newborn=False, policy=stages.policy)
     before = assignment()
     assert len(set(before.values())) == 3
     change(stages, followed(loyalty_id=replace(SMALL["loyalty_id"], max=None)))
