@@ -7,6 +7,7 @@ made of an enrolment's. A table in which nothing leads to a person is everybody'
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -78,8 +79,13 @@ def models() -> list[type[Model]]:
     return [
         model
         for model in apps.get_models()
-        if model._meta.app_label in APPS and model.__module__ != _STORE and model._meta.managed
+        if model._meta.app_label in APPS and not _is_stored(model) and model._meta.managed
     ]
+
+
+def _is_stored(model: type[Model]) -> bool:
+    """Say whether a table is the graph store's; the policies beside it are not."""
+    return model.__module__ == _STORE and model.__name__.startswith("Graph")
 
 
 def hangs(model: type[Model]) -> bool:
@@ -224,7 +230,8 @@ class _Words:
 
     def _text(self, app: str, name: str, value: str) -> Any:
         if value[:1] in {"{", "["}:
-            return self._plain(app, name, msgspec.json.decode(value))
+            with suppress(msgspec.DecodeError):
+                return self._plain(app, name, msgspec.json.decode(value))
         value = " ".join(str(self._names.of(word)) for word in value.split(" "))
         value = _OBJECT.sub(self._object, value)
         return _SOURCE.sub(lambda found: f"source:{self._names.sources[int(found[1])]}", value)

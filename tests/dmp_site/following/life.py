@@ -29,12 +29,15 @@ from benchmarks.road import world
 from dmp_site import apikeys, pipeline
 from dmp_site.models import Job, JobsHeartbeat
 from identity.clock import HOUR, SECOND, Instant
+from identity.graph import documents, policies
+from identity.graph.models import Crowd
 from identity.graph.types import Verdict
 from identity.privacy import services as privacy
 from identity.privacy import vault
 from identity.privacy.models import Erasure, PersonalFile, Tombstone
 from identity.profiles import decisions
 from identity.profiles.models import Identifier as Row
+from identity.profiles.policies import services as identities
 from identity.sql import fetch
 from identity.touchpoints import commands, lane, naming, sources
 from identity.touchpoints.models import Forgetting, Installation, Refusal, Source, WriteKey
@@ -88,6 +91,8 @@ def _the_rest() -> None:
     ChannelWeight.objects.create(channel="letter", weight=200)
     MessageClass.objects.create(name="news")
     QuietHours.objects.create(name="never", start=time(1), end=time(2), enabled=False)
+    identities.seed(START)
+    Crowd.objects.create(id=2**40, links=9_999, identifiers=99, found_at=START)
     version = JourneyVersion.objects.earliest("pk")
     Relocation.objects.create(version=version, node="gone", to_version=version, done=True)
     Installation.objects.create(identifier_key="k", vault_key="v", created_at=START)
@@ -211,6 +216,19 @@ class Life:
             pressure.change(row.pk, document=document, actor="tests", now=self.road.now)
             pressure.publish(row.pk, actor="tests", now=self.road.now)
 
+    def other_identities(self) -> None:
+        """Put another identity policy in force, and let the lane bring everybody to it: another priority, fewer around an address."""
+        document = documents.write(policies.current())
+        document["namespaces"]["loyalty_id"]["priority"] = 3
+        document["namespaces"]["email"]["hub"] = 6
+        document["namespaces"]["badge"] = {"kind": "person", "priority": 2, "max": 1}
+        identities.change(document, self.road.now, actor="tests")
+        identities.apply(self.road.now, actor="tests")
+        self.road.run()
+        version = policies.current().version
+        stale = Row.objects.exclude(policy=version)
+        assert (version, stale.exists()) == (2, False), "everybody was looked at"
+
     # --- Merging and splitting ---
 
     def merge(self, said: Mapping[str, Any], more: Mapping[str, Any]) -> None:
@@ -236,7 +254,7 @@ class Life:
         )
         context = BatchContext(now=now, horizon=now, mode=Mode.LIVE, epoch=loop.epoch)
         with lane.fenced(loop.epoch):
-            pipeline.regroup(changed, context, newborn=False)
+            pipeline.regroup(changed, context, policies.current(), newborn=False)
 
     def split(self, how: Callable[["Life"], None]) -> None:
         self.road.now += SECOND

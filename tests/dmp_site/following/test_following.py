@@ -131,6 +131,7 @@ def while_merged(life: Life, bob: Mapping[str, Any]) -> None:
         life.seen("Order Completed", **who, properties=order(who, 2, 220))
         life.seen("Product Viewed", **who, properties={"category": "tea"})
     life.looser()
+    life.other_identities()
     life.seen("Ad Impression", life.crm, context={"traits": {"email": MAIL_A}})
     if "traits" in bob:
         life.identify(**{**bob, "traits": {**bob["traits"], "city": "Paris"}})
