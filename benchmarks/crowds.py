@@ -41,8 +41,9 @@ def _sentence(usual: Crowded, plan: Plan) -> str:
     return (
         f"{plan.crowd:,} links of a crowd arrive live, every second touchpoint, among those of a shop, with 20 audiences and 5 live journeys;"
         f" the yardstick is the same number of links in chains of ten. A drive ends after {plan.crowded:.0f} s; the yardstick is taken"
-        " over as many touchpoints. The lane takes both kinds in one batch, so whatever the crowd costs slows the others. The longest"
-        f" batch is what a touchpoint of anybody may have to wait for; the yardstick's took {_longest(usual):.2f} s."
+        " over as many touchpoints. The lane takes both kinds in one stream, so whatever the crowd costs slows the others; what it keeps"
+        " for later is still waiting at the end. The longest batch is what a touchpoint of anybody may have to wait for; the yardstick's"
+        f" took {_longest(usual):.2f} s."
     )
 
 
@@ -54,6 +55,7 @@ def _table(usual: Crowded, crowds: Mapping[str, Crowded]) -> list[str]:
         "within it up to",
         "longest batch",
         "most time in",
+        "still waiting",
         "listed for a human",
     )
     return [*lines, *(_row(_CROWDS[shape], each, usual) for shape, each in crowds.items())]
@@ -75,6 +77,7 @@ def _row(name: str, crowd: Crowded, usual: Crowded) -> str:
         f"{_within(crowd, usual) // 2:,} links",
         f"{_longest(crowd):.2f} s",
         f"{stage} ({stages[stage] / whole.seconds:.0%})",
+        f"{crowd.waiting:,}",
         "yes" if crowd.listed else "no",
     )
 

@@ -14,6 +14,7 @@ from benchmarks.people.crowds import SHARED, Crowd
 from benchmarks.people.measures import Crowded
 from benchmarks.people.staging import staged
 from benchmarks.road import prepare
+from identity.graph.models import GraphTouchpoint
 from identity.pages import KeysetPage
 from identity.profiles import undecided
 
@@ -28,7 +29,9 @@ def main(shape: str, touchpoints: str, seconds: str) -> None:
 
 def measure(shape: str, touchpoints: int, seconds: float) -> Crowded:
     prepare.fill(touchpoints, Crowd(shape, touchpoints), name="crowd")
-    return Crowded(staged(touchpoints, seconds=seconds), listed())
+    driven = staged(touchpoints, seconds=seconds)
+    waiting = driven.driven.whole.done - GraphTouchpoint.objects.count()
+    return Crowded(driven, waiting, listed())
 
 
 def listed() -> bool:

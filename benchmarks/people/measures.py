@@ -57,9 +57,10 @@ class Staged(msgspec.Struct):
 
 
 class Crowded(msgspec.Struct):
-    """A drive of the lane among a crowd, and whether a human finds the crowd on a list."""
+    """A drive of the lane among a crowd, how many touchpoints it did not bring into the graph yet, and whether a human finds the crowd on a list."""
 
     staged: Staged
+    waiting: int
     listed: bool
 
 
