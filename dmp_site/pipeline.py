@@ -21,7 +21,7 @@ from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
-from identity.profiles import facts, fold, forgetting, resolve
+from identity.profiles import crowds, facts, fold, forgetting, resolve
 from identity.profiles.policies import services as identity_policies
 from identity.profiles.policies import settling
 from identity.profiles.unsettled import Deferred
@@ -46,18 +46,29 @@ EXECUTORS: Mapping[str, Callable[[Mapping[str, Any], BatchContext], None]] = {
 
 
 def process(
-    rows: Sequence[InboxRow], context: BatchContext, *, graph: GraphStore, fence: Fence
+    rows: Sequence[InboxRow],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+    patient: bool = True,
 ) -> None:
-    """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too."""
+    """Take inbox rows of one mode through all stages; the transaction that `fence` opens settles them too.
+
+    While `patient`, touchpoints of crowds are kept for a turn of their own.
+    """
     policy = rules(graph)
     sifted = tombstones.sift(decode.decode(rows, policy))
     touchpoints = forgetting.left_out(sifted.taken, policy=policy)
-    contested = resolve.contested(touchpoints, policy)
+    looked = resolve.look(touchpoints, policy)
+    later = looked.crowded(touchpoints) if patient else {}
+    taken = [each for each in touchpoints if each.number not in later]
     reach("1 record")
-    recorded = graph.record(touchpoints, epoch=context.epoch, contested=contested)
+    recorded = graph.record(taken, epoch=context.epoch, contested=looked.contested(taken))
     with fence():
         reach("2 resolve")
-        resolved = resolve.resolve(touchpoints, recorded, context, policy=policy)
+        tied = crowds.put_off(rows, touchpoints, later, context.now)
+        resolved = resolve.resolve(taken, recorded, context, policy=policy, tied=tied)
         reach("3 fold")
         fold.fold(resolved, context)
         tombstones.remind(sifted.returning, context.now)
@@ -68,8 +79,9 @@ def process(
         changes = refresh.refresh(resolved, people, context)
         reach("5 react")
         _send(react.react(resolved.arrivals, changes, people, context), context)
-        refusals.fold(rows, context, touchpoints, sifted.refused)
-        remember("touchpoints", context, rows, policy=policy)
+        refusals.fold(rows, context, taken, sifted.refused)
+        done = [row for row in rows if row.number not in later]
+        remember("touchpoints", context, done, policy=policy)
 
 
 def regroup(

@@ -80,7 +80,7 @@ INBOX_LIMIT = env.integer("INBOX_LIMIT", 2_000_000, least=1, most=10**12)
 # Seconds without a heartbeat after which the supervisor kills a lane.
 LANE_TIMEOUT = env.integer("LANE_TIMEOUT", 30, least=5, most=3_600)
 # A neighbourhood with more links than this is a crowd. Reading so many and working them out takes a tenth of what a batch takes.
-CROWD_LINKS = env.integer("CROWD_LINKS", 2_500, least=10, most=10**9)
+CROWD_LINKS = env.integer("CROWD_LINKS", 1_000, least=10, most=10**9)
 
 
 _GRAPH_URL = env.secret("GRAPH_URL")

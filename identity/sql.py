@@ -91,6 +91,12 @@ def execute(sql: str, parameters: Sequence[Any] = (), *, using: str = "default")
         return int(cursor.rowcount)
 
 
+def execute_many(sql: str, rows: Sequence[Sequence[Any]], *, using: str = "default") -> None:
+    """Run one statement with the values of each row, in one go: for values that `Rows` cannot carry."""
+    with connections[using].cursor() as cursor:
+        cursor.executemany(sql, rows)
+
+
 def fetch(
     sql: str, parameters: Sequence[Any] = (), *, using: str = "default"
 ) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.lane import LaneLoop
 from dmp_site.processes.lock import FileLock
 from identity import graph
-from identity.clock import Instant
+from identity.clock import SECOND, Instant
 from identity.models import Identifier
 from identity.privacy.keys import keys_at
 from identity.touchpoints import lane, payload, sources
@@ -59,6 +59,7 @@ class Road:
             attempts=Attempts(self.directory / "lane.attempt"),
             epoch=epoch,
             clock=lambda: self.now,
+            stopwatch=lambda: self.now / SECOND,
         )
 
     def receive(

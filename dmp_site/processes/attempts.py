@@ -14,12 +14,16 @@ from identity.touchpoints.types import Mode
 
 
 class Attempt(NamedTuple):
-    """A batch that was begun: its mode, the numbers of its first and last row, and how many rows it had."""
+    """A batch that was begun: its mode, the numbers of its first and last row, and how many rows it had.
+
+    `waited`: it was a crowd's turn.
+    """
 
     mode: Mode
     first: int
     last: int
     rows: int
+    waited: bool = False
 
 
 class Attempts:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dmp_site import pipeline
 from dmp_site.processes import turns
@@ -18,18 +18,28 @@ from dmp_site.processes.outages import foreseen
 from identity import stages
 from identity.clock import Instant
 from identity.graph.port import GraphStore
-from identity.touchpoints import aside, decode, lane
+from identity.touchpoints import aside, decode, lane, waiting
 from identity.touchpoints.inbox.port import Claim, InboxReader
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
 
 log = logging.getLogger(__name__)
 
 Settle = Callable[[], None]  # the last statement of a transaction: what was taken is done
+TURN = 2_000  # touchpoints of crowds that are taken at once
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How rows are taken: how many at once, and what settles those of a claim. `waited`: it is a crowd's turn."""
+
+    care: Care
+    settle: Callable[[Claim], None]
+    waited: bool = False
 
 
 @dataclass
 class Claims:
-    """`care`: how many rows of each mode are taken at once."""
+    """`care`: how many rows of each mode are taken at once. `turn`: how many of those that wait for a crowd's turn."""
 
     graph: GraphStore
     inbox: InboxReader
@@ -37,6 +47,7 @@ class Claims:
     epoch: int
     clock: Callable[[], Instant]
     care: Mapping[Mode, Care]
+    turn: Care = field(default_factory=lambda: Care.of(TURN))
     _owed: int = 0  # the row whose try was written and did not count
 
     def begin(self) -> None:
@@ -44,9 +55,10 @@ class Claims:
         left = self.attempts.left()
         if isinstance(left, Attempt):
             log.warning("The lane before died in a batch of %d; going on with care", left.rows)
-            self.care[left.mode].died(left.last, left.rows)
+            (self.turn if left.waited else self.care[left.mode]).died(left.last, left.rows)
         for mode, number in aside.suspects().items():
             self.care[mode].suspect(number)
+        self.turn.suspect(waiting.suspect())
 
     def take(self) -> Claim:
         """Claim the next rows of one mode and take them through the stages; return the claim, which may be empty."""
@@ -54,9 +66,19 @@ class Claims:
         limits = {mode: care.limit for mode, care in self.care.items()}
         claim = self.inbox.claim(limits, self.clock())
         if claim.rows:
-            self._take(claim)
+            self._take(claim, Way(self.care[claim.mode], self.inbox.settle))
             self.care[claim.mode].passed(claim.rows[-1].number)
         return claim
+
+    def take_waiting(self, horizon: Instant) -> int:
+        """Take the next touchpoints of crowds, which waited for this, through the stages; return how many."""
+        self._pay_back()
+        rows = waiting.first(self.turn.limit)
+        if rows:
+            claim = Claim(rows=rows, mode=rows[0].mode, horizon=horizon)
+            self._take(claim, Way(self.turn, _take_off, waited=True))
+            self.turn.passed(rows[-1].number)
+        return len(rows)
 
     def retry(self, number: int, horizon: Instant, settle: Settle) -> None:
         """Take a row that was set aside once more, under its own number: alone, with its tries counted."""
@@ -65,7 +87,8 @@ class Claims:
         pipeline.rules(self.graph)
         if touchpoint:
             self.graph.set_aside([touchpoint], epoch=self.epoch, aside=False)
-        self._take_alone(Claim(rows=[row], mode=row.mode, horizon=horizon), settle)
+        claim = Claim(rows=[row], mode=row.mode, horizon=horizon)
+        self._take_alone(claim, Way(self.care[row.mode], lambda _: settle()))
 
     def context(self, claim: Claim) -> BatchContext:
         return BatchContext(
@@ -74,33 +97,35 @@ class Claims:
 
     # --- Whole or in halves ---
 
-    def _take(self, claim: Claim) -> None:
-        care = self.care[claim.mode]
-        if len(claim.rows) == 1 and care.suspects(claim.rows[0].number):
-            self._take_alone(claim, lambda: self.inbox.settle(claim))
+    def _take(self, claim: Claim, way: Way) -> None:
+        if len(claim.rows) == 1 and way.care.suspects(claim.rows[0].number):
+            self._take_alone(claim, way)
             return
         try:
-            self._attempt(claim, lambda: self.inbox.settle(claim))
+            self._attempt(claim, way, lambda: way.settle(claim), patient=not way.waited)
         except Exception as error:
             if foreseen(error):
                 raise
             log.warning("A batch of %d failed (%s); looking for the row", len(claim.rows), error)
-            care.suspect(claim.rows[-1].number)
+            way.care.suspect(claim.rows[-1].number)
             for part in _halves(claim):
-                self._take(part)
+                self._take(part, way)
 
-    def _take_alone(self, claim: Claim, settle: Settle) -> None:
-        """Try a suspect row by itself, with its tries written first; set it aside when they are used up."""
+    def _take_alone(self, claim: Claim, way: Way) -> None:
+        """Try a suspect row by itself, with its tries written first; set it aside when they are used up.
+
+        It does not wait for a crowd's turn: its tries are counted where it would wait.
+        """
         row = claim.rows[0]
         error = "the process died each time"
 
         def settled() -> None:
             aside.done(row.number)
-            settle()
+            way.settle(claim)
 
         while aside.trying(row, self.clock(), epoch=self.epoch):
             try:
-                self._attempt(claim, settled)
+                self._attempt(claim, way, settled, patient=False)
             except Exception as failure:
                 if foreseen(failure):
                     self._owed = row.number
@@ -109,7 +134,7 @@ class Claims:
                 error = f"{type(failure).__name__}: {failure}"
             else:
                 return
-        self._set_aside(claim, error, settle)
+        self._set_aside(claim, error, lambda: way.settle(claim))
 
     def _pay_back(self) -> None:
         """Give back the try of a row that met an outage, as soon as the database takes it."""
@@ -117,29 +142,32 @@ class Claims:
             aside.give_back(self._owed, epoch=self.epoch)
             self._owed = 0
 
-    def _attempt(self, claim: Claim, settle: Settle) -> None:
+    def _attempt(self, claim: Claim, way: Way, settle: Settle, *, patient: bool) -> None:
         rows = claim.rows
-        self.attempts.begin(Attempt(claim.mode, rows[0].number, rows[-1].number, len(rows)))
+        self.attempts.begin(
+            Attempt(claim.mode, rows[0].number, rows[-1].number, len(rows), way.waited)
+        )
         pipeline.process(
             rows,
             self.context(claim),
             graph=self.graph,
-            fence=lambda: self._timed(claim, settle),
+            fence=lambda: self._timed(claim, way, settle),
+            patient=patient,
         )
         stages.leave()
         self.attempts.end()
 
     @contextmanager
-    def _timed(self, claim: Claim, settle: Settle) -> Iterator[None]:
-        """Open the transaction of a batch, and see how long it keeps other writers out."""
-        care, rows = self.care[claim.mode], claim.rows
+    def _timed(self, claim: Claim, way: Way, settle: Settle) -> Iterator[None]:
+        """Open the transaction of a batch, and see how long it keeps other writers out. A crowd's turn is no shorter for fewer rows."""
+        care, rows = way.care, claim.rows
         with lane.fenced(self.epoch):
             began = time.perf_counter()
             yield
-            if len(rows) > 1 and care.suspects(rows[0].number):
+            if len(rows) > 1 and care.suspects(rows[0].number) and not way.waited:
                 aside.passed(claim.mode, rows[0].number, rows[-1].number)
             settle()
-            awaited = turns.awaited()
+            awaited = turns.awaited() and not way.waited
         care.took(time.perf_counter() - began, len(rows), awaited=awaited)
 
     # --- Aside ---
@@ -179,6 +207,10 @@ def settling(epoch: int, settle: Settle) -> Iterator[None]:
     with lane.fenced(epoch):
         yield
         settle()
+
+
+def _take_off(claim: Claim) -> None:
+    waiting.take_off([row.number for row in claim.rows])
 
 
 def _halves(claim: Claim) -> list[Claim]:

@@ -20,6 +20,7 @@ from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.claims import Claims, settling
 from dmp_site.processes.clockwork import Clockwork
+from dmp_site.processes.crowds import Crowds
 from dmp_site.processes.errands import Errands
 from dmp_site.processes.lock import LaneLock
 from dmp_site.processes.outages import away, foreseen
@@ -49,6 +50,7 @@ class LaneLoop:
     attempts: Attempts
     epoch: int
     clock: Callable[[], Instant] = now
+    stopwatch: Callable[[], float] = time.perf_counter
     care: dict[Mode, Care] = field(default_factory=dict)
     _clockwork: Clockwork = field(default_factory=lambda: Clockwork(foreseen))
     _beaten_at: Instant = 0
@@ -62,6 +64,7 @@ class LaneLoop:
         self._claims = Claims(
             self.graph, self.inbox, self.attempts, self.epoch, self.clock, self.care
         )
+        self._crowds = Crowds(self._claims, self.stopwatch)
         self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock)
         self._claims.begin()
         self._errands.begin()
@@ -92,7 +95,7 @@ class LaneLoop:
         return 0.0 if worked else IDLE
 
     def step(self) -> bool:
-        """Do one round: heartbeat, one claim, commands, what the clock made due. Return whether anything was done.
+        """Do one round: heartbeat, one claim, a crowd's turn, commands, what the clock made due. Return whether anything was done.
 
         Commands and clock come behind the claim, and see the world as of its horizon: every row received before is processed.
         """
@@ -105,9 +108,10 @@ class LaneLoop:
         self._beat()
         claim = self._claims.take()
         context = self._claims.context(replace(claim, mode=Mode.LIVE))
+        turned = self._crowds.run(claim.horizon, busy=bool(claim.rows))
         executed = self._errands.run(context)
         due = self._clockwork.run(context)
-        return bool(claim.rows) or executed or due
+        return bool(claim.rows) or turned or executed or due
 
     # --- Commands ---
 
@@ -159,7 +163,7 @@ class LaneLoop:
         self._waits = min(_LONGEST_WAIT, max(0.5, self._waits * 2))
         log.warning("A store is away (%s); waiting %.1f s", error, self._waits)
         connections["default"].close()
-        for care in self.care.values():
+        for care in (*self.care.values(), self._claims.turn):
             care.away()
         patience = self.graph.patience * (2 if isinstance(error, StoreAway) else 1)
         try:

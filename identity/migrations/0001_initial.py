@@ -194,26 +194,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='SetAside',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.BigIntegerField(unique=True, verbose_name='number')),
-                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
-                ('source', models.BigIntegerField(verbose_name='source')),
-                ('mode', models.CharField(max_length=8, verbose_name='mode')),
-                ('received_at', identity.fields.InstantField(verbose_name='received')),
-                ('payload', models.BinaryField()),
-                ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
-                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
-                ('state', models.CharField(default='trying', max_length=10, verbose_name='state')),
-                ('changed_at', identity.fields.InstantField(verbose_name='changed')),
-            ],
-            options={
-                'verbose_name': 'set-aside touchpoint',
-                'verbose_name_plural': 'set-aside touchpoints',
-            },
-        ),
-        migrations.CreateModel(
             name='Source',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -465,6 +445,28 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'merge or split',
                 'verbose_name_plural': 'merges and splits',
+            },
+        ),
+        migrations.CreateModel(
+            name='SetAside',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.BigIntegerField(unique=True, verbose_name='number')),
+                ('touchpoint', models.CharField(blank=True, max_length=36, verbose_name='touchpoint')),
+                ('source', models.BigIntegerField(verbose_name='source')),
+                ('mode', models.CharField(max_length=8, verbose_name='mode')),
+                ('received_at', identity.fields.InstantField(verbose_name='received')),
+                ('payload', models.BinaryField()),
+                ('tries', models.PositiveIntegerField(default=0, verbose_name='tries')),
+                ('error', models.CharField(blank=True, max_length=500, verbose_name='error')),
+                ('state', models.CharField(default='trying', max_length=10, verbose_name='state')),
+                ('crowd', models.BigIntegerField(db_default=0, default=0)),
+                ('changed_at', identity.fields.InstantField(verbose_name='changed')),
+            ],
+            options={
+                'verbose_name': 'set-aside touchpoint',
+                'verbose_name_plural': 'set-aside touchpoints',
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['mode', 'number'], name='setaside_waiting')],
             },
         ),
         migrations.CreateModel(

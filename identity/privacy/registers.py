@@ -1,15 +1,23 @@
 """Keeps, per identifier, the newest word on each purpose and channel: a late touchpoint changes nothing that is newer."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from identity.privacy import wishes
 from identity.privacy.types import Barred, Said
 from identity.sql import Rows, execute
+from identity.touchpoints.types import Touchpoint
 
 _TIMES = {"at": "bigint", "received_at": "bigint", "touchpoint": "text", "said_by": "text"}
 _NEWER = (
     "(excluded.at, excluded.received_at, excluded.touchpoint) >= ({table}.at,"
     " {table}.received_at, {table}.touchpoint)"
 )
+
+
+def keep_wishes(touchpoints: Collection[Touchpoint]) -> None:
+    """Store what these touchpoints allow and forbid; two statements."""
+    keep_consent(word for one in touchpoints for word in wishes.said(one))
+    keep_suppressions(word for one in touchpoints for word in wishes.barred(one))
 
 
 def keep_consent(said: Iterable[Said]) -> None:

@@ -180,6 +180,7 @@ class DecisionAdmin(ServiceModelAdmin):
                 ", ".join(map(shown, each.identifiers)),
                 each.crowd.links if each.crowd else "-",
                 to_datetime(each.crowd.found_at) if each.crowd else "-",
+                each.crowd.waiting.touchpoints if each.crowd else "-",
             ]
             for each in page.results
         ]
@@ -191,7 +192,13 @@ class DecisionAdmin(ServiceModelAdmin):
                 " And neighbourhoods with so many links that something must be shared by strangers: unlink it, forget it, or"
                 " change the policy so that it is a hub."
             ),
-            headers=[_("profile"), _("identifiers"), _("links"), _("too large since")],
+            headers=[
+                _("profile"),
+                _("identifiers"),
+                _("links"),
+                _("too large since"),
+                _("touchpoints that wait"),
+            ],
             rows=rows,
             next=page.next,
         )

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from identity.clock import Instant
+from identity.graph.evidence import carried
+from identity.privacy import registers
 from identity.profiles.moves import Place, Target, Wanted
 from identity.sql import Rows, execute, fetch
-from identity.touchpoints.types import Identifier
+from identity.touchpoints import waiting
+from identity.touchpoints.types import Identifier, InboxRow, Touchpoint
+from identity.touchpoints.waiting import Queue, Waiting
 
 SHOWN = 10  # identifiers named of a crowd
 
@@ -29,6 +33,7 @@ class Crowd:
     row: int
     uid: str
     keys: tuple[str, ...]
+    waiting: Queue = Queue()  # noqa: RUF009 - it is frozen
 
 
 # --- Written by stage 2 -------------------------------------------------------------------------------------------------
@@ -40,7 +45,7 @@ def keep(
     here: Mapping[Identifier, Place],
     now: Instant,
 ) -> None:
-    """Store which crowds there are, behind the marks that were `written`. Two statements at most, and none where no crowd is met."""
+    """Store which crowds there are, behind the marks that were `written`. Three statements at most, and none where no crowd is met."""
     if evidence.crowds:
         given = Rows("given", id="bigint", links="bigint", identifiers="bigint")
         execute(
@@ -49,12 +54,39 @@ def keep(
             " ON CONFLICT (id) DO UPDATE SET links = excluded.links, identifiers = excluded.identifiers",
             [now, *given.of((crowd, *size) for crowd, size in evidence.crowds.items())],
         )
-    if any(
-        here[each].crowd not in {0, target.crowd}
+    left = {
+        here[each].crowd: target.crowd
         for each, target in written.items()
-        if each in here
-    ):
+        if each in here and here[each].crowd not in {0, target.crowd}
+    }
+    if left:
+        waiting.follow(left)
         drop_empty()
+
+
+def put_off(
+    rows: Iterable[InboxRow],
+    touchpoints: Iterable[Touchpoint],
+    crowded: Mapping[int, int],
+    now: Instant,
+) -> dict[Identifier, int]:
+    """Let these touchpoints (number -> crowd) wait for their turn; return what they carry, with the crowd that it is tied to by them.
+
+    What they say about consent holds at once: mail must not overtake it.
+    """
+    if not crowded:
+        return {}
+    found = {one.number: one for one in touchpoints if one.number in crowded}
+    waiting.put(
+        (
+            Waiting(row, found[row.number].id, crowded[row.number])
+            for row in rows
+            if row.number in crowded
+        ),
+        now,
+    )
+    registers.keep_wishes(found.values())
+    return {each: crowded[one.number] for one in found.values() for each in carried(one)}
 
 
 def drop_empty() -> None:
@@ -69,7 +101,7 @@ def drop_empty() -> None:
 
 
 def listed(above: int, limit: int) -> list[Crowd]:
-    """Return crowds in the order of their ids, above this one. Two statements."""
+    """Return crowds in the order of their ids, above this one. Three statements."""
     rows = fetch(
         "SELECT c.id, c.links, c.identifiers, c.found_at FROM identity_crowd AS c WHERE c.id > %s"
         " AND EXISTS (SELECT 1 FROM identity_identifier AS i WHERE i.crowd = c.id AND i.crowd > 0)"
@@ -88,8 +120,17 @@ def listed(above: int, limit: int) -> list[Crowd]:
         [*given.of(row[:1] for row in rows), SHOWN],
     ):
         some.setdefault(crowd, []).append((row, uid, key))
+    queues = waiting.queues(some)
     return [
-        Crowd(one, links, identifiers, found_at, *some[one][0][:2], _keys(some[one]))
+        Crowd(
+            one,
+            links,
+            identifiers,
+            found_at,
+            *some[one][0][:2],
+            _keys(some[one]),
+            queues.get(one, Queue()),
+        )
         for one, links, identifiers, found_at in rows
     ]
 

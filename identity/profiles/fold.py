@@ -5,7 +5,7 @@ A merge or a split moves none of it: whoever reads a profile sums the owners tha
 
 from collections.abc import Iterator, Sequence
 
-from identity.privacy import registers, vault, wishes
+from identity.privacy import registers, vault
 from identity.profiles.folding import households, orders, presence, traits, visits
 from identity.profiles.types import Arrival, Resolved
 from identity.touchpoints.types import BatchContext
@@ -21,8 +21,7 @@ def fold(resolved: Resolved, context: BatchContext) -> None:
     orders.fold(arrivals)
     households.fold(arrivals, context.now, resolved.policy)
     vault.store(_clear_values(arrivals))
-    registers.keep_consent(word for one in arrivals for word in wishes.said(one.touchpoint))
-    registers.keep_suppressions(word for one in arrivals for word in wishes.barred(one.touchpoint))
+    registers.keep_wishes([one.touchpoint for one in arrivals])
 
 
 def _clear_values(arrivals: Sequence[Arrival]) -> Iterator[vault.Entry]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from identity.graph.partition import Partition, RefusedLink, founder, partition
+from identity.graph.partition import RefusedLink, founder, partition
 from identity.graph.policy import Policy
 from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
@@ -71,17 +71,26 @@ class Move:
 
 
 def wanted(
-    neighbourhoods: Iterable[Neighbourhood], policy: Policy, *, most: int | None = None
+    neighbourhoods: Iterable[Neighbourhood],
+    policy: Policy,
+    *,
+    most: int | None = None,
+    tied: Mapping[Identifier, int] | None = None,
 ) -> Wanted:
-    """Partition each neighbourhood. One with more than `most` links is a crowd."""
+    """Partition each neighbourhood. One with more than `most` links is a crowd.
+
+    `tied`: identifiers that evidence which still waits ties to a crowd, each with its id; their neighbourhoods belong to it already.
+    """
     found = Wanted()
     for neighbourhood in neighbourhoods:
         parts = partition(neighbourhood, policy)
-        crowd = 0
+        contested, crowd = parts.contested, 0  # the first looks at every refused link
         if most is not None and len(neighbourhood.links) > most:
             crowd = _crowd(neighbourhood, found)
+        elif tied:
+            crowd = _joining(neighbourhood, tied)
         for profile in parts.profiles:
-            _place(found.targets, profile, parts, policy, crowd)
+            _place(found.targets, profile, policy, contested=contested, crowd=crowd)
         found.links.extend(neighbourhood.links)
         found.refused.extend(parts.refused)
         overruled = {each.decision for each in parts.overruled}
@@ -97,11 +106,18 @@ def _crowd(neighbourhood: Neighbourhood, found: Wanted) -> int:
     return crowd
 
 
+def _joining(neighbourhood: Neighbourhood, tied: Mapping[Identifier, int]) -> int:
+    """Return the crowd that the neighbourhood is going to belong to, 0 when it is none. A hub at its edge leads nowhere."""
+    crowds = (tied.get(node.identifier, 0) for node in neighbourhood.nodes if not node.quarantined)
+    return max(crowds, default=0)
+
+
 def _place(
     targets: dict[Identifier, Target],
     profile: Sequence[Node],
-    parts: Partition,
     policy: Policy,
+    *,
+    contested: bool,
     crowd: int,
 ) -> None:
     if profile[0].quarantined:
@@ -110,7 +126,6 @@ def _place(
         targets[node.identifier] = lone
         return
     first = founder(profile, policy)
-    contested = parts.contested
     for node in profile:
         targets[node.identifier] = Target(
             first, node.first_number, contested, policy.version, crowd

@@ -186,6 +186,8 @@ def undecided(one: Undecided) -> dict[str, Any]:
         "links": crowd.links,
         "identifiers": crowd.identifiers,
         "since": time(crowd.found_at),
+        "waiting": crowd.waiting.touchpoints,
+        "oldest": time(crowd.waiting.oldest),
     }
     return {"profile": one.uid, "identifiers": list(one.identifiers), "too_large": too_large}
 

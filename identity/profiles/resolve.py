@@ -5,7 +5,7 @@ constant number of statements per batch.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -27,20 +27,55 @@ REGROUP = "profiles.regroup"  # a lane command: bring these identifiers where th
 _json = msgspec.json.Encoder(order="deterministic")
 
 
-def contested(touchpoints: Sequence[Touchpoint], policy: Policy = DEFAULT) -> set[Identifier]:
-    """Return the identifiers whose neighbourhoods stage 1 has to return whatever happens.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is stored of the identifiers of a batch: `settled` ones, and the `crowds` of those that belong to one."""
 
-    Those where a link was refused before, those that were last looked at under another policy, and those that have no profile yet
-    (a lane may have died between stages 1 and 2).
-    """
+    settled: frozenset[Identifier]
+    crowds: Mapping[Identifier, int]
+
+    def contested(self, touchpoints: Iterable[Touchpoint]) -> set[Identifier]:
+        """Return the identifiers whose neighbourhoods stage 1 has to return whatever happens.
+
+        Those where a link was refused before, those that were last looked at under another policy, those that have no profile yet
+        (a lane may have died between stages 1 and 2), and those of crowds, which may be none any more.
+        """
+        return {
+            each
+            for one in touchpoints
+            for each in carried(one)
+            if each not in self.settled or each in self.crowds
+        }
+
+    def crowded(self, touchpoints: Iterable[Touchpoint]) -> dict[int, int]:
+        """Return the numbers of the touchpoints that bring evidence about a crowd, each with the crowd's id."""
+        if not self.crowds:
+            return {}
+        found = (
+            (one.number, [self.crowds[each] for each in carried(one) if each in self.crowds])
+            for one in touchpoints
+        )
+        return {number: min(crowds) for number, crowds in found if crowds}
+
+
+def look(touchpoints: Sequence[Touchpoint], policy: Policy = DEFAULT) -> Looked:
+    """Look up how the identifiers of a batch stand. One statement."""
     given = Rows("given", key="text")
     names = {each.key: each for touchpoint in touchpoints for each in carried(touchpoint)}
-    settled = fetch(
-        f"SELECT known.key FROM {given} JOIN identity_identifier known ON known.key = given.key"
-        " WHERE NOT known.contested AND known.policy = %s",
-        [*given.of([(key,) for key in names]), policy.version],
+    rows = fetch(
+        "SELECT known.key, known.crowd, NOT known.contested AND known.policy = %s"
+        f" FROM {given} JOIN identity_identifier known ON known.key = given.key",
+        [policy.version, *given.of([(key,) for key in names])],
     )
-    return {names[key] for key in names.keys() - {key for (key,) in settled}}
+    return Looked(
+        frozenset(names[key] for key, _, settled in rows if settled),
+        {names[key]: crowd for key, crowd, _ in rows if crowd},
+    )
+
+
+def contested(touchpoints: Sequence[Touchpoint], policy: Policy = DEFAULT) -> set[Identifier]:
+    """Return the contested identifiers of a batch, see Looked."""
+    return look(touchpoints, policy).contested(touchpoints)
 
 
 def resolve(
@@ -49,9 +84,13 @@ def resolve(
     context: BatchContext,
     *,
     policy: Policy = DEFAULT,
+    tied: Mapping[Identifier, int] | None = None,
 ) -> Resolved:
-    """Bring the assignment up to date and say whose each touchpoint is."""
-    evidence = wanted(recorded.neighbourhoods, policy, most=settings.CROWD_LINKS)
+    """Bring the assignment up to date and say whose each touchpoint is.
+
+    `tied`: identifiers that touchpoints which wait tie to a crowd, see crowds.put_off.
+    """
+    evidence = wanted(recorded.neighbourhoods, policy, most=settings.CROWD_LINKS, tied=tied)
     counting = [
         touchpoint
         for touchpoint in touchpoints

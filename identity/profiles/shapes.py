@@ -148,6 +148,10 @@ class _CrowdShape(serializers.Serializer[Any]):
     links = serializers.IntegerField()
     identifiers = serializers.IntegerField()
     since = serializers.DateTimeField()
+    waiting = serializers.IntegerField(help_text="Touchpoints that wait for its next turn.")
+    oldest = serializers.DateTimeField(
+        allow_null=True, help_text="When the first of those was received."
+    )
 
 
 class UndecidedShape(serializers.Serializer[Any]):

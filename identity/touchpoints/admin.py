@@ -17,7 +17,7 @@ from identity.access import actor
 from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.privacy.masking import masked
-from identity.touchpoints import aside, forgetting, refusals, sources, unowned
+from identity.touchpoints import aside, forgetting, refusals, sources, unowned, waiting
 from identity.touchpoints.decode import INTERNAL
 from identity.touchpoints.models import (
     Batch,
@@ -226,6 +226,9 @@ class SetAsideAdmin(ReadOnlyModelAdmin):
     fields = [
         "number", "state", "touchpoint", "source_name", "mode", "error", "tries", "received_at", "changed_at",
     ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SetAside]:
+        return super().get_queryset(request).exclude(state=waiting.STATE)
 
     @display(description=_("source"))
     def source_name(self, row: SetAside) -> str:

@@ -95,7 +95,7 @@ class Refusal(models.Model):
 
 
 class SetAside(models.Model):
-    """An inbox row that failed alone. `payload` is as encrypted as it was in the inbox."""
+    """An inbox row that failed alone, or that waits for a crowd's turn. `payload` is as encrypted as it was in the inbox."""
 
     number = models.BigIntegerField(_("number"), unique=True)
     touchpoint = models.CharField(_("touchpoint"), max_length=36, blank=True)
@@ -107,12 +107,20 @@ class SetAside(models.Model):
     error = models.CharField(_("error"), max_length=500, blank=True)
     state = models.CharField(
         _("state"), max_length=10, default="trying"
-    )  # trying, aside, again, done
+    )  # trying, aside, again, waiting
+    crowd = models.BigIntegerField(default=0, db_default=0)  # waiting: for whose turn
     changed_at = InstantField(_("changed"))
 
     class Meta:
         verbose_name = _("set-aside touchpoint")
         verbose_name_plural = _("set-aside touchpoints")
+        indexes = [
+            models.Index(
+                fields=["mode", "number"],
+                condition=models.Q(state="waiting"),
+                name="setaside_waiting",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.error}"

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from identity import graph
 from identity.errors import NotFound
+from identity.touchpoints import waiting
 from identity.touchpoints.models import LaneCommand, SetAside, Source, WriteKey
 from identity.touchpoints.types import Touchpoint
 
@@ -34,9 +35,9 @@ def unowned(source_: int, *, before: int | None, limit: int) -> Sequence[Touchpo
 
 
 def set_aside(state: str = "") -> QuerySet[SetAside]:
-    """Return the rows that failed alone, in this state (trying, aside, again; "" = any)."""
+    """Return the rows that failed alone, in this state (trying, aside, again; "" = any), or those "waiting" for a crowd's turn."""
     rows = SetAside.objects.defer("payload")
-    return rows.filter(state=state) if state else rows
+    return rows.filter(state=state) if state else rows.exclude(state=waiting.STATE)
 
 
 def command(number: int) -> LaneCommand:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dmp_site.console.checks.findings import TITLES, Finding, Level, fault
-from dmp_site.console.checks.leftovers import broken, set_aside
+from dmp_site.console.checks.leftovers import broken, crowds, set_aside
 from dmp_site.console.checks.mending import mend
 from dmp_site.console.checks.moves import open_move
 from dmp_site.console.checks.processes import (
@@ -56,6 +56,7 @@ CHECKS: Mapping[str, Check] = {
     "disk": disk,
     "clock": clock,
     "set aside": set_aside,
+    "crowds": crowds,
     "broken": broken,
     "address": public_address,
 }

@@ -23,6 +23,7 @@ TITLES: Mapping[str, Promise] = {
     "disk": gettext_lazy("disk"),
     "clock": gettext_lazy("clock"),
     "set aside": gettext_lazy("set aside"),
+    "crowds": gettext_lazy("neighbourhoods that are too large"),
     "broken": gettext_lazy("broken"),
 }
 

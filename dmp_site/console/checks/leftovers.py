@@ -5,7 +5,9 @@ from django.utils.translation import gettext as _
 
 from activation.audiences.models import Build
 from dmp_site.console.checks.findings import Finding, Level, ok
-from identity.clock import DAY, Instant
+from identity.clock import DAY, SECOND, Instant
+from identity.graph.models import Crowd
+from identity.touchpoints import waiting
 from identity.touchpoints.models import LaneCommand, SetAside
 from journeys.enrolments.models import Enrolment, State
 
@@ -18,6 +20,20 @@ def set_aside(_now: Instant) -> Finding:
         mend = f"{settings.CONSOLE_URL}/admin/identity/setaside/"
         return Finding("set aside", Level.NOTICE, what, mend)
     return ok("set aside", _("No touchpoint is set aside."))
+
+
+def crowds(now: Instant) -> Finding:
+    """Look whether touchpoints wait since their neighbourhood is too large; a human should look at that one."""
+    known, queue = Crowd.objects.count(), waiting.queue()
+    if not known and not queue.touchpoints:
+        return ok("crowds", _("No neighbourhood is too large."))
+    what = _("%(count)d neighbourhoods are too large.") % {"count": known}
+    if queue.oldest is not None:
+        seconds = max(0, now - queue.oldest) // SECOND
+        told = _("%(count)d of their touchpoints wait, the first for %(seconds)d seconds.")
+        what += " " + told % {"count": queue.touchpoints, "seconds": seconds}
+    mend = f"{settings.CONSOLE_URL}/admin/identity/decision/undecided/"
+    return Finding("crowds", Level.NOTICE, what, mend)
 
 
 def broken(now: Instant) -> Finding:

@@ -16,7 +16,7 @@ from identity.touchpoints.models import LaneCommand, SetAside
 
 READ, WRITE = "sources:read", "sources:write"
 COMMANDS_READ = "commands:read"
-STATES = ("trying", "aside", "again")  # of a row that failed alone
+STATES = ("trying", "aside", "again", "waiting")
 
 
 # --- Shapes ---
@@ -77,7 +77,7 @@ class Asides(APIView):
         responses=pages.schema("SetAsidePage", _SetAsideShape(many=True)),
     )
     def get(self, request: Request) -> Response:
-        """List touchpoints that failed alone, the latest first."""
+        """List touchpoints that failed alone, the latest first; with state=waiting those that wait for a crowd's turn."""
         rows = selectors.set_aside(request.query_params.get("state", ""))
         return Response(pages.page(rows, request.query_params, order=["-number"]).render(_aside))
 

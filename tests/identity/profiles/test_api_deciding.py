@@ -162,6 +162,8 @@ def test_a_neighbourhood_that_is_too_large(key: str, settings: Any) -> None:
         "links": 10,
         "identifiers": 7,
         "since": "2023-11-14T22:13:20.000Z",
+        "waiting": 0,
+        "oldest": None,
     }
     assert profile["too_large"] is None
 
