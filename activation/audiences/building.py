@@ -285,7 +285,7 @@ def _sweep(plan: _Plan, context: BatchContext, limit: int) -> bool:
 
 
 def _delete_matches(predicate: int, moment: Instant | None, limit: int) -> int:
-    """Delete up to `limit` matches of a predicate: all, or those that have left its window at `moment`."""
+    """Delete up to `limit` matches of a predicate, the oldest first: all, or those that have left its window at `moment`."""
     outside = (
         ""
         if moment is None
@@ -294,6 +294,6 @@ def _delete_matches(predicate: int, moment: Instant | None, limit: int) -> int:
     return execute(
         "DELETE FROM activation_match WHERE (owner_id, predicate_id, touchpoint) IN ("
         "SELECT m.owner_id, m.predicate_id, m.touchpoint FROM activation_match AS m"
-        f" WHERE m.predicate_id = %s{outside} LIMIT %s)",
+        f" WHERE m.predicate_id = %s{outside} ORDER BY m.at, m.owner_id, m.touchpoint LIMIT %s)",
         [predicate, *([] if moment is None else [moment]), limit],
     )

@@ -59,15 +59,18 @@ class Keyring:
     async def renew(self) -> None:
         """Read the database; while it does not answer, go on with what is known."""
         async with self._renewing:
-            self._renewed_at = self.clock()
-            answered = False
-            try:
-                self.known = await self.run(load)
-                answered = True
-            except DatabaseError as error:
-                log.warning("Write keys could not be renewed: %s", error)
-            finally:  # also when whoever looked gave up: others waited for that look
-                self._answered = answered
+            await self._look()
+
+    async def _look(self) -> None:
+        self._renewed_at = self.clock()
+        answered = False
+        try:
+            self.known = await self.run(load)
+            answered = True
+        except DatabaseError as error:
+            log.warning("Write keys could not be renewed: %s", error)
+        finally:  # also when whoever looked gave up: others waited for that look
+            self._answered = answered
 
     async def find(self, write_key: str) -> Origin | None:
         """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt.
@@ -96,7 +99,6 @@ class Keyring:
     async def _renewed_since(self, asked: Instant) -> None:
         """Wait for a look at the database that began later than this; many who ask at once share one."""
         await asyncio.sleep(max(0, self._renewed_at + _AGAIN - asked) / 1_000)
-        if self._renewed_at <= asked:
-            await self.renew()
         async with self._renewing:  # somebody else's look may be on its way
-            pass
+            if self._renewed_at <= asked:
+                await self._look()
