@@ -5,6 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow  # `make check` runs them too
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("identity", "activation", "journeys", "dmp_site")
 # Who asks identity.clock what time it is: pages, APIs and commands, and the loops of processes.

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
+pytestmark = pytest.mark.slow  # `make check` runs them too
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("identity", "activation", "journeys", "dmp_site")  # from low to high
 # Put together here, so that this file names none of them.

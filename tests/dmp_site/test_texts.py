@@ -17,6 +17,8 @@ from activation.audiences import reading
 from identity import clock
 from tests.identity.signing import SignIn, sign_in
 
+pytestmark = pytest.mark.slow  # `make check` runs them too
+
 __all__ = ["sign_in"]
 
 FLOORS = ("identity", "activation", "journeys", "dmp_site")

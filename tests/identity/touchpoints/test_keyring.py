@@ -51,7 +51,7 @@ def test_unknown_keys_share_a_few_looks() -> None:
         return await asyncio.gather(*(keys.find(f"wk_{number}") for number in range(200)))
 
     assert set(asyncio.run(ask())) == {None}
-    assert database.asked <= 2  # one that may have begun before some of them asked, and one for all
+    assert database.asked <= 2  # one may have begun before some of them asked
 
 
 @pytest.mark.slow
