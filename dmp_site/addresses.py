@@ -5,6 +5,9 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# Arrays of a batch are parts of the statement, so that each plan knows how many rows they bring. Statements that are over in milliseconds
+# are compiled to machine code for longer than that, as soon as a plan looks dear: a walk through neighbourhoods always does.
+_PLANS = "-c plan_cache_mode=force_custom_plan -c jit=off"
 # A server that takes a connection and says nothing, and one whose host is gone without a word. Who hangs for longer, answering for
 # its host all the while, is found out by deadlines of our own.
 _GIVE_UP = {
@@ -30,7 +33,7 @@ def postgresql(url: str, variable: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"options": "-c plan_cache_mode=force_custom_plan", **_GIVE_UP},
+        "OPTIONS": {"options": _PLANS, **_GIVE_UP},
     }
 
 
