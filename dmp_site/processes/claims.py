@@ -75,6 +75,7 @@ class Claims:
         self._pay_back()
         rows = waiting.first(self.turn.limit)
         if rows:
+            stages.reach("0 turn")
             claim = Claim(rows=rows, mode=rows[0].mode, horizon=horizon)
             self._take(claim, Way(self.turn, _take_off, waited=True))
             self.turn.passed(rows[-1].number)

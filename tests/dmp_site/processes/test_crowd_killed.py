@@ -1,0 +1,76 @@
+"""Lanes are killed while a crowd's touchpoints are put off, before their turn, and in it between the two stores."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dmp_site.processes.test_frozen_lane import frozen
+from tests.installation import Installation, installation
+
+pytestmark = [pytest.mark.process, pytest.mark.stores, pytest.mark.timeout(400)]
+LINKS, MORE = 20, 30
+CROWDS = "SELECT count(*) FROM identity_crowd"
+WAITING = "SELECT count(*) FROM identity_setaside WHERE state = 'waiting'"
+COUNTED = "SELECT COALESCE(sum(count), 0) FROM identity_contactcount WHERE event = 'Seen'"
+PROFILES = "SELECT count(DISTINCT profile_id) FROM identity_identifier"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Installation]:
+    with installation(tmp_path, STAGE_FILE=str(tmp_path / "stage"), CROWD_LINKS="10") as made:
+        made.set_up()
+        yield made
+
+
+def lane(home: Installation) -> subprocess.Popen[bytes]:
+    started = home.start("worker", "--role", "lane")
+    home.wait_for(lambda: home.lane() == started.pid, "a lane")
+    return started
+
+
+def killed(home: Installation, working: subprocess.Popen[bytes]) -> None:
+    home.wait_for(lambda: frozen(working.pid), "a lane at the point")
+    os.kill(working.pid, signal.SIGKILL)
+    working.wait()
+
+
+def seen(browser: int, device: str) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": "Seen",
+        "messageId": device,
+        "anonymousId": f"shared-{browser}",
+        "context": {"device": {"id": device}},
+    }
+
+
+def test_what_waits_for_a_turn_survives_and_counts_once(home: Installation) -> None:
+    key = home.write_key()
+    home.start("worker", "--role", "collector")
+    home.wait_for(lambda: home.answers(home.collector), "the collector")
+    working = lane(home)
+    home.post(key, *(seen(0, f"d{number}") for number in range(LINKS)))
+    home.wait_for(lambda: home.ask(CROWDS) == 1, "a crowd")
+
+    home.pause_at("2 resolve")
+    home.post(key, *(seen(0, f"m{number}") for number in range(MORE)))
+    killed(home, working)
+    assert (home.position(), home.ask(WAITING)) == (LINKS, 0)
+
+    home.pause_at("0 turn")
+    killed(home, lane(home))
+    assert (home.position(), home.ask(WAITING)) == (LINKS + MORE, MORE)
+
+    home.pause_at("2 resolve")
+    killed(home, lane(home))
+    assert (home.ask(WAITING), home.ask(COUNTED)) == (MORE, LINKS)
+
+    lane(home)
+    home.wait_for(lambda: home.ask(WAITING) == 0, "the crowd's turn")
+    assert (home.ask(COUNTED), home.ask(PROFILES)) == (LINKS + MORE, 1)
+    assert "is as the evidence says" in home.manage("rebuild_graph", "--check").stdout
