@@ -152,6 +152,22 @@ def test_remembering_costs_the_same_for_a_large_batch_as_for_a_small_one(road: R
     assert counts[0] == counts[1]
 
 
+def test_a_batch_and_a_command_read_the_policy_once(road: Road) -> None:
+    road.receive(viewed("alice", anonymousId="browser"))
+    road.run()
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            road.loop.step()
+        policy = "SELECT version, document FROM identity_identitypolicy"
+        return sum(policy in each["sql"] for each in queries)
+
+    road.receive(viewed("alice", anonymousId="other"), viewed("bob"))
+    assert asked() == 1
+    commands.enqueue(resolve.REGROUP, {"identifiers": ["user_id:alice"]}, "tests", road.now)
+    assert asked() == 1
+
+
 # --- The fence ---
 
 
