@@ -25,10 +25,14 @@ def touchpoints(row: Erasure, tools: Tools) -> None:
     if row.pending:
         _remove(row, tools)
         return
-    found = tools.graph.carrying(identifiers(row), limit=SLICE)
+    mine, further = _next(row)
+    found = tools.graph.carrying(mine, limit=SLICE)
     with tools.part():
         _plan(row, found)
-        parts.go_on(row, "touchpoints" if found else "silence")
+        if found:
+            parts.go_on(row, "touchpoints", **row.cursor)
+        else:
+            parts.go_on(row, "touchpoints" if further else "silence", **further)
 
 
 def _plan(row: Erasure, found: Sequence[Touchpoint]) -> None:
@@ -150,7 +154,10 @@ def unowned(row: Erasure, tools: Tools) -> None:
 
 
 def _next(row: Erasure) -> tuple[list[Identifier], dict[str, int]]:
-    """Return the next of the person's identifiers, and the cursor behind them: {} behind the last."""
+    """Return the next of the person's identifiers, and the cursor behind them: {} behind the last.
+
+    Who is taken along meanwhile only moves others back, so that none is passed over.
+    """
     at = int(row.cursor.get("at", 0))
     mine = [Identifier.of(key) for key in row.keys[at : at + SLICE]]
     return mine, {"at": at + SLICE} if at + SLICE < len(row.keys) else {}

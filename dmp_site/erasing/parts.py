@@ -25,8 +25,8 @@ class Tools(NamedTuple):
     last: Callable[[], AbstractContextManager[None]]
 
 
-def identifiers(row: Erasure) -> list[Identifier]:
-    return [Identifier.of(key) for key in row.keys]
+def identifiers(row: Erasure) -> frozenset[Identifier]:
+    return frozenset(map(Identifier.of, row.keys))
 
 
 def values(row: Erasure, tools: Tools) -> list[str]:

@@ -325,6 +325,22 @@ def test_many_links_go_a_slice_at_a_time(road: Road, monkeypatch: pytest.MonkeyP
     assert [(len(each.nodes), each.nodes[0].degree) for each in near] == [(1, 0)] * 60
 
 
+def test_a_person_of_many_identifiers_goes_a_slice_at_a_time(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "SLICE", 3)
+    come(road)
+    browsers = [f"browser-{number}" for number in range(20)]
+    for each in browsers:
+        road.receive({"event": "Seen", "userId": "alice-4711", "anonymousId": each})
+        road.receive({"event": "Seen", "anonymousId": each})
+    road.run()
+    row = erase(road)
+    assert found([*needles(), *browsers]) == []
+    assert (row.identifiers, row.removed["graph.identifier"]) == (23, 23)
+    assert row.removed["graph.touchpoint"] == 43
+
+
 def test_who_stays_is_grouped_afresh(road: Road) -> None:
     """An address of eleven people is nobody's; of ten it is one's again."""
     people = [Value("user_id", f"user-{number}") for number in range(11)]
