@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from dmp_site.erasing.steps import PHASES
 from tests.environment import STORES
 from tests.installation import Installation, installation
 from tests.places import Served
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.process, pytest.mark.stores, pytest.mark.timeout(400)]
 MAIL, USER, BROWSER, FIRST = "alice.gone@shop.example", "alice-471147", "browser-a1b2", "Alizarine"
 CARD = "card-of-alice-0815"
 # Where the lane is killed; tests/dmp_site/erasing kills one everywhere.
-PARTS = ("begin", "graph", "log")
+PARTS = ("begin", "links", "log")
 # A process of its own takes seconds to begin, so few do much.
 BEFORE = """
 from django.core.management import call_command
@@ -188,6 +189,7 @@ def bundle(home: Installation, api: str, user: str) -> Any:
 
 def kill_in_each_part(home: Installation, key: str) -> None:
     """Kill the lane at the beginning of many a part; meanwhile more of the person comes in, and waits."""
+    assert set(PARTS) <= PHASES.keys()
     for part in PARTS:
         home.wait_for(lambda: stopped(home.lane()), f"the lane to stop at {part}")
         if part != "log":  # by then she is erased, and who comes is somebody new

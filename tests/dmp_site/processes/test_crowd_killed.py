@@ -1,4 +1,4 @@
-"""Lanes are killed while a crowd's touchpoints are put off, before their turn, and in it between the two stores."""
+"""Lanes are killed before a crowd's turn, in it between the two stores, and while its touchpoints are put off."""
 
 import os
 import signal
@@ -57,20 +57,24 @@ def test_what_waits_for_a_turn_survives_and_counts_once(home: Installation) -> N
     home.post(key, *(seen(0, f"d{number}") for number in range(LINKS)))
     home.wait_for(lambda: home.ask(CROWDS) == 1, "a crowd")
 
-    home.pause_at("2 resolve")
+    home.pause_at("0 turn")
     home.post(key, *(seen(0, f"m{number}") for number in range(MORE)))
     killed(home, working)
-    assert (home.position(), home.ask(WAITING)) == (LINKS, 0)
-
-    home.pause_at("0 turn")
-    killed(home, lane(home))
     assert (home.position(), home.ask(WAITING)) == (LINKS + MORE, MORE)
 
     home.pause_at("2 resolve")
     killed(home, lane(home))
     assert (home.ask(WAITING), home.ask(COUNTED)) == (MORE, LINKS)
 
-    lane(home)
+    working = lane(home)
     home.wait_for(lambda: home.ask(WAITING) == 0, "the crowd's turn")
-    assert (home.ask(COUNTED), home.ask(PROFILES)) == (LINKS + MORE, 1)
+    home.pause_at("2 resolve")
+    home.post(key, *(seen(0, f"n{number}") for number in range(MORE)))
+    killed(home, working)
+    assert (home.position(), home.ask(WAITING)) == (LINKS + MORE, 0)
+
+    lane(home)
+    everybody = LINKS + 2 * MORE
+    home.wait_for(lambda: home.position() == everybody and not home.ask(WAITING), "the last turn")
+    assert (home.ask(COUNTED), home.ask(PROFILES)) == (everybody, 1)
     assert "is as the evidence says" in home.manage("rebuild_graph", "--check").stdout
