@@ -38,7 +38,7 @@ from tests.environment import STORES
 from tests.ports import free_port
 from tests.stores import clear_graph, use_inbox
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow, pytest.mark.stores]
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -37,6 +37,8 @@ from tests.environment import STORES
 from tests.road import Road
 from tests.stores import cypher
 
+pytestmark = [pytest.mark.slow, pytest.mark.stores]
+
 MAIL = "alice@shop.example"
 ALICE = Value("user_id", "alice-4711")
 
