@@ -18,7 +18,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from identity import clock
 from identity.access import actor
 from identity.admin_base import ServiceModelAdmin
-from identity.clock import to_datetime
 from identity.errors import DomainError
 from identity.graph import policies
 from identity.graph.policy import Kind
@@ -29,7 +28,7 @@ from identity.privacy.masking import masked
 from identity.profiles import decisions, forgetting, undecided
 from identity.profiles.finding import FindForm
 from identity.profiles.models import Decision
-from identity.profiles.sections import STATES, WORDS
+from identity.profiles.sections import STATES, WORDS, cut, when
 from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 
@@ -103,7 +102,7 @@ class ForgetForm(FindForm):
 
 def shown(key: str) -> str:
     """Write a key for people, of personal data the beginning of its HMAC."""
-    return masked(key.replace(":", ": ", 1))
+    return cut(masked(key.replace(":", ": ", 1)))
 
 
 def _may_forget(request: HttpRequest) -> bool:
@@ -177,10 +176,10 @@ class DecisionAdmin(ServiceModelAdmin):
                     reverse("admin:identity_profile_change", args=[each.row]),
                     each.uid,
                 ),
-                ", ".join(map(shown, each.identifiers)),
                 each.crowd.links if each.crowd else "-",
-                to_datetime(each.crowd.found_at) if each.crowd else "-",
+                when(each.crowd.found_at if each.crowd else None),
                 each.crowd.waiting.touchpoints if each.crowd else "-",
+                ", ".join(map(shown, each.identifiers)),
             ]
             for each in page.results
         ]
@@ -194,10 +193,10 @@ class DecisionAdmin(ServiceModelAdmin):
             ),
             headers=[
                 _("profile"),
-                _("identifiers"),
                 _("links"),
                 _("too large since"),
                 _("touchpoints that wait"),
+                _("identifiers"),
             ],
             rows=rows,
             next=page.next,

@@ -26,7 +26,8 @@ from identity.profiles.portrait import Member, Portrait
 from identity.profiles.selectors import Move
 from identity.touchpoints.types import Identifier, Touchpoint
 
-_SHORT = 12
+_SHORT = 12  # digits of an HMAC
+_LONGEST = 60  # characters of an identifier in a table
 WORDS = {
     Verdict.ALWAYS.value: gettext_lazy("are one person"),
     Verdict.NEVER.value: gettext_lazy("are never one person"),
@@ -74,9 +75,14 @@ def when(instant: Instant | None) -> str:
 
 
 def short(key: str, *, personal: bool) -> str:
-    """Write an identifier: of personal data the namespace and the first digits of its HMAC."""
+    """Write an identifier: of personal data the namespace and the first digits of its HMAC, of others no more than fits into a table."""
     identifier = Identifier.of(key)
-    return f"{identifier.namespace}: {identifier.value[:_SHORT]}…" if personal else key
+    return f"{identifier.namespace}: {identifier.value[:_SHORT]}…" if personal else cut(key)
+
+
+def cut(text: str) -> str:
+    """Leave out the end of what would widen a table beyond the page."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 class Names:

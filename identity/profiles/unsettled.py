@@ -16,9 +16,10 @@ from identity.errors import DomainError
 from identity.graph.policy import Policy
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints import commands
+from identity.touchpoints.forgetting import GROUPS
 from identity.touchpoints.types import Identifier
 
-SETTLE = "profiles.settle"  # a lane command: group a slice of the marked ones; the next slice is a command of its own
+SETTLE = GROUPS  # a lane command: group a slice of the marked ones; the next slice is a command of its own
 SLICE = 500  # marked identifiers in one transaction of the lane
 _MARK = 0  # in the place of a policy's version
 

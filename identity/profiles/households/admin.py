@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -19,7 +18,6 @@ from identity.profiles.households import sections, selectors
 from identity.profiles.models import Household
 
 SHOWN = 100  # of the people, on a household's page
-_NAME = 60  # characters of a household's name, in the list
 
 
 @admin.register(Household)
@@ -44,8 +42,7 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
 
     @display(description=gettext_lazy("household"))
     def named(self, household: Any) -> str:
-        home = selectors.home(household, household.policy, hidden=household.hidden)
-        return Truncator(sections.name(home)).chars(_NAME)
+        return sections.name(selectors.home(household, household.policy, hidden=household.hidden))
 
     @display(description=gettext_lazy("people"))
     def people(self, household: Any) -> str:
@@ -72,7 +69,7 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": sections.name(summary.home),
+            "title": sections.name(summary.home, whole=True),
             "cards": [
                 (_("People"), f"{summary.home.profiles:,}"),
                 (_("Orders"), f"{summary.account.orders:,}"),

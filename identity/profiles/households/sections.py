@@ -11,9 +11,10 @@ from identity.profiles.households.selectors import Home, Place, Resident
 from identity.profiles.sections import Section
 
 
-def name(home: Home) -> str:
-    """Write what names a household; of personal data the namespace and the first digits of its HMAC."""
-    return sections.short(home.key, personal=home.value is None)
+def name(home: Home, *, whole: bool = False) -> str:
+    """Write what names a household; of personal data the namespace and the first digits of its HMAC. `whole`: however long it is."""
+    personal = home.value is None
+    return home.key if whole and not personal else sections.short(home.key, personal=personal)
 
 
 def revenue(sums: Mapping[str, int]) -> str:

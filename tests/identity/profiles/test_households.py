@@ -224,6 +224,22 @@ def test_pages_of_households(sign_in: SignIn):
     assert gone.status_code == 302
 
 
+def test_a_long_name_is_cut_in_tables_and_whole_on_its_page(sign_in: SignIn):
+    name = f"household_id:{'x' * 300}"
+    take(seen(1, ALICE, name))
+    client = sign_in("viewer")
+    alice = profiles.by_identifier(Identifier.of(ALICE)).pk
+    listed = client.get(reverse("admin:identity_household_changelist")).content.decode()
+    person = client.get(reverse("admin:identity_profile_change", args=[alice])).content.decode()
+    for page in (listed, person):
+        assert f"{name[:59]}…" in page
+        assert name not in page
+    row = Household.objects.get().pk
+    assert (
+        name in client.get(reverse("admin:identity_household_change", args=[row])).content.decode()
+    )
+
+
 def test_a_list_of_many_households_costs_as_many_statements_as_of_one(sign_in: SignIn):
     client = sign_in("viewer")
 
