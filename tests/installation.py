@@ -152,6 +152,18 @@ class Installation:
         """Return the process id of the lane that works, 0 before there is one."""
         return int((self.ask("SELECT holder FROM identity_lane") or "").rpartition(" ")[2] or 0)
 
+    def start_lane(self) -> subprocess.Popen[bytes]:
+        """Start a lane and wait until it is the one that works."""
+        started = self.start("worker", "--role", "lane")
+        self.wait_for(lambda: self.lane() == started.pid, "the lane")
+        return started
+
+    def kill_paused(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a process as soon as it has come to the point where it is to stop (see `pause_at`)."""
+        self.wait_for(lambda: frozen(process.pid), "the process to come to its point")
+        process.kill()
+        process.wait()
+
     def pause_at(self, point: str) -> Path:
         """Let the first process that reaches this point stop there (identity.stages); it takes the file away that is returned."""
         file = Path(f"{self.environment['FILROUGE_STAGE_FILE']}.pause")
@@ -200,6 +212,15 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def frozen(pid: int) -> bool:
+    """Tell whether a process is stopped, by itself or by a signal; one that is gone is not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] == "T"
 
 
 @contextlib.contextmanager

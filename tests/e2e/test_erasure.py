@@ -16,7 +16,7 @@ import pytest
 
 from dmp_site.erasing.steps import PHASES
 from tests.environment import STORES
-from tests.installation import Installation, installation
+from tests.installation import Installation, frozen, installation
 from tests.places import Served
 from tests.sink import Sink
 
@@ -191,7 +191,7 @@ def kill_in_each_part(home: Installation, key: str) -> None:
     """Kill the lane at the beginning of many a part; meanwhile more of the person comes in, and waits."""
     assert set(PARTS) <= PHASES.keys()
     for part in PARTS:
-        home.wait_for(lambda: stopped(home.lane()), f"the lane to stop at {part}")
+        home.wait_for(lambda: frozen(home.lane()), f"the lane to stop at {part}")
         if part != "log":  # by then she is erased, and who comes is somebody new
             home.post(
                 key, {"type": "track", "event": "Waits", "userId": USER, "messageId": f"m-{part}"}
@@ -199,14 +199,6 @@ def kill_in_each_part(home: Installation, key: str) -> None:
         if part != PARTS[-1]:
             home.pause_at(f"erase: {PARTS[PARTS.index(part) + 1]}")
         os.kill(home.lane(), signal.SIGKILL)
-
-
-def stopped(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return state.rpartition(")")[2].split()[0] == "T"
 
 
 def in_files(home: Installation, needles: list[str]) -> list[str]:

@@ -1,15 +1,11 @@
 """Lanes are killed before a crowd's turn, in it between the two stores, and while its touchpoints are put off."""
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dmp_site.processes.test_frozen_lane import frozen
 from tests.installation import Installation, installation
 
 pytestmark = [pytest.mark.process, pytest.mark.stores, pytest.mark.timeout(400)]
@@ -27,18 +23,6 @@ def home(tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
-def lane(home: Installation) -> subprocess.Popen[bytes]:
-    started = home.start("worker", "--role", "lane")
-    home.wait_for(lambda: home.lane() == started.pid, "a lane")
-    return started
-
-
-def killed(home: Installation, working: subprocess.Popen[bytes]) -> None:
-    home.wait_for(lambda: frozen(working.pid), "a lane at the point")
-    os.kill(working.pid, signal.SIGKILL)
-    working.wait()
-
-
 def seen(browser: int, device: str) -> dict[str, Any]:
     return {
         "type": "track",
@@ -53,27 +37,27 @@ def test_what_waits_for_a_turn_survives_and_counts_once(home: Installation) -> N
     key = home.write_key()
     home.start("worker", "--role", "collector")
     home.wait_for(lambda: home.answers(home.collector), "the collector")
-    working = lane(home)
+    working = home.start_lane()
     home.post(key, *(seen(0, f"d{number}") for number in range(LINKS)))
     home.wait_for(lambda: home.ask(CROWDS) == 1, "a crowd")
 
     home.pause_at("0 turn")
     home.post(key, *(seen(0, f"m{number}") for number in range(MORE)))
-    killed(home, working)
+    home.kill_paused(working)
     assert (home.position(), home.ask(WAITING)) == (LINKS + MORE, MORE)
 
     home.pause_at("2 resolve")
-    killed(home, lane(home))
+    home.kill_paused(home.start_lane())
     assert (home.ask(WAITING), home.ask(COUNTED)) == (MORE, LINKS)
 
-    working = lane(home)
+    working = home.start_lane()
     home.wait_for(lambda: home.ask(WAITING) == 0, "the crowd's turn")
     home.pause_at("2 resolve")
     home.post(key, *(seen(0, f"n{number}") for number in range(MORE)))
-    killed(home, working)
+    home.kill_paused(working)
     assert (home.position(), home.ask(WAITING)) == (LINKS + MORE, 0)
 
-    lane(home)
+    home.start_lane()
     everybody = LINKS + 2 * MORE
     home.wait_for(lambda: home.position() == everybody and not home.ask(WAITING), "the last turn")
     assert (home.ask(COUNTED), home.ask(PROFILES)) == (everybody, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.dmp_site.processes.test_takeover import PEOPLE, books, epoch, events
 from tests.environment import STORES
-from tests.installation import Installation, installation
+from tests.installation import Installation, frozen, installation
 from tests.places import Served
 
 pytestmark = [
@@ -68,10 +68,6 @@ def known(home: Installation) -> list[int]:
 def served(home: Installation) -> Served:
     assert isinstance(home.place, Served)
     return home.place
-
-
-def frozen(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 # Before its transaction in the graph store, and inside of it, when all is written and nothing committed.

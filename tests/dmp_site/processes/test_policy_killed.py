@@ -1,14 +1,10 @@
 """An identity policy is brought to everybody by lanes that are killed in the middle of it, one after the other."""
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.dmp_site.processes.test_frozen_lane import frozen
 from tests.installation import Installation, installation
 
 pytestmark = [pytest.mark.process, pytest.mark.stores, pytest.mark.timeout(400)]
@@ -35,12 +31,6 @@ def home(tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
-def lane(home: Installation) -> subprocess.Popen[bytes]:
-    started = home.start("worker", "--role", "lane")
-    home.wait_for(lambda: home.lane() == started.pid, "a lane")
-    return started
-
-
 def two_cards_each() -> Iterator[dict]:
     for number in range(PEOPLE):
         for card in ("a", "b"):
@@ -57,21 +47,18 @@ def test_a_policy_reaches_everybody_though_lanes_are_killed(home: Installation) 
     key = home.write_key()
     home.start("worker", "--role", "collector")
     home.wait_for(lambda: home.answers(home.collector), "the collector")
-    working = lane(home)
+    working = home.start_lane()
     home.post(key, *two_cards_each())
     home.wait_for(lambda: home.position() >= 2 * PEOPLE, "the touchpoints")
     assert home.ask(PROFILES) == PEOPLE
     home.pause_at("settle")
     home.shell(APPLY)
     for kill in range(KILLS):
-        dying = working
-        home.wait_for(lambda: frozen(dying.pid), "a lane in a slice")  # noqa: B023
-        os.kill(working.pid, signal.SIGKILL)
-        working.wait()
+        home.kill_paused(working)
         assert home.ask(LEFT) == 1
         if kill < KILLS - 1:
             home.pause_at("settle")
-        working = lane(home)
+        working = home.start_lane()
     home.wait_for(lambda: home.ask(LEFT) == 0, "all to be brought to the policy")
     assert (home.ask(PROFILES), home.ask(VERSIONS)) == (2 * PEOPLE, 2)
     assert "is as the evidence says" in home.manage("rebuild_graph", "--check").stdout
