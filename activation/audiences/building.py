@@ -129,7 +129,7 @@ def _fill(plan: _Plan, context: BatchContext, limit: int) -> bool:
     cursor = min(one.cursor for one in open_)
     group = {one.id for one in open_ if one.cursor == cursor}
     slice_ = stored.scan(after=cursor, limit=limit)
-    moment = refresh.moment_of(context)
+    moment = context.moment
     with transaction.atomic():
         lane.compare_epoch(context.epoch)
         predicates = lives.predicates()
@@ -196,7 +196,7 @@ def _look_at(profiles: Collection[int], audiences: Collection[int], context: Bat
     if not profiles:
         return
     live = lives.load()
-    moment = refresh.moment_of(context)
+    moment = context.moment
     people = facts.of(profiles)
     looks = refresh.look_at(people, dict.fromkeys(people, moment), live, {})
 
@@ -267,7 +267,7 @@ def _sweep(plan: _Plan, context: BatchContext, limit: int) -> bool:
     The clock may be behind, after a jump or an outage: who it still has to look at is looked at as of the instant that was set for
     them, and needs what counted then.
     """
-    moment = refresh.moment_of(context)
+    moment = context.moment
     if not any(one.swept_at <= moment - SWEEP_EVERY for one in plan.predicates):
         return False
     ((first,),) = fetch("SELECT MIN(due_at) FROM activation_recheck")

@@ -90,6 +90,16 @@ def load() -> Live:
     )
 
 
+def published() -> dict[int, Instant]:
+    """Return since when each audience's rule in force is published."""
+    return dict(
+        fetch(
+            "SELECT build.audience_id, version.published_at FROM activation_build AS build"
+            " JOIN activation_audienceversion AS version ON version.id = build.version_id"
+        )
+    )
+
+
 def fail(reasons: Mapping[int, str]) -> None:
     """Ask these audiences' rules no more: they raised. Who is a member stays one; the others go on."""
     for audience, reason in reasons.items():

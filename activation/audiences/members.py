@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from activation.audiences.refresh import moment_of
+from identity.clock import Instant
 from identity.sql import Rows, execute
 from identity.touchpoints.types import BatchContext
 
@@ -17,21 +17,21 @@ def change(added: Pairs, removed: Pairs, context: BatchContext) -> None:
     (`refresh.due`), which is due at once. Audiences that are made by a rule are left alone.
     """
     if added:
-        _add(added)
+        _add(added, context.moment)
     if removed:
         _remove(removed)
     if owners := {owner for owner, _ in (*added, *removed)}:
         _look_again(owners, context)
 
 
-def _add(pairs: Pairs) -> None:
+def _add(pairs: Pairs, at: Instant) -> None:
     rows = Rows("p", owner="bigint", audience="bigint")
     execute(
-        "INSERT INTO activation_manualmember (owner_id, audience_id)"
-        f" SELECT DISTINCT p.owner, p.audience FROM {rows}"
+        "INSERT INTO activation_manualmember (owner_id, audience_id, at)"
+        f" SELECT DISTINCT p.owner, p.audience, %s FROM {rows}"
         " JOIN activation_audience AS a ON a.id = p.audience AND a.kind = 'manual'"
         " WHERE true ON CONFLICT DO NOTHING",
-        rows.of(pairs),
+        [at, *rows.of(pairs)],
     )
 
 
@@ -55,7 +55,7 @@ def _look_again(owners: Collection[int], context: BatchContext) -> None:
         " JOIN identity_identifier AS i ON i.id = o.owner"
         " WHERE true ON CONFLICT (profile_id) DO UPDATE SET due_at = excluded.due_at"
         " WHERE activation_recheck.due_at > excluded.due_at",
-        [moment_of(context), *rows.of((owner,) for owner in owners)],
+        [context.moment, *rows.of((owner,) for owner in owners)],
     )
 
 

@@ -54,15 +54,50 @@ def continued(
     if not back:
         return {}
     found = fetch(
-        f"SELECT back.audience, back.profile, first.at, first.cause FROM {rows}"
+        f"SELECT back.audience, back.profile, last.since, last.why FROM {rows}"
         " JOIN activation_membershiplog AS last ON last.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
         " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at < back.came)"
-        " JOIN activation_membershiplog AS first ON first.id = (SELECT MAX(l.id) FROM activation_membershiplog AS l"
-        " WHERE l.profile_id = back.profile AND l.audience_id = back.audience AND l.at = last.since AND l.entered)"
         " WHERE last.entered",
         rows.of(back),
     )
     return {(audience, profile): (since, cause) for audience, profile, since, cause in found}
+
+
+def before(came: Mapping[int, Instant]) -> dict[int, dict[int, tuple[Instant, str]]]:
+    """Return the audiences that these profiles were in just before a moment each, since when and why; one statement."""
+    rows = Rows("given", profile="bigint", came="bigint")
+    found: dict[int, dict[int, tuple[Instant, str]]] = {}
+    for profile, audience, since, why in fetch(
+        f"SELECT given.profile, last.audience_id, last.since, last.why FROM {rows}"
+        " JOIN activation_membershiplog AS last ON last.profile_id = given.profile"
+        " WHERE last.entered AND last.at < given.came AND NOT EXISTS"
+        " (SELECT 1 FROM activation_membershiplog AS later WHERE later.profile_id = given.profile"
+        " AND later.id > last.id AND later.audience_id = last.audience_id AND later.at < given.came)",
+        rows.of(came.items()),
+    ):
+        found.setdefault(profile, {})[audience] = since, why
+    return found
+
+
+def correct(held: _Since) -> None:
+    """Write since when and why profiles are in audiences, where it is known better now; who is not in any more is passed over."""
+    rows = Rows("held", audience="bigint", profile="bigint", since="bigint", why="text")
+    given = rows.of((*spot, *why) for spot, why in held.items())
+    membership = "activation_membership"
+    execute(
+        f"UPDATE {membership} SET since = held.since, cause = held.why FROM {rows}"
+        f" WHERE {membership}.profile_id = held.profile AND {membership}.audience_id = held.audience"
+        f" AND ({membership}.since <> held.since OR {membership}.cause <> held.why)",
+        given,
+    )
+    log = "activation_membershiplog"
+    execute(
+        f"UPDATE {log} SET since = held.since, why = held.why FROM {rows}"
+        f" WHERE {log}.id = (SELECT MAX(l.id) FROM {log} AS l WHERE l.profile_id = held.profile"
+        f" AND l.audience_id = held.audience) AND {log}.entered"
+        f" AND ({log}.since <> held.since OR {log}.why <> held.why)",
+        given,
+    )
 
 
 def store(
@@ -90,11 +125,15 @@ def _enter(changes: Sequence[MembershipChange], since: _Since) -> None:
             (
                 one.audience,
                 one.profile,
-                *since.get((one.audience, one.profile), (one.at, one.cause.value)),
+                *_since(one, since),
             )
             for one in changes
         ),
     )
+
+
+def _since(one: MembershipChange, since: _Since) -> tuple[Instant, str]:
+    return since.get((one.audience, one.profile), (one.at, one.cause.value))
 
 
 def leave(pairs: Iterable[tuple[int, int]]) -> None:
@@ -118,22 +157,25 @@ def log(
         profile="bigint",
         entered="boolean",
         at="bigint",
-        since="bigint",
         cause="text",
+        since="bigint",
+        why="text",
     )
     execute(
-        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, since, cause)"
-        f" SELECT audience, profile, entered, at, since, cause FROM {rows}",
+        "INSERT INTO activation_membershiplog (audience_id, profile_id, entered, at, cause, since, why)"
+        f" SELECT audience, profile, entered, at, cause, since, why FROM {rows}",
         rows.of(
-            (one.audience, one.profile, one.entered, one.at, _since(one, since), one.cause.value)
+            (
+                one.audience,
+                one.profile,
+                one.entered,
+                one.at,
+                one.cause.value,
+                *(_since(one, since) if one.entered else (None, "")),
+            )
             for one in changes
         ),
     )
-
-
-def _since(one: MembershipChange, since: _Since) -> Instant | None:
-    known = since.get((one.audience, one.profile))
-    return (known[0] if known else one.at) if one.entered else None
 
 
 def _difference(changes: Iterable[MembershipChange]) -> dict[int, int]:

@@ -141,7 +141,8 @@ class Membership(models.Model):
 class MembershipLog(models.Model):
     """A profile entered or left an audience.
 
-    `since`: since when it is taken to be in; before `at` when a split gave back what a merge had ended, NULL when it left.
+    `since`, `why`: since when it is taken to be in, and the cause of that; not `at` and `cause` when a split gave back what would be
+    had there been no merge. Empty when it left.
     """
 
     audience = models.ForeignKey(
@@ -152,6 +153,7 @@ class MembershipLog(models.Model):
     at = InstantField(_("at"))
     since = InstantField(_("since"), null=True)
     cause = models.CharField(_("cause"), max_length=10)
+    why = models.CharField(_("why"), max_length=10, blank=True)
 
     class Meta:
         verbose_name = _("membership change")
@@ -171,6 +173,7 @@ class ManualMember(models.Model):
     pk = models.CompositePrimaryKey("owner_id", "audience_id")
     owner = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
     audience = models.ForeignKey(Audience, models.CASCADE)
+    at = InstantField()
 
     class Meta:
         verbose_name = _("member by hand")

@@ -292,6 +292,7 @@ class Migration(migrations.Migration):
             name='ManualMember',
             fields=[
                 ('pk', models.CompositePrimaryKey('owner_id', 'audience_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('at', identity.fields.InstantField()),
                 ('audience', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='activation.audience')),
                 ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
             ],
@@ -322,6 +323,7 @@ class Migration(migrations.Migration):
                 ('at', identity.fields.InstantField(verbose_name='at')),
                 ('since', identity.fields.InstantField(null=True, verbose_name='since')),
                 ('cause', models.CharField(max_length=10, verbose_name='cause')),
+                ('why', models.CharField(blank=True, max_length=10, verbose_name='why')),
                 ('audience', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='activation.audience', verbose_name='audience')),
                 ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.profile', verbose_name='profile')),
             ],

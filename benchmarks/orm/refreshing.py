@@ -10,7 +10,7 @@ from activation.audiences.live import Live
 from activation.audiences.matching import Found, Spot
 from activation.audiences.membership import Look, next_look
 from activation.audiences.models import Build, Match, Membership, MembershipLog, Recheck
-from activation.audiences.refresh import Reasons
+from activation.audiences.reasons import Reasons
 from activation.audiences.types import MembershipChange
 from benchmarks.orm.rows import Keeper, instant
 from identity.clock import Instant
@@ -126,6 +126,7 @@ def _store(
                 entered=one.entered,
                 at=one.at,
                 cause=one.cause.value,
+                why=one.cause.value if one.entered else "",
             )
             for one in changes
         ]

@@ -47,7 +47,7 @@ _SUBJECTS: Mapping[str, str] = {
     f" JOIN activation_predicate AS p ON p.id = t.predicate_id {_OWNER}",
     "memberships": "SELECT p.uid, a.slug, t.since, t.cause FROM activation_membership AS t"
     " JOIN identity_profile AS p ON p.id = t.profile_id JOIN activation_audience AS a ON a.id = t.audience_id",
-    "changes": "SELECT p.uid, a.slug, t.entered, t.at, t.cause FROM activation_membershiplog AS t"
+    "changes": "SELECT p.uid, a.slug, t.entered, t.at, t.cause, t.since, t.why FROM activation_membershiplog AS t"
     " JOIN identity_profile AS p ON p.id = t.profile_id JOIN activation_audience AS a ON a.id = t.audience_id",
     "sizes": "SELECT a.slug, t.size FROM activation_build AS t"
     " JOIN activation_audience AS a ON a.id = t.audience_id",

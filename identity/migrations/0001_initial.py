@@ -27,25 +27,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Batch',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=60, verbose_name='kind')),
-                ('epoch', models.BigIntegerField()),
-                ('now', identity.fields.InstantField()),
-                ('horizon', identity.fields.InstantField()),
-                ('mode', models.CharField(max_length=8)),
-                ('first_number', models.BigIntegerField(null=True)),
-                ('last_number', models.BigIntegerField(null=True)),
-                ('touchpoints', models.PositiveIntegerField(default=0)),
-                ('versions', models.JSONField(default=dict)),
-            ],
-            options={
-                'verbose_name': 'batch',
-                'verbose_name_plural': 'batches',
-            },
-        ),
-        migrations.CreateModel(
             name='Crowd',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
@@ -239,6 +220,26 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'vault entry',
                 'verbose_name_plural': 'vault',
+            },
+        ),
+        migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=60, verbose_name='kind')),
+                ('epoch', models.BigIntegerField()),
+                ('now', identity.fields.InstantField()),
+                ('horizon', identity.fields.InstantField()),
+                ('mode', models.CharField(max_length=8)),
+                ('first_number', models.BigIntegerField(null=True)),
+                ('last_number', models.BigIntegerField(null=True)),
+                ('touchpoints', models.PositiveIntegerField(default=0)),
+                ('versions', models.JSONField(default=dict)),
+            ],
+            options={
+                'verbose_name': 'batch',
+                'verbose_name_plural': 'batches',
+                'indexes': [models.Index(fields=['mode', 'first_number'], name='batch_of_number')],
             },
         ),
         migrations.CreateModel(

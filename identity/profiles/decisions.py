@@ -114,11 +114,15 @@ def _undone(decision: int) -> DomainError:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a command makes stand in the graph, and the decision that it takes into force or out of it (None: neither)."""
+    """What a command makes stand in the graph, and the decision that it takes into force or out of it (None: neither).
+
+    `late`: somebody of the two was erased while it was being asked for; the log forgets it too.
+    """
 
     standing: Standing
     decision: int | None = None
     undone_by: str | None = None
+    late: bool = False
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -139,6 +143,9 @@ def change(kind: str, payload: Mapping[str, Any]) -> Change:
         raise _undone(row.pk)
     if not _left([(row.a, row.b)]):
         raise NotFound("unknown_identifier", _("no profile has this identifier"))
+    ends = {row.a, row.b}
+    if models.Identifier.objects.filter(key__in=ends).count() != len(ends):
+        return Change({}, row.pk, late=True)
     a, b = Identifier.of(row.a), Identifier.of(row.b)
     others = _standing(a, b).exclude(pk=row.pk)
     if kind == UNDO:
@@ -157,7 +164,10 @@ def keep(change: Change, now: Instant) -> None:
     if change.decision is None:
         return
     row = models.Decision.objects.filter(pk=change.decision)
-    if change.undone_by is None:
+    if change.late:
+        row.delete()
+        audit.record("lane", "identity.too_late", f"identity.decision:{change.decision}", {}, now)
+    elif change.undone_by is None:
         row.update(applied_at=now)
     else:
         row.update(undone_at=now, undone_by=change.undone_by)

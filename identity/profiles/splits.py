@@ -46,6 +46,29 @@ def apart(
     return found
 
 
+def moved(profiles: Collection[int], *, after: Instant) -> set[int]:
+    """Return those of these profiles that gained or lost identifiers after a moment; one statement."""
+    given = Rows("given", id="bigint")
+    found = fetch(
+        f"SELECT given.id FROM {given} WHERE EXISTS (SELECT 1 FROM identity_profilemove AS m"
+        " WHERE m.origin_id = given.id AND m.at > %s) OR EXISTS (SELECT 1 FROM identity_profilemove AS m"
+        " WHERE m.target_id = given.id AND m.at > %s)",
+        [*given.of((each,) for each in profiles), after, after],
+    )
+    return {row for (row,) in found}
+
+
+def founded(profiles: Collection[int]) -> dict[int, tuple[Instant, int]]:
+    """Return when each of these profiles was made, and the number of the touchpoint that brought its founder; one statement."""
+    given = Rows("given", id="bigint")
+    found = fetch(
+        f"SELECT p.id, p.created_at, i.first_number FROM {given}"
+        " JOIN identity_profile AS p ON p.id = given.id JOIN identity_identifier AS i ON i.key = p.founder",
+        given.of((each,) for each in profiles),
+    )
+    return {profile: (at, number) for profile, at, number in found}
+
+
 def earliest(
     apart: Mapping[int, Instant], before: Mapping[int, Instant | None]
 ) -> dict[int, Instant]:

@@ -4,7 +4,7 @@ Fencing: a new lane raises the epoch in the Django database and in the graph sto
 transaction of a lane first compares it. A lane that was stopped and woke up after a take-over can therefore write nothing.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +12,9 @@ from django.db import connection, transaction
 
 from identity.clock import Instant
 from identity.graph.port import LaneSuperseded
-from identity.sql import execute, fetch
+from identity.sql import Rows, execute, fetch
 from identity.touchpoints.models import Batch, Lane
-from identity.touchpoints.types import BatchContext
+from identity.touchpoints.types import BatchContext, Touchpoint
 
 ROW = 1
 RESTS = "rests for a backup"  # what it says of its own will; everything else is a trouble
@@ -90,6 +90,18 @@ def remember(
         touchpoints=len(numbers),
         versions=dict(versions),
     )
+
+
+def moments(touchpoints: Iterable[Touchpoint]) -> dict[int, tuple[Instant, Instant]]:
+    """Return number -> when its batch was done, and the moment as of which that saw people. What was tidied away is missing."""
+    rows = Rows("given", number="bigint", mode="text")
+    found = fetch(
+        f"SELECT given.number, b.now, b.horizon FROM {rows} JOIN identity_batch AS b ON b.id ="
+        " (SELECT x.id FROM identity_batch AS x WHERE x.mode = given.mode AND x.first_number <= given.number"
+        " ORDER BY x.first_number DESC, x.id DESC LIMIT 1) WHERE b.last_number >= given.number",
+        rows.of((one.number, one.mode.value) for one in touchpoints),
+    )
+    return {number: (now, horizon or now) for number, now, horizon in found}
 
 
 def heartbeat() -> tuple[int, Instant | None]:

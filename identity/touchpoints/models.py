@@ -186,6 +186,7 @@ class Batch(models.Model):
     class Meta:
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
+        indexes = [models.Index(fields=["mode", "first_number"], name="batch_of_number")]
 
     def __str__(self) -> str:
         return f"batch {self.pk}"

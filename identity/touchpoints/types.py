@@ -107,3 +107,8 @@ class BatchContext:
     horizon: Instant
     mode: Mode
     epoch: int
+
+    @property
+    def moment(self) -> Instant:
+        """As of when people are seen; a single row that is tried again has no horizon of its own."""
+        return self.horizon or self.now

@@ -40,11 +40,11 @@ def _values(arrivals: Iterable[Arrival]) -> Iterator[_Value]:
     for arrival in arrivals:
         touchpoint = arrival.touchpoint
         moment = touchpoint.at, touchpoint.received_at, touchpoint.id, touchpoint.source
-        for name, value in _said(touchpoint):
+        for name, value in said(touchpoint):
             yield _Value(arrival.owner, name, value, *moment)
 
 
-def _said(touchpoint: Touchpoint) -> Iterator[tuple[str, Any]]:
+def said(touchpoint: Touchpoint) -> Iterator[tuple[str, Any]]:
     """Yield what a touchpoint says of its person; the device's time zone counts unless the traits have one."""
     zone = touchpoint.context.get(TIME_ZONE)
     if isinstance(zone, str) and zone and TIME_ZONE not in touchpoint.traits:

@@ -256,14 +256,6 @@ class Run:
                 "first_at": None,
                 "last_at": None,
             }
-        if (
-            row.table == "activation.Membership"
-            and self._merged.began <= words["since"] <= self._merged.ended
-        ):
-            words |= {
-                "since": None,
-                "cause": None,
-            }  # entered while they were one, and stayed in for a reason of their own
         return replace(row, words=words)
 
     def hidden(self) -> list[str]:

@@ -6,6 +6,7 @@ from identity import graph
 from identity.errors import DomainError, NotFound
 from identity.graph.types import Verdict
 from identity.models import AuditEntry, Decision, Identifier, LaneCommand
+from identity.privacy import erasures
 from identity.profiles import decisions
 from identity.profiles.rebuild import rebuild
 from identity.touchpoints.types import Identifier as Named
@@ -136,3 +137,23 @@ def test_a_decision_that_was_never_kept_leaves_the_graph(visited: Road) -> None:
     rebuild(graph.store(), now=visited.now, actor="tests")
     visited.run()
     assert homes()[PHONE.key] != homes()[ALICE.key]
+
+
+def test_a_decision_about_somebody_who_is_erased_meanwhile_leaves_nothing(visited: Road) -> None:
+    """Its transaction began before the erasure ended, and is committed after it, as PostgreSQL allows."""
+    asked = decisions.ask(Verdict.ALWAYS, PHONE, ALICE, why="", actor="user:1", now=visited.now)
+    decision = Decision.objects.get(pk=asked.decision)
+    command = LaneCommand.objects.get(pk=asked.command)
+    Decision.objects.all().delete()
+    LaneCommand.objects.all().delete()
+    erasures.ask(identifier=ALICE, actor="user:2", now=visited.now)
+    visited.run()
+    assert set(homes()) == {PHONE.key}
+    decision.save(force_insert=True)
+    command.save(force_insert=True)
+    visited.run()
+    assert not Decision.objects.exists()
+    assert set(homes()) == {PHONE.key}
+    assert not graph.store().neighbourhoods([ALICE])
+    assert LaneCommand.objects.get(pk=asked.command).done_at
+    assert AuditEntry.objects.filter(action="identity.too_late").exists()

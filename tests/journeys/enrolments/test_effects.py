@@ -61,9 +61,9 @@ def test_a_person_is_taken_out_under_whichever_identifier_they_were_put_in() -> 
     one_node("audience_remove", {"audience": kept.pk})
     person("user_id:alice", "anonymous_id:a1")
     for key in ("user_id:alice", "anonymous_id:a1"):
-        ManualMember.objects.create(owner=Identifier.objects.get(key=key), audience=kept)
+        ManualMember.objects.create(owner=Identifier.objects.get(key=key), audience=kept, at=START)
     other = person("user_id:bob")
-    ManualMember.objects.create(owner=other.identifiers.get(), audience=kept)
+    ManualMember.objects.create(owner=other.identifiers.get(), audience=kept, at=START)
     come("anonymous_id:a1")
     assert list(ManualMember.objects.values_list("owner__key", flat=True)) == ["user_id:bob"]
 

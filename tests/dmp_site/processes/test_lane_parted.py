@@ -1,0 +1,205 @@
+"""Two people are taken for one and parted again: they are in their audiences since when they would be, had that never happened."""
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from activation.audiences import parted, services
+from activation.audiences.models import Audience, Membership, MembershipLog
+from identity.clock import DAY, HOUR, from_datetime, to_datetime
+from identity.graph.types import Verdict
+from identity.models import LaneCommand, Source
+from identity.profiles import decisions
+from identity.touchpoints.types import Identifier as Named
+from tests.road import Road
+from tests.soaking import examples
+from tests.stores import undone
+
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.stores]
+
+PEOPLE = ALICE, BOB = Named.of("user_id:alice"), Named.of("user_id:bob")
+VIP = "vip"  # the audience that is kept by hand
+RULES: dict[str, Any] = {
+    "gold": {"trait": "plan", "op": "eq", "value": "gold"},
+    "trial-over": {"trait": "trial_ends", "op": "before", "value": {"days": 0}},
+    "buyers": {"counter": "orders", "op": "ge", "value": 2},
+    "big": {"counter": "revenue", "op": "ge", "value": 5_000, "currency": "EUR"},
+    "lately": {"did": "Order Completed", "within_days": 3},
+    "keen": {"did": "page", "at_least": 3, "within_days": 2},
+    "silent": {"not": {"did": "page", "within_days": 2}},
+    "awake": {"counter": "last_seen", "op": "after", "value": {"days": -2}},
+    "gold-or-keen": {
+        "or": [
+            {"trait": "plan", "op": "eq", "value": "gold"},
+            {"did": "page", "at_least": 2, "within_days": 1},
+        ]
+    },
+}
+Standing = set[tuple[str, str, int, str]]  # profile, audience, since, cause
+
+
+class Step(NamedTuple):
+    """After some hours somebody does something."""
+
+    hours: int
+    who: Named
+    deed: str
+
+
+def do(road: Road, step: Step) -> None:
+    road.pass_time(step.hours * HOUR)
+    said: dict[str, Any] = {"userId": step.who.value}
+    match step.deed:
+        case "order":
+            worth = {"order_id": str(road.now), "revenue": 30, "currency": "EUR"}
+            road.receive({**said, "event": "Order Completed", "properties": worth})
+        case "gold" | "silver":
+            road.receive({**said, "type": "identify", "traits": {"plan": step.deed}})
+        case "trial":
+            ends = to_datetime(road.now + DAY).isoformat()
+            road.receive({**said, "type": "identify", "traits": {"trial_ends": ends}})
+        case "vip":
+            vip = Audience.objects.get(slug=VIP).pk
+            services.add_members(vip, [road.owner(step.who.key)], actor="tests", now=road.now)
+        case deed:
+            road.receive({**said, "type": deed})
+    road.run()
+
+
+def set_up(road: Road) -> None:
+    """Publish the audiences, and let two people come by."""
+    Source.objects.filter(pk=road.source.pk).update(uuid=UUID(int=1))
+    who: dict[str, Any] = {"actor": "tests", "now": road.now}
+    for slug, rule in RULES.items():
+        services.publish(services.create(slug, kind="rule", rule=rule, **who).pk, **who)
+    services.publish(services.create(VIP, kind="manual", **who).pk, **who)
+    road.run()
+    for one in PEOPLE:
+        do(road, Step(1, one, "page"))
+
+
+def merge(road: Road) -> int:
+    road.pass_time(HOUR)
+    asked = decisions.ask(Verdict.ALWAYS, *PEOPLE, why="", actor="tests", now=road.now)
+    road.run()
+    return asked.decision
+
+
+def part(road: Road, decision: int) -> None:
+    decisions.ask_undo(decision, actor="tests", now=road.now)
+    road.run()
+    assert not LaneCommand.objects.exclude(error="").exists()
+
+
+def standing() -> Standing:
+    rows = Membership.objects.values_list("profile__uid", "audience__slug", "since", "cause")
+    return {(uid, slug, from_datetime(since), cause) for uid, slug, since, cause in rows}
+
+
+def live(road: Road, lives: Iterable[list[Step]], *, merged: bool) -> Standing:
+    """Go through the parts of a life; in every second one the two are taken for one."""
+    set_up(road)
+    for number, steps in enumerate(lives):
+        together = merged and number % 2
+        if not together:
+            road.pass_time(HOUR)
+        decision = merge(road) if together else 0
+        for step in steps:
+            do(road, step)
+        road.pass_time(HOUR)
+        if decision:
+            part(road, decision)
+    return standing()
+
+
+_directories = itertools.count()
+_steps = st.lists(
+    st.builds(
+        Step,
+        st.integers(0, 30),
+        st.sampled_from(PEOPLE),
+        st.sampled_from(["page", "order", "gold", "silver", "trial", "vip"]),
+    ),
+    max_size=6,
+)
+
+
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(20, soak=1_000),
+)
+@given(lives=st.lists(_steps, min_size=2, max_size=5))
+@example(
+    lives=[
+        [],
+        [Step(1, BOB, "gold"), Step(5, ALICE, "gold"), Step(1, BOB, "silver")],
+        [],
+        [Step(1, BOB, "gold"), Step(1, BOB, "silver")],
+    ]
+)
+@example(lives=[[Step(15, ALICE, "page"), Step(30, ALICE, "page")], []])
+@example(lives=[[Step(1, ALICE, "order")], [Step(30, BOB, "order"), Step(30, ALICE, "order")]])
+def test_who_is_parted_is_in_since_when_they_would_be_without_the_merge(
+    db: None, tmp_path: Path, lives: list[list[Step]]
+) -> None:
+    found = []
+    for merged in (True, False):
+        with undone():
+            directory = tmp_path / str(next(_directories))
+            directory.mkdir()
+            road = Road(directory)
+            found.append(live(road, lives, merged=merged))
+            road.writer.close()
+    assert found[0] == found[1]
+
+
+def test_the_log_keeps_what_was_told_and_says_what_is_right(road: Road) -> None:
+    set_up(road)
+    decision = merge(road)
+    do(road, Step(1, BOB, "gold"))
+    entered = road.now
+    road.pass_time(HOUR)
+    part(road, decision)
+    last = MembershipLog.objects.filter(audience__slug="gold").latest("pk")
+    assert (last.entered, last.cause, last.why) == (True, "identity", "touchpoint")
+    assert from_datetime(last.at) == road.now
+    assert last.since is not None
+    assert from_datetime(last.since) == entered
+
+
+def test_who_has_a_long_history_keeps_what_the_split_gave_back(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parted, "MOST", 3)
+    set_up(road)
+    do(road, Step(1, BOB, "gold"))
+    before = {each for each in standing() if each[1] == "gold"}
+    decision = merge(road)
+    for _ in range(3):
+        do(road, Step(1, BOB, "page"))
+    part(road, decision)
+    assert {each for each in standing() if each[1] == "gold"} == before
+    [found] = [since for _, slug, since, _ in standing() if slug == "keen"]
+    assert found == road.now
+
+
+def test_who_is_taken_for_one_again_is_left_to_the_next_split(road: Road) -> None:
+    set_up(road)
+    decision = merge(road)
+    do(road, Step(1, BOB, "gold"))
+    part(road, decision)
+    late = LaneCommand.objects.get(kind=parted.REPLAY)
+    merge(road)
+    before = standing()
+    LaneCommand.objects.filter(pk=late.pk).update(done_at=None)
+    road.run()
+    assert standing() == before
+    assert LaneCommand.objects.get(pk=late.pk).done_at
