@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from activation.audiences import parted
+from activation.audiences import membership_rows, parted
 from dmp_site.pipeline import Fence, regroup, remember, rules
 from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
@@ -131,8 +131,9 @@ def replay(
         for profile, _ in asked.people
         if (found := past.told(graph, selectors.identifiers(profile), most=parted.MOST))
     }
+    since = parted.since(asked, told, context)
     with fence():
-        parted.keep(asked, told, context)
+        membership_rows.correct(since)
         remember(parted.REPLAY, context)
 
 

@@ -21,8 +21,11 @@ from identity.touchpoints import commands, lane
 from identity.touchpoints.types import BatchContext, Touchpoint
 
 REPLAY = "audiences.replay"
-MOST = 5_000  # touchpoints of a person; whoever has more keeps what the split gave back
+MOST = 2_000  # touchpoints of a person; whoever has more keeps what the split gave back
 SLICE = 10  # people in one command
+
+
+Since = dict[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -55,17 +58,17 @@ def asked_for(payload: Mapping[str, Any]) -> Asked:
         raise DomainError("bad_command", str(error)) from error
 
 
-def keep(asked: Asked, told: Mapping[int, Sequence[Touchpoint]], context: BatchContext) -> None:
-    """Correct since when these people are in their audiences; a constant number of statements.
+def since(asked: Asked, told: Mapping[int, Sequence[Touchpoint]], context: BatchContext) -> Since:
+    """Return since when these people are in their audiences, and why; a constant number of statements, outside of a transaction.
 
     `told`: profile -> all touchpoints of theirs. Whoever is not in it, or was merged or split again, is left as they are.
     """
     again = splits.moved(told, after=asked.at)
     came = {profile: at for profile, at in asked.people if profile in told.keys() - again}
     if not came:
-        return
+        return {}
     live, published, before = lives.load(), lives.published(), rows.before(came)
-    held: dict[tuple[int, int], tuple[Instant, str]] = {}
+    held: Since = {}
     for person in _people(came, told):
         known = {one for one, at in published.items() if at < person.came}
         profile = person.facts.profile
@@ -79,8 +82,7 @@ def keep(asked: Asked, told: Mapping[int, Sequence[Touchpoint]], context: BatchC
             founded=person.founded,
         )
         held |= {(audience, profile): why for audience, why in found.items()}
-    held |= _by_hand(came)
-    rows.correct(held)
+    return held | _by_hand(came)
 
 
 def _people(
@@ -106,7 +108,7 @@ def _steady(live: Live, audiences: Collection[int]) -> Live:
     return live.only([one.id for one in live.ruled if one.id in audiences and one.cursor is None])
 
 
-def _by_hand(came: Mapping[int, Instant]) -> dict[tuple[int, int], tuple[Instant, str]]:
+def _by_hand(came: Mapping[int, Instant]) -> Since:
     """Return since when people are in whom somebody put in while they were taken for others: audience, profile -> when."""
     given = Rows("given", profile="bigint", came="bigint")
     found = fetch(

@@ -19,7 +19,8 @@ from identity.touchpoints.types import BatchContext
 
 log = logging.getLogger(__name__)
 
-COMMANDS = 100  # executed between two claims
+COMMANDS = 100  # executed between two claims at most,
+SPELL = 0.5  # and none is begun when they took so many seconds: people are waiting
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Errands:
     attempts: Attempts
     epoch: int
     clock: Callable[[], Instant]
+    stopwatch: Callable[[], float]
     _owed: int = 0  # the command whose try was written and did not count
 
     def begin(self) -> None:
@@ -42,10 +44,12 @@ class Errands:
     def run(self, context: BatchContext) -> bool:
         """Execute what waits; return whether anything did."""
         self._pay_back()
-        waiting = commands.waiting(COMMANDS)
+        waiting, began = commands.waiting(COMMANDS), self.stopwatch()
         for command in waiting:
             if self._may_try(command):
                 self._try(command, context)
+            if self.stopwatch() - began >= SPELL:
+                break
         return bool(waiting)
 
     def _may_try(self, command: LaneCommand) -> bool:

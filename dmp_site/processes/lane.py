@@ -65,7 +65,9 @@ class LaneLoop:
             self.graph, self.inbox, self.attempts, self.epoch, self.clock, self.care
         )
         self._crowds = Crowds(self._claims, self.stopwatch)
-        self._errands = Errands(self._execute, self.attempts, self.epoch, self.clock)
+        self._errands = Errands(
+            self._execute, self.attempts, self.epoch, self.clock, self.stopwatch
+        )
         self._claims.begin()
         self._errands.begin()
 

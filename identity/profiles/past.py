@@ -6,8 +6,9 @@ from typing import Any
 
 from identity.clock import Instant
 from identity.graph.port import GraphStore
+from identity.profiles.accounts import Account
 from identity.profiles.folding import presence, traits
-from identity.profiles.orders import Order, apply, counts, order_id
+from identity.profiles.orders import Order, Stamp, apply, counts, order_id
 from identity.profiles.types import Facts
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -38,8 +39,10 @@ class Past:
         self._person = replace(
             person, traits={}, first_seen=0, last_seen=0, orders=0, revenue={}, consent={}
         )
-        self._said: dict[str, tuple[Any, ...]] = {}
+        self._moments: dict[str, Stamp] = {}
+        self._traits: dict[str, Any] = {}
         self._orders: dict[str, Order] = {}
+        self._account = Account()
         self._first: Instant | None = None
         self._last: Instant = 0
 
@@ -47,28 +50,29 @@ class Past:
         """Learn one more."""
         moment = touchpoint.at, touchpoint.received_at, touchpoint.id
         for name, value in traits.said(touchpoint):
-            if name not in self._said or self._said[name][0] < moment:
-                self._said[name] = moment, value
+            if name not in self._moments or self._moments[name] < moment:
+                self._moments[name], self._traits[name] = moment, value
         if counts(touchpoint):
-            place = order_id(touchpoint)
-            self._orders[place] = apply(self._orders.get(place, Order()), touchpoint)
+            self._order(touchpoint)
         self._first = min(touchpoint.at, self._first or touchpoint.at)
         if presence.acts(touchpoint):
             self._last = max(touchpoint.at, self._last)
 
+    def _order(self, touchpoint: Touchpoint) -> None:
+        place = order_id(touchpoint)
+        before = self._orders.get(place, Order())
+        after = self._orders[place] = apply(before, touchpoint)
+        self._account.add(before.currency, -before.worth.orders, -before.worth.revenue)
+        self._account.add(after.currency, *after.worth)
+
     @property
     def facts(self) -> Facts:
         """What is known by now."""
-        worths = [(order.currency, order.worth) for order in self._orders.values()]
-        revenue: dict[str, int] = {}
-        for currency, worth in worths:
-            if worth.orders:
-                revenue[currency] = revenue.get(currency, 0) + worth.revenue
         return replace(
             self._person,
-            traits={name: value for name, (_, value) in self._said.items() if value is not None},
+            traits={name: value for name, value in self._traits.items() if value is not None},
             first_seen=self._first or 0,
             last_seen=self._last,
-            orders=sum(worth.orders for _, worth in worths),
-            revenue=revenue,
+            orders=self._account.orders,
+            revenue=dict(self._account.revenue),
         )

@@ -1,5 +1,7 @@
 """Commands that raise, what batches remember, and the fence round every transaction of a lane."""
 
+import dataclasses
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +25,20 @@ from tests.journeys.documents import abandoned_cart
 from tests.road import Road
 
 CAP = {"limit": 3, "window": {"kind": "rolling", "seconds": 604800}}
+
+
+def test_people_do_not_wait_for_many_slow_commands(road: Road) -> None:
+    """Each takes a second: after one of them it is the touchpoints' turn again."""
+    seconds = itertools.count()
+    road.loop = dataclasses.replace(road.loop, stopwatch=lambda: next(seconds))
+    for _ in range(3):
+        commands.enqueue("make.coffee", {}, "user:1", road.now)
+    for done in (1, 2, 3):
+        name = f"user_id:{done}"
+        road.receive(viewed(str(done)))
+        road.loop.step()
+        assert LaneCommand.objects.exclude(done_at=None).count() == done
+        assert name in people()
 
 
 # --- Commands that raise ---
