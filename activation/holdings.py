@@ -3,7 +3,14 @@
 from collections import Counter
 
 from activation.audiences import membership_rows
-from activation.audiences.models import ManualMember, Match, Membership, MembershipLog, Recheck
+from activation.audiences.models import (
+    ManualMember,
+    Match,
+    Membership,
+    MembershipLog,
+    Recheck,
+    Replay,
+)
 from activation.deliveries import lists
 from activation.deliveries.models import Delivery, DeliveryStep, ListEntry, Reaction
 from activation.pressure.models import Decision, Intent, LedgerRow, PersonCap
@@ -28,6 +35,7 @@ HOLDINGS = (
     Holding(Match, "owner_id", Whose.OWNER),
     Holding(MembershipLog, "profile_id", Whose.PROFILE),
     Holding(Recheck, "profile_id", Whose.PROFILE),
+    Holding(Replay, "profile_id", Whose.PROFILE),
     _MEMBERSHIPS,
 )
 _COUNTED = tuple(each for each in HOLDINGS if each is not _MEMBERSHIPS)

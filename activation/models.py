@@ -10,6 +10,7 @@ from activation.audiences.models import (
     MembershipLog,
     Predicate,
     Recheck,
+    Replay,
 )
 from activation.channels.models import ChannelConfig
 from activation.deliveries.models import (
@@ -57,5 +58,6 @@ __all__ = [
     "QuietHours",
     "Reaction",
     "Recheck",
+    "Replay",
     "Template",
 ]

@@ -3,20 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from activation.audiences import membership_rows, parted
 from dmp_site.pipeline import Fence, regroup, remember, rules
 from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood, alone
-from identity.profiles import (
-    decisions,
-    forgetting,
-    past,
-    rebuild,
-    resolve,
-    selectors,
-    unsettled,
-)
+from identity.profiles import decisions, forgetting, rebuild, resolve, unsettled
 from identity.profiles.folding import households
 from identity.touchpoints import forgetting as sources
 from identity.touchpoints.types import BatchContext
@@ -116,27 +107,6 @@ def settle_forgotten(
         remember(unsettled.SETTLE, context, policy=policy)
 
 
-def replay(
-    _kind: str,
-    payload: Mapping[str, Any],
-    context: BatchContext,
-    *,
-    graph: GraphStore,
-    fence: Fence,
-) -> None:
-    """Find out since when people are in their audiences who are people of their own again."""
-    asked = parted.asked_for(payload)
-    told = {
-        profile: found
-        for profile, _ in asked.people
-        if (found := past.told(graph, selectors.identifiers(profile), most=parted.MOST))
-    }
-    since = parted.since(asked, told, context)
-    with fence():
-        membership_rows.correct(since)
-        remember(parted.REPLAY, context)
-
-
 def _go_on(
     near: Sequence[Neighbourhood], work: unsettled.Work, context: BatchContext, policy: Policy
 ) -> None:
@@ -177,5 +147,4 @@ ON_GRAPH: Mapping[str, OnGraph] = {
     sources.FORGET: forget_source,
     unsettled.SETTLE: settle_forgotten,
     resolve.REGROUP: repair,
-    parted.REPLAY: replay,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from activation.audiences import building, members, refresh, selectors
+from activation.audiences import building, members, parted, refresh, selectors
 from activation.deliveries import postponing, queue, receipts
 from activation.deliveries.handover import POSTPONE
 from activation.pressure import book, caps, ledger
@@ -27,7 +27,7 @@ from identity.profiles.policies import settling
 from identity.profiles.unsettled import Deferred
 from identity.stages import reach
 from identity.touchpoints import decode, lane, refusals
-from identity.touchpoints.types import BatchContext, InboxRow
+from identity.touchpoints.types import BatchContext, Identifier, InboxRow, Touchpoint
 from journeys.enrolments import plans, react
 from journeys.enrolments.react import Steps
 
@@ -81,7 +81,7 @@ def process(
         _send(react.react(resolved.arrivals, changes, people, context), context)
         refusals.fold(rows, context, taken, sifted.refused)
         done = [row for row in rows if row.number not in later]
-        remember("touchpoints", context, done, policy=policy)
+        remember("touchpoints" if patient else lane.CROWD, context, done, policy=policy)
 
 
 def regroup(
@@ -152,6 +152,36 @@ def settle(context: BatchContext, limit: int) -> bool:
         settling.keep(work, found, context.now)
         remember("identity policy", context, policy=policy)
     return True
+
+
+def replay(context: BatchContext, limit: int) -> bool:
+    """Find out since when a few of those who were parted are in their audiences. It opens transactions of its own."""
+    people = parted.waiting(limit)
+    if not people:
+        return False
+    graph, owners = store(), facts.owners_of([one.profile for one in people])
+    told: dict[int, Sequence[Touchpoint]] = {}
+    for count, one in enumerate(people, 1):
+        mine = [Identifier.of(owner.key) for owner in owners.get(one.profile, ())]
+        found = graph.timeline(mine, before=None, limit=parted.MOST + 1)
+        if len(found) <= parted.MOST:
+            told[one.profile] = found
+        if sum(map(len, told.values())) + len(found) > parted.MOST:
+            people = people[:count]
+            break
+    since = parted.since(people, told, context)
+    with lane.fenced(context.epoch):
+        reach("replay")
+        parted.keep(people, since)
+        remember("replay", context)
+    return True
+
+
+def stop_replaying() -> int | None:
+    """Leave the profile that is next as the split left it. Return it, None when none waits. In the caller's transaction."""
+    people = parted.waiting(1)
+    parted.keep(people, {})
+    return people[0].profile if people else None
 
 
 def turn(context: BatchContext, limit: int) -> bool:

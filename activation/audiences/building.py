@@ -188,7 +188,7 @@ def _evaluate(plan: _Plan, context: BatchContext, limit: int) -> bool:
         lane.compare_epoch(context.epoch)
         profiles = stored.profiles(after=cursor, limit=limit)
         _look_at(profiles, group, context)
-        _advance(group, profiles[-1] if len(profiles) == limit else None)
+        _advance(group, profiles[-1] if len(profiles) == limit else None, context.now)
     return True
 
 
@@ -206,11 +206,12 @@ def _look_at(profiles: Collection[int], audiences: Collection[int], context: Bat
     membership.settle(looks, live, why, only=audiences)
 
 
-def _advance(audiences: Collection[int], cursor: int | None) -> None:
+def _advance(audiences: Collection[int], cursor: int | None, now: Instant) -> None:
     rows = Rows("going", audience="bigint")
+    built = now if cursor is None else None
     execute(
-        f"UPDATE activation_build SET cursor = %s WHERE audience_id IN (SELECT audience FROM {rows})",
-        [cursor, *rows.of((one,) for one in audiences)],
+        f"UPDATE activation_build SET cursor = %s, built_at = %s WHERE audience_id IN (SELECT audience FROM {rows})",
+        [cursor, built, *rows.of((one,) for one in audiences)],
     )
 
 

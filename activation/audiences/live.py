@@ -90,12 +90,11 @@ def load() -> Live:
     )
 
 
-def published() -> dict[int, Instant]:
-    """Return since when each audience's rule in force is published."""
+def built() -> dict[int, Instant]:
+    """Return since when everybody has been looked at under each audience's version in force."""
     return dict(
         fetch(
-            "SELECT build.audience_id, version.published_at FROM activation_build AS build"
-            " JOIN activation_audienceversion AS version ON version.id = build.version_id"
+            "SELECT audience_id, built_at FROM activation_build WHERE cursor IS NULL AND built_at IS NOT NULL"
         )
     )
 

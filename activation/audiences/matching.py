@@ -31,19 +31,30 @@ def find(
     arrivals: Iterable[Arrival], predicates: Mapping[int, LivePredicate]
 ) -> dict[Spot, list[Found]]:
     """Return the matches among arrivals; what a machine did matches nothing."""
-    by_event: dict[str, list[LivePredicate]] = defaultdict(list)
-    for predicate in predicates.values():
-        by_event[predicate.event].append(predicate)
+    asked = by_event(predicates)
     found: dict[Spot, list[Found]] = defaultdict(list)
     for arrival in arrivals:
-        touchpoint = arrival.touchpoint
-        asked = by_event.get(touchpoint.event)
-        if not asked or not is_human(touchpoint.event, touchpoint.properties):
-            continue
-        for predicate in asked:
-            if predicate.holds(touchpoint.properties):
-                found[arrival.owner, predicate.id].append(_as_found(touchpoint))
+        for predicate in matched(arrival.touchpoint, asked):
+            found[arrival.owner, predicate.id].append(_as_found(arrival.touchpoint))
     return found
+
+
+def by_event(predicates: Mapping[int, LivePredicate]) -> Mapping[str, Sequence[LivePredicate]]:
+    """Sort predicates by the event that they count."""
+    sorted_: dict[str, list[LivePredicate]] = defaultdict(list)
+    for predicate in predicates.values():
+        sorted_[predicate.event].append(predicate)
+    return sorted_
+
+
+def matched(
+    touchpoint: Touchpoint, asked: Mapping[str, Sequence[LivePredicate]]
+) -> list[LivePredicate]:
+    """Return the predicates that count a touchpoint; what a machine did counts for none. `asked`: see `by_event`."""
+    some = asked.get(touchpoint.event)
+    if not some or not is_human(touchpoint.event, touchpoint.properties):
+        return []
+    return [predicate for predicate in some if predicate.holds(touchpoint.properties)]
 
 
 def _as_found(touchpoint: Touchpoint) -> Found:

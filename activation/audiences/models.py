@@ -77,7 +77,7 @@ class Build(models.Model):
     """How far the lane has come with an audience.
 
     `version` decides who is a member now; NULL before the first one is ready. Profiles up to row id `cursor` have been looked at
-    under it, NULL means all. `size` is the exact number of members. `failed`: why its rule is no longer asked, until a version
+    under it, NULL means all, since `built_at`. `size` is the exact number of members. `failed`: why its rule is no longer asked, until a version
     is published that can be evaluated.
     """
 
@@ -96,6 +96,7 @@ class Build(models.Model):
         verbose_name=_("version in force"),
     )
     cursor = models.BigIntegerField(null=True)
+    built_at = InstantField(null=True)
     size = models.BigIntegerField(_("members"), default=0)
     failed = models.CharField(_("failed"), max_length=300, blank=True)
 
@@ -238,3 +239,18 @@ class Recheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.profile_id} at {self.due_at}"
+
+
+class Replay(models.Model):
+    """A profile of which it is still to be found out since when it is in its audiences: see parted.py."""
+
+    profile = models.OneToOneField(Profile, models.CASCADE, primary_key=True)
+    came_at = InstantField()
+    parted_at = InstantField()
+
+    class Meta:
+        verbose_name = _("replay")
+        verbose_name_plural = _("replays")
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} since {self.came_at}"

@@ -1,38 +1,34 @@
-"""Since when people are in their audiences who were taken for one and are people of their own again.
+"""Since when people are in their audiences whom a split makes what they were before.
 
-The lane's own command, asked for with the split: what they did is read from the graph store first. See docs/decisions/0016.
+Noted with the split, found out behind it, a few at a time: what they did is read from the graph store. See docs/decisions/0016.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from activation.audiences import live as lives
-from activation.audiences import membership_rows as rows
+from activation.audiences import membership_rows
 from activation.audiences.live import Live
 from activation.audiences.replaying import Then, replay
 from identity.clock import Instant
-from identity.errors import DomainError
 from identity.profiles import facts, splits
 from identity.profiles.types import Cause, Facts
-from identity.sql import Rows, fetch
-from identity.touchpoints import commands, lane
+from identity.sql import Rows, execute, fetch
+from identity.touchpoints import aside, lane
 from identity.touchpoints.types import BatchContext, Touchpoint
 
-REPLAY = "audiences.replay"
 MOST = 2_000  # touchpoints of a person; whoever has more keeps what the split gave back
-SLICE = 10  # people in one command
-
+SLICE = 20  # people at once, with as many touchpoints together as one may have
 
 Since = dict[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What a REPLAY command says. `people`: row ids of profiles, and when they came together with others. `at`: when they parted."""
+class Waiting(NamedTuple):
+    """A profile that is parted, from when until when it was not as it is now."""
 
-    people: list[tuple[int, Instant]]
-    at: Instant
+    profile: int
+    came: Instant
+    parted: Instant
 
 
 class _Person(NamedTuple):
@@ -42,61 +38,97 @@ class _Person(NamedTuple):
     founded: int = 0
 
 
-def ask(apart: Mapping[int, Instant], now: Instant) -> None:
-    """Ask the lane to replay these people, in the transaction that parts them."""
-    people = sorted(apart.items())
-    for start in range(0, len(people), SLICE):
-        said = Asked(people[start : start + SLICE], now)
-        commands.enqueue(REPLAY, msgspec.to_builtins(said), "lane", now)
+# --- Who waits ----------------------------------------------------------------------------------------------------------
 
 
-def asked_for(payload: Mapping[str, Any]) -> Asked:
-    """Read a REPLAY command. Raises DomainError."""
-    try:
-        return msgspec.convert(payload, Asked)
-    except msgspec.ValidationError as error:
-        raise DomainError("bad_command", str(error)) from error
+def note(apart: Mapping[int, Instant], now: Instant) -> None:
+    """Note that these are to be replayed, in the transaction that parts them; one statement, none without a split."""
+    if not apart:
+        return
+    rows = Rows("given", profile="bigint", came="bigint")
+    execute(
+        "INSERT INTO activation_replay (profile_id, came_at, parted_at)"
+        f" SELECT profile, came, %s FROM {rows} WHERE true"
+        " ON CONFLICT (profile_id) DO UPDATE SET came_at = excluded.came_at, parted_at = excluded.parted_at",
+        [now, *rows.of(apart.items())],
+    )
 
 
-def since(asked: Asked, told: Mapping[int, Sequence[Touchpoint]], context: BatchContext) -> Since:
+def waiting(limit: int) -> list[Waiting]:
+    """Return who is to be replayed next."""
+    found = fetch(
+        "SELECT profile_id, came_at, parted_at FROM activation_replay ORDER BY profile_id LIMIT %s",
+        [min(limit, SLICE)],
+    )
+    return [Waiting(*row) for row in found]
+
+
+def keep(people: Collection[Waiting], since: Since) -> None:
+    """Write what was found out about these people, who wait no more; in the caller's transaction."""
+    membership_rows.correct(since)
+    rows = Rows("given", profile="bigint")
+    execute(
+        f"DELETE FROM activation_replay WHERE profile_id IN (SELECT profile FROM {rows})",
+        rows.of((one.profile,) for one in people),
+    )
+
+
+# --- Finding out --------------------------------------------------------------------------------------------------------
+
+
+def since(
+    people: Collection[Waiting], told: Mapping[int, Sequence[Touchpoint]], context: BatchContext
+) -> Since:
     """Return since when these people are in their audiences, and why; a constant number of statements, outside of a transaction.
 
-    `told`: profile -> all touchpoints of theirs. Whoever is not in it, or was merged or split again, is left as they are.
+    `told`: profile -> all touchpoints of theirs. About whoever is not in it, or is restless, nothing is said.
     """
-    again = splits.moved(told, after=asked.at)
-    came = {profile: at for profile, at in asked.people if profile in told.keys() - again}
+    restless = splits.restless(people)
+    came = {
+        one.profile: one.came
+        for one in people
+        if one.profile in told and one.profile not in restless
+    }
     if not came:
         return {}
-    live, published, before = lives.load(), lives.published(), rows.before(came)
+    live, built, before = lives.load(), lives.built(), membership_rows.before(came)
     held: Since = {}
     for person in _people(came, told):
-        known = {one for one, at in published.items() if at < person.came}
-        profile = person.facts.profile
+        profile, moment = person.facts.profile, person.came
+        known = {one for one, at in built.items() if at < moment}
         found = replay(
             person.facts,
             person.told,
             {one: why for one, why in before.get(profile, {}).items() if one in known},
             _steady(live, known),
-            since=person.came,
+            since=moment,
             until=context.moment,
             founded=person.founded,
         )
         held |= {(audience, profile): why for audience, why in found.items()}
-    return held | _by_hand(came)
+        held |= {
+            (audience, profile): why
+            for audience, why in _by_hand(profile, moment)
+            if audience in built and built[audience] < why[0]
+        }
+    return held
 
 
 def _people(
     came: Mapping[int, Instant], told: Mapping[int, Sequence[Touchpoint]]
 ) -> Iterator[_Person]:
     """Leave out whose profile is younger than the merge, and was not founded by anything of theirs since."""
-    times = lane.moments([one for profile in came for one in told[profile]])
+    folded = aside.without([one for profile in came for one in told[profile]])
+    times = lane.moments(folded)
+    kept = {one.number for one in folded}
     founded = splits.founded(came)
     for profile, person in facts.of(came).items():
         mine = [
             Then(*times.get(one.number, (one.received_at, one.received_at)), one)
             for one in told[profile]
+            if one.number in kept
         ]
-        made, first = founded[profile]
+        made, first = founded.get(profile, (came[profile], 0))
         if made < came[profile]:
             yield _Person(person, mine, came[profile])
         elif any(one.touchpoint.number == first for one in mine if one.now >= came[profile]):
@@ -104,18 +136,16 @@ def _people(
 
 
 def _steady(live: Live, audiences: Collection[int]) -> Live:
-    """Leave out audiences whose rule is younger than the merge, and those that are being built."""
+    """Leave out audiences that were built after the merge, or are being built."""
     return live.only([one.id for one in live.ruled if one.id in audiences and one.cursor is None])
 
 
-def _by_hand(came: Mapping[int, Instant]) -> Since:
-    """Return since when people are in whom somebody put in while they were taken for others: audience, profile -> when."""
-    given = Rows("given", profile="bigint", came="bigint")
+def _by_hand(profile: int, came: Instant) -> list[tuple[int, tuple[Instant, str]]]:
+    """Return the audiences into which somebody put a profile by hand while it was not as it is now, since when and why."""
     found = fetch(
-        f"SELECT m.audience_id, given.profile, MIN(m.at) FROM {given}"
-        " JOIN identity_identifier AS i ON i.profile_id = given.profile"
+        "SELECT m.audience_id, MIN(m.at) FROM identity_identifier AS i"
         " JOIN activation_manualmember AS m ON m.owner_id = i.id"
-        " GROUP BY m.audience_id, given.profile, given.came HAVING MIN(m.at) >= given.came",
-        given.of(came.items()),
+        " WHERE i.profile_id = %s GROUP BY m.audience_id HAVING MIN(m.at) >= %s",
+        [profile, came],
     )
-    return {(audience, profile): (at, Cause.HAND.value) for audience, profile, at in found}
+    return [(audience, (at, Cause.HAND.value)) for audience, at in found]

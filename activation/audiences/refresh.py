@@ -31,7 +31,7 @@ def refresh(
     gone = resolved.moved - people.keys()
     reasons = Reasons(resolved, live, found, membership_rows.inside(gone), context.now)
     changes = membership.settle(looks, live, reasons.why, gone=gone, apart=resolved.apart)
-    parted.ask({one: at for one, at in resolved.apart.items() if one in people}, context.now)
+    parted.note({one: at for one, at in resolved.apart.items() if one in people}, context.now)
     return changes
 
 

@@ -5,17 +5,17 @@ Nothing is read or written here.
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from activation.audiences import matching
-from activation.audiences.compiling import Matches, next_change
+from activation.audiences.compiling import Compiled, Matches, next_change
 from activation.audiences.live import Live, LiveAudience
 from activation.audiences.reasons import touches
 from identity.clock import Instant
 from identity.profiles.past import Past
-from identity.profiles.types import Arrival, Cause, Facts
+from identity.profiles.types import Cause, Facts
 from identity.touchpoints.types import Touchpoint
 
 Held = Mapping[int, tuple[Instant, str]]  # audience -> since when, why
@@ -70,9 +70,11 @@ class _Run:
         self._live = live
         self._past = Past(person)
         self._facts = self._past.facts
+        self._asked = matching.by_event(live.predicates)
         self._times: dict[int, list[Instant]] = {}  # predicate -> its matches, oldest first
         self._matches: Matches = {}
         self._unsure: set[int] = set()
+        self._broken: set[int] = set()
         self._known = False
 
     def learn(self, touchpoints: Sequence[Touchpoint]) -> dict[str, set[str]]:
@@ -80,11 +82,9 @@ class _Run:
         found: dict[str, set[str]] = {}
         for touchpoint in touchpoints:
             self._past.add(touchpoint)
-            arrival = Arrival(touchpoint, 0, 0)
-            for (_, predicate), matches in matching.find([arrival], self._live.predicates).items():
-                for match in matches:
-                    insort(self._times.setdefault(predicate, []), match.at)
-                found.setdefault(touchpoint.id, set()).add(self._live.predicates[predicate].key)
+            for predicate in matching.matched(touchpoint, self._asked):
+                insort(self._times.setdefault(predicate.id, []), touchpoint.at)
+                found.setdefault(touchpoint.id, set()).add(predicate.key)
         self._known = self._known or bool(touchpoints)
         self._facts = self._past.facts
         self._matches = self._counted()
@@ -112,31 +112,35 @@ class _Run:
 
     def let_pass(self, after: Instant, until: Instant) -> None:
         """Let the clock alone turn what it turns behind one moment, up to another."""
+        if not self._known:
+            return
         for audience in self._live.temporal:
             moment = after
             while (edge := self._edge(audience, moment)) is not None and edge <= until:
-                self._turn(audience, edge, edge, Cause.CLOCK)
+                self._turn(audience, edge, edge, lambda _rule: Cause.CLOCK)
                 moment = edge
-
-    def _edge(self, audience: LiveAudience, moment: Instant) -> Instant | None:
-        if not self._known:
-            return None
-        return next_change(audience.rule, self._facts, self._matches, moment)
 
     def see(self, touchpoints: Sequence[Touchpoint], now: Instant, moment: Instant) -> None:
         """Take a batch in."""
         born = not self._known
         if any(one.number == self._founded for one in touchpoints):
-            self._go_over(self.held, now)
+            self._go_over(list(self.held), now)
         matched = self.learn(touchpoints)
+
+        def cause(rule: Compiled) -> Cause:
+            theirs = (touches(one, rule, matched.get(one.id, ())) for one in touchpoints)
+            return Cause.TOUCHPOINT if born or any(theirs) else Cause.CLOCK
+
         for audience in self._live.ruled:
-            theirs = (
-                touches(one, audience.rule, matched.get(one.id, set())) for one in touchpoints
-            )
-            cause = Cause.TOUCHPOINT if born or any(theirs) else Cause.CLOCK
             self._turn(audience, now, moment, cause)
 
-    def _turn(self, audience: LiveAudience, at: Instant, moment: Instant, cause: Cause) -> None:
+    def _turn(
+        self,
+        audience: LiveAudience,
+        at: Instant,
+        moment: Instant,
+        cause: Callable[[Compiled], Cause],
+    ) -> None:
         """Compare what the rule says with what is held."""
         inside = self._holds(audience, moment)
         if audience.id in self._unsure:
@@ -144,8 +148,24 @@ class _Run:
                 self._unsure.discard(audience.id)
         elif not inside:
             self.held.pop(audience.id, None)
-        else:
-            self.held.setdefault(audience.id, (at, cause.value))
+        elif audience.id not in self.held:
+            self.held[audience.id] = at, cause(audience.rule).value
 
     def _holds(self, audience: LiveAudience, moment: Instant) -> bool:
-        return audience.rule.holds(self._facts.traits, self._facts, self._matches, moment)
+        """Ask the rule. One that raises says nothing of this person, from now on."""
+        if audience.id in self._broken:
+            return False
+        try:
+            return audience.rule.holds(self._facts.traits, self._facts, self._matches, moment)
+        except Exception:  # noqa: BLE001 - the lane notes why with the audience when it asks the rule itself
+            self._broken.add(audience.id)
+            return False
+
+    def _edge(self, audience: LiveAudience, moment: Instant) -> Instant | None:
+        if audience.id in self._broken:
+            return None
+        try:
+            return next_change(audience.rule, self._facts, self._matches, moment)
+        except Exception:  # noqa: BLE001 - as above
+            self._broken.add(audience.id)
+            return None

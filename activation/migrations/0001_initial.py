@@ -143,6 +143,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Replay',
+            fields=[
+                ('profile', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='identity.profile')),
+                ('came_at', identity.fields.InstantField()),
+                ('parted_at', identity.fields.InstantField()),
+            ],
+            options={
+                'verbose_name': 'replay',
+                'verbose_name_plural': 'replays',
+            },
+        ),
+        migrations.CreateModel(
             name='AudienceVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -462,6 +474,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('audience', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='build', serialize=False, to='activation.audience', verbose_name='audience')),
                 ('cursor', models.BigIntegerField(null=True)),
+                ('built_at', identity.fields.InstantField(null=True)),
                 ('size', models.BigIntegerField(default=0, verbose_name='members')),
                 ('failed', models.CharField(blank=True, max_length=300, verbose_name='failed')),
                 ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='activation.audienceversion', verbose_name='version in force')),

@@ -26,7 +26,10 @@ _TABLES = (
 )
 _CONTACTS = frozenset({"track", "page", "screen"})
 _WRITES = (
-    "INSERT INTO identity_graphtouchpoint VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    (
+        "INSERT INTO identity_graphtouchpoint (number, uid, source, at, received_at, owner, aside, body, vouches)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)"
+    ),
     "INSERT INTO identity_graphidentifier (id, key, kind, first_number, degree, quarantined) VALUES (?, ?, ?, ?, ?, ?)",
     (
         "INSERT INTO identity_graphlink (a, b, source, first_seen, last_seen, count, same, strength, conducts, first_number)"

@@ -48,6 +48,11 @@ def _put_off(context: BatchContext, _reason: str) -> str:
     return f"profile {profile}" if profile else ""
 
 
+def _leave_as_parted(_context: BatchContext, _reason: str) -> str:
+    profile = pipeline.stop_replaying()
+    return f"profile {profile}" if profile else ""
+
+
 def _nobody(_context: BatchContext, _reason: str) -> str:
     return ""
 
@@ -60,6 +65,7 @@ PARTS = (
 ALONE = (
     Part("building audiences", pipeline.build, _nobody, alone=True),
     Part("bringing profiles to the identity policy", pipeline.settle, _nobody, alone=True),
+    Part("replaying who was parted", pipeline.replay, _leave_as_parted, alone=True),
 )
 
 

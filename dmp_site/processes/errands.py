@@ -20,7 +20,7 @@ from identity.touchpoints.types import BatchContext
 log = logging.getLogger(__name__)
 
 COMMANDS = 100  # executed between two claims at most,
-SPELL = 0.5  # and none is begun when they took so many seconds: people are waiting
+SPELL = 0.5  # and no other is begun when they took so many seconds: touchpoints wait
 
 
 @dataclass

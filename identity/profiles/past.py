@@ -1,32 +1,14 @@
 """What rules read of one person, as it was after any of their touchpoints: folded in memory, as stage 3 folds it into tables."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from identity.clock import Instant
-from identity.graph.port import GraphStore
 from identity.profiles.accounts import Account
 from identity.profiles.folding import presence, traits
 from identity.profiles.orders import Order, Stamp, apply, counts, order_id
 from identity.profiles.types import Facts
-from identity.touchpoints.types import Identifier, Touchpoint
-
-PAGE = 500
-
-
-def told(
-    graph: GraphStore, owners: Collection[Identifier], *, most: int
-) -> list[Touchpoint] | None:
-    """Return everything that these identifiers own, newest first; None when it is more than `most`."""
-    found: list[Touchpoint] = []
-    before: tuple[Instant, str] | None = None
-    while page := graph.timeline(owners, before=before, limit=PAGE):
-        found += page
-        if len(found) > most:
-            return None
-        before = page[-1].at, page[-1].id
-    return found
+from identity.touchpoints.types import Touchpoint
 
 
 class Past:
@@ -54,9 +36,10 @@ class Past:
                 self._moments[name], self._traits[name] = moment, value
         if counts(touchpoint):
             self._order(touchpoint)
-        self._first = min(touchpoint.at, self._first or touchpoint.at)
+        at = touchpoint.at
+        self._first = at if self._first is None else min(at, self._first)
         if presence.acts(touchpoint):
-            self._last = max(touchpoint.at, self._last)
+            self._last = max(at, self._last)
 
     def _order(self, touchpoint: Touchpoint) -> None:
         place = order_id(touchpoint)

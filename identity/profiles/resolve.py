@@ -157,7 +157,9 @@ def _assign(
     made = moves(evidence, here)
     alive = {profile for _, _, profile in members} | waiting
     kinds = splits.kinds(made, alive)
-    apart = splits.earliest(splits.apart(made, kinds, profiles), deferred or {})
+    arrived = {each.key for each in coming}
+    others = {profile for _, key, profile in members if key not in arrived}
+    apart = splits.earliest(splits.apart(made, kinds, profiles, others), deferred or {})
     _remember(made, kinds, profiles, context)
     found = _resolved(counting, members, frozenset(moved - waiting))
     newborn = {identifier.key for identifier in differing if identifier not in here}

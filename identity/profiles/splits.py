@@ -1,7 +1,7 @@
-"""Who is a person of their own again, and since when they had been taken for one with others."""
+"""Whom a split makes what they were before, and since when they had not been that."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -9,6 +9,10 @@ from identity.clock import Instant
 from identity.profiles.moves import Move
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import Identifier
+
+LOOKED_UP = 20  # identifiers of a move: a giant that falls apart must not be looked up one by one
+_LAST = "SELECT MAX(m.at) FROM identity_profilemove AS m"
+_NAMED = "replace(m.identifiers, given.word, '') <> m.identifiers"
 
 
 def kinds(made: Sequence[Move], alive: Collection[int]) -> list[str]:
@@ -20,40 +24,67 @@ def kinds(made: Sequence[Move], alive: Collection[int]) -> list[str]:
 
 
 def apart(
-    made: Sequence[Move], kinds: Sequence[str], profiles: Mapping[Identifier, int]
+    made: Sequence[Move],
+    kinds: Sequence[str],
+    profiles: Mapping[Identifier, int],
+    others: Collection[int],
 ) -> dict[int, Instant]:
-    """Return the two sides of each split -> when those who leave now had come; one statement, none without a split.
+    """Return the sides of each split -> since when they were not as they are again; one statement, none without a split.
 
-    A side of several splits was itself before the first of them. `kinds`: of the moves, as above. `profiles`: founder -> row id.
+    The profile that is left: since those who leave now had come. The one that they go to: since they had gone from there; if they never
+    were there, as long as the first, unless it has `others` in it: somebody else took them over. `kinds`: of the moves, as above.
+    `profiles`: founder -> row id.
     """
     splits = [
-        (move.origin, profiles[move.founder], _word(move.identifiers[0]))
+        (move.origin, profiles[move.founder], _word(each))
         for move, kind in zip(made, kinds, strict=True)
         if kind == "split"
+        for each in move.identifiers[:LOOKED_UP]
     ]
-    found: dict[int, Instant] = {}
+    came: dict[tuple[int, int], Instant] = {}
+    gone: dict[tuple[int, int], Instant] = {}
     if splits:
         given = Rows("given", origin="bigint", target="bigint", word="text")
-        for origin, target, came in fetch(
-            f"SELECT given.origin, given.target, MAX(m.at) FROM {given}"
-            " JOIN identity_profilemove AS m ON m.target_id = given.origin"
-            " AND replace(m.identifiers, given.word, '') <> m.identifiers"
-            " GROUP BY given.origin, given.target, given.word",
+        for origin, target, arrived, left in fetch(
+            f"SELECT given.origin, given.target, ({_LAST} WHERE m.target_id = given.origin AND {_NAMED}),"
+            f" ({_LAST} WHERE m.origin_id = given.target AND {_NAMED}) FROM {given}",
             given.of(splits),
         ):
-            for profile in (origin, target):
-                found[profile] = min(came, found.get(profile, came))
-    return found
+            for found, at in ((came, arrived), (gone, left)):
+                if at is not None:
+                    found[origin, target] = min(at, found.get((origin, target), at))
+    sides = [(origin, at) for (origin, _), at in came.items()]
+    sides += [(target, at) for (_, target), at in gone.items()]
+    sides += [
+        (target, at)
+        for (origin, target), at in came.items()
+        if (origin, target) not in gone and target not in others
+    ]
+    times: dict[int, Instant] = {}
+    for side, at in sides:
+        times[side] = min(at, times.get(side, at))
+    return times
 
 
-def moved(profiles: Collection[int], *, after: Instant) -> set[int]:
-    """Return those of these profiles that gained or lost identifiers after a moment; one statement."""
-    given = Rows("given", id="bigint")
+def restless(people: Iterable[tuple[int, Instant, Instant]]) -> set[int]:
+    """Return the profiles of whom it cannot be told what would be; one statement. `people`: profile, since when not as now, until when.
+
+    Somebody else came or went meanwhile (from the profile that they were in, too), or afterwards; or they are in a crowd, whose
+    touchpoints wait.
+    """
+    given = Rows("given", id="bigint", came="bigint", parted="bigint")
+    own = "m.at > given.came AND m.at <> given.parted"
+    meanwhile = "m.at > given.came AND m.at < given.parted"
+    there = "JOIN identity_profilemove AS m ON"
+    home = "s.target_id = given.id AND s.at = given.parted"
     found = fetch(
-        f"SELECT given.id FROM {given} WHERE EXISTS (SELECT 1 FROM identity_profilemove AS m"
-        " WHERE m.origin_id = given.id AND m.at > %s) OR EXISTS (SELECT 1 FROM identity_profilemove AS m"
-        " WHERE m.target_id = given.id AND m.at > %s)",
-        [*given.of((each,) for each in profiles), after, after],
+        f"SELECT given.id FROM {given}"
+        f" WHERE EXISTS (SELECT 1 FROM identity_profilemove AS m WHERE m.origin_id = given.id AND {own})"
+        f" OR EXISTS (SELECT 1 FROM identity_profilemove AS m WHERE m.target_id = given.id AND {own})"
+        f" OR EXISTS (SELECT 1 FROM identity_profilemove AS s {there} m.origin_id = s.origin_id WHERE {home} AND {meanwhile})"
+        f" OR EXISTS (SELECT 1 FROM identity_profilemove AS s {there} m.target_id = s.origin_id WHERE {home} AND {meanwhile})"
+        " OR EXISTS (SELECT 1 FROM identity_identifier AS i WHERE i.profile_id = given.id AND i.crowd > 0)",
+        given.of(people),
     )
     return {row for (row,) in found}
 

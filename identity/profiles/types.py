@@ -45,7 +45,7 @@ class Resolved:
     `moved`: row ids of profiles that gained or lost identifiers (merges, splits, births); an emptied profile is among them.
     `born`: those of `moved` that had no identifier before: nobody was merged or split, somebody came up.
     `inherited`: profile -> the profiles that it took the last identifiers of.
-    `apart`: profiles that are people of their own again -> when they had come together with whom they are parted from.
+    `apart`: profiles that a split makes what they were before -> since when they had not been that.
     `people`: every profile of `arrivals` and `moved` that still has identifiers.
     `identifiers`: row id -> identifier for every owner in `people`.
     `policy`: the rules that say so.

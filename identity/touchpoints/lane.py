@@ -17,6 +17,7 @@ from identity.touchpoints.models import Batch, Lane
 from identity.touchpoints.types import BatchContext, Touchpoint
 
 ROW = 1
+CROWD = "crowd"  # the kind of a batch that is a crowd's turn
 RESTS = "rests for a backup"  # what it says of its own will; everything else is a trouble
 
 
@@ -93,13 +94,16 @@ def remember(
 
 
 def moments(touchpoints: Iterable[Touchpoint]) -> dict[int, tuple[Instant, Instant]]:
-    """Return number -> when its batch was done, and the moment as of which that saw people. What was tidied away is missing."""
+    """Return number -> when its batch was done, and the moment as of which that saw people. What was tidied away is missing.
+
+    Of what waited for a crowd's turn it is the batch that put it off.
+    """
     rows = Rows("given", number="bigint", mode="text")
     found = fetch(
         f"SELECT given.number, b.now, b.horizon FROM {rows} JOIN identity_batch AS b ON b.id ="
-        " (SELECT x.id FROM identity_batch AS x WHERE x.mode = given.mode AND x.first_number <= given.number"
+        " (SELECT x.id FROM identity_batch AS x WHERE x.mode = given.mode AND x.first_number <= given.number AND x.kind <> %s"
         " ORDER BY x.first_number DESC, x.id DESC LIMIT 1) WHERE b.last_number >= given.number",
-        rows.of((one.number, one.mode.value) for one in touchpoints),
+        [*rows.of((one.number, one.mode.value) for one in touchpoints), CROWD],
     )
     return {number: (now, horizon or now) for number, now, horizon in found}
 

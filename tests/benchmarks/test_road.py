@@ -1,6 +1,8 @@
 """The yardsticks of the pipeline do the product's work: the same touchpoints give the same digest. What measures stores does it on each kind."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,11 @@ import pytest
 from django.db import transaction
 
 from benchmarks import reading
-from benchmarks.road import prepare, raw_graph
+from benchmarks.road import prepare, raw, raw_graph
 from benchmarks.road.digest import digest
 from benchmarks.road.drive import WHO, drive
 from identity import graph
-from identity.graph.contents import add_up
+from identity.graph.contents import Part, add_up
 from tests.environment import STORES
 from tests.stores import use_inbox
 
@@ -65,6 +67,15 @@ def test_the_raw_store_writes_what_the_lane_wrote(
     raw_graph.main(str(TOUCHPOINTS))
     assert float(capsys.readouterr().out) > 0
     assert add_up(graph.store().contents()).counts == before
+
+
+@pytest.mark.skipif(STORES != "sqlite", reason="a loop over SQLite's own driver")
+def test_the_rows_of_the_pipeline_are_written_by_hand(prepared: None, settings: Any) -> None:
+    drive(WHO["product"](), TOUCHPOINTS)
+    assert raw.write(TOUCHPOINTS) > 0
+    with closing(sqlite3.connect(settings.DATA_DIR / "raw.sqlite3")) as written:
+        (count,) = written.execute("SELECT count(*) FROM identity_graphtouchpoint").fetchone()
+    assert count == add_up(graph.store().contents()).counts[Part.TOUCHPOINTS] > 0
 
 
 def test_profiles_are_read(prepared: None, capsys: pytest.CaptureFixture[str]) -> None:

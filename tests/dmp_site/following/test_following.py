@@ -28,7 +28,8 @@ ALICE: Mapping[str, Any] = {"userId": "alice", "anonymousId": "browser-a"}
 BOB: Mapping[str, Any] = {"anonymousId": "browser-b", "traits": {"email": MAIL_B}}
 # When a row was made. What only says since when something holds (`since`, `due_at`, `changed_at`) is no excuse.
 _MADE = ("created_at", "entered_at", "decided_at", "asked_at", "noted_at", "now", "handed_at")
-_ELSEWHERE = {"identity.Unshown"}  # only where the graph store shows memberships
+# Only where the graph store shows memberships; only until the lane's next round.
+_ELSEWHERE = {"identity.Unshown", "activation.Replay"}
 _LOGGED = "at"  # of a table that nothing else tells apart: a log
 
 

@@ -90,7 +90,10 @@ def test_a_lane_that_wakes_after_it_was_replaced_brings_nothing_back(
     home.wait_for(lambda: home.position() >= PEOPLE, "what the first had in hand")
     assert books(home) == [PEOPLE, PEOPLE, before + 1]
     both = 2 * PEOPLE  # each has a browser
-    assert known(home) == [both, PEOPLE, PEOPLE, PEOPLE, both, both, PEOPLE]
+    carried = (
+        both if STORES == "neo4j" else PEOPLE
+    )  # in a table, the owner is in the touchpoint's row
+    assert known(home) == [both, PEOPLE, PEOPLE, PEOPLE, carried, both, PEOPLE]
     forget(home)
     os.kill(first.pid, signal.SIGCONT)
     first.wait(60)

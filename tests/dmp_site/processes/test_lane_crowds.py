@@ -445,7 +445,9 @@ def _outcome() -> dict[str, Any]:
     return {
         "profiles": dict(Identifier.objects.values_list("key", "profile__uid")),
         "touchpoints taken": sum(
-            Batch.objects.filter(kind="touchpoints").values_list("touchpoints", flat=True)
+            Batch.objects.filter(kind__in=["touchpoints", "crowd"]).values_list(
+                "touchpoints", flat=True
+            )
         ),
         **{subject: found[subject] for subject in _SUBJECTS},
     }

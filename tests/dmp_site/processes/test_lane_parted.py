@@ -12,10 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from activation.audiences import parted, services
-from activation.audiences.models import Audience, Membership, MembershipLog
+from activation.audiences.models import Audience, Membership, MembershipLog, Replay
 from identity.clock import DAY, HOUR, from_datetime, to_datetime
 from identity.graph.types import Verdict
-from identity.models import LaneCommand, Source
+from identity.models import Identifier, LaneCommand, Profile, ProfileMove, Source
 from identity.profiles import decisions
 from identity.touchpoints.types import Identifier as Named
 from tests.road import Road
@@ -68,6 +68,8 @@ def do(road: Road, step: Step) -> None:
         case "vip":
             vip = Audience.objects.get(slug=VIP).pk
             services.add_members(vip, [road.owner(step.who.key)], actor="tests", now=road.now)
+        case "new browser":
+            road.receive({**said, "type": "page", "anonymousId": "a-new-one"})
         case deed:
             road.receive({**said, "type": deed})
     road.run()
@@ -150,15 +152,18 @@ _steps = st.lists(
 def test_who_is_parted_is_in_since_when_they_would_be_without_the_merge(
     db: None, tmp_path: Path, lives: list[list[Step]]
 ) -> None:
-    found = []
-    for merged in (True, False):
-        with undone():
-            directory = tmp_path / str(next(_directories))
-            directory.mkdir()
-            road = Road(directory)
-            found.append(live(road, lives, merged=merged))
-            road.writer.close()
-    assert found[0] == found[1]
+    assert run(tmp_path, lives, merged=True) == run(tmp_path, lives, merged=False)
+
+
+def run(tmp_path: Path, lives: list[list[Step]], *, merged: bool) -> Standing:
+    """Live in a world of its own, of which nothing stays."""
+    directory = tmp_path / str(next(_directories))
+    directory.mkdir()
+    with undone():
+        road = Road(directory)
+        found = live(road, lives, merged=merged)
+        road.writer.close()
+    return found
 
 
 def test_the_log_keeps_what_was_told_and_says_what_is_right(road: Road) -> None:
@@ -196,10 +201,83 @@ def test_who_is_taken_for_one_again_is_left_to_the_next_split(road: Road) -> Non
     decision = merge(road)
     do(road, Step(1, BOB, "gold"))
     part(road, decision)
-    late = LaneCommand.objects.get(kind=parted.REPLAY)
+    parted_at = road.now
+    road.pass_time(HOUR)
     merge(road)
     before = standing()
-    LaneCommand.objects.filter(pk=late.pk).update(done_at=None)
+    for profile in Profile.objects.all():
+        Replay.objects.create(profile=profile, came_at=parted_at - 2 * HOUR, parted_at=parted_at)
     road.run()
     assert standing() == before
-    assert LaneCommand.objects.get(pk=late.pk).done_at
+    assert not Replay.objects.exists()
+
+
+# --- Others come and go ---
+
+
+def come(road: Road, **said: str) -> None:
+    road.pass_time(HOUR)
+    road.receive({"type": "page", **said})
+    road.run()
+
+
+def test_who_takes_over_a_browser_has_not_had_it_before(road: Road) -> None:
+    """Alice's browser becomes Bob's, whom nobody ever took for Alice."""
+    set_up(road)
+    come(road, anonymousId="shared")
+    come(road, anonymousId="shared", userId="alice")
+    road.pass_time(50 * HOUR)
+    come(road, anonymousId="shared")
+    road.pass_time(HOUR)
+    mine = {each for each in standing() if each[0] == uid_of(BOB)}
+    come(road, anonymousId="shared", userId="bob")
+    assert ProfileMove.objects.filter(kind="split").exists()
+    kept = {slug: (since, why) for _, slug, since, why in mine if slug != "silent"}
+    now = {slug: (since, why) for uid, slug, since, why in standing() if uid == uid_of(BOB)}
+    assert kept.items() <= now.items()
+    assert all(since in {road.now, kept.get(slug, (0, ""))[0]} for slug, (since, _) in now.items())
+
+
+def test_a_browser_that_came_up_meanwhile_goes_with_its_person(db: None, tmp_path: Path) -> None:
+    """It never had a profile of its own, and stands first among what leaves."""
+    lives = [[], [Step(1, BOB, "gold"), Step(1, BOB, "new browser"), Step(1, BOB, "new browser")]]
+    assert run(tmp_path, lives, merged=True) == run(tmp_path, lives, merged=False)
+
+
+def test_who_joined_meanwhile_is_not_taken_to_have_been_there_before(road: Road) -> None:
+    """Alice signs in on a phone that has a past, while Bob is taken for her."""
+    set_up(road)
+    decision = merge(road)
+    for _ in range(3):
+        come(road, anonymousId="phone")
+    come(road, anonymousId="phone", userId="alice")
+    road.pass_time(HOUR)
+    before = {each for each in standing() if each[0] == uid_of(ALICE)}
+    part(road, decision)
+    assert {each for each in standing() if each[0] == uid_of(ALICE)} <= before
+
+
+def test_what_a_merge_ended_comes_back_though_the_other_signed_in_meanwhile(road: Road) -> None:
+    """The profile that they were merged into was merged itself; the merge is still when they lost what they were in."""
+    set_up(road)
+    come(road, anonymousId="b1")
+    identified = {"type": "identify", "anonymousId": "b2", "traits": {"plan": "gold"}}
+    road.pass_time(HOUR)
+    road.receive(identified)
+    road.run()
+    entered = road.now
+    road.pass_time(HOUR)
+    b1, b2 = Named.of("anonymous_id:b1"), Named.of("anonymous_id:b2")
+    road.receive({"type": "identify", "anonymousId": "b1", "traits": {"plan": "silver"}})
+    road.run()
+    asked = decisions.ask(Verdict.ALWAYS, b1, b2, why="", actor="tests", now=road.now)
+    come(road, anonymousId="b1", userId="carol")
+    road.pass_time(HOUR)
+    part(road, asked.decision)
+    assert [(since, why) for _, slug, since, why in standing() if slug == "gold"] == [
+        (entered, "touchpoint")
+    ]
+
+
+def uid_of(one: Named) -> str:
+    return str(Identifier.objects.get(key=one.key).profile.uid)
