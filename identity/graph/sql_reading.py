@@ -1,4 +1,8 @@
-"""Reading neighbourhoods from the graph store on SQL: two statements, however many are asked for."""
+"""Reading neighbourhoods from the graph store on SQL: three statements, however many are asked for.
+
+Which rows are reached, and what is in them, are two: no planner can tell how many a recursion reaches, and PostgreSQL takes it for so
+many that it would read the whole table to join them.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -54,7 +58,7 @@ def _nodes(
         else "node.quarantined"
     )
     freed = free.of([(each.key,) for each in released]) if released else []
-    return fetch(
+    reached = fetch(
         f"""
         WITH RECURSIVE reached(id) AS (
             SELECT id FROM {given}
@@ -65,11 +69,15 @@ def _nodes(
             JOIN identity_graphlink link
               ON (link.a = reached.id OR link.b = reached.id) AND link.conducts
         )
-        SELECT node.id, node.key, node.first_number, {hub}, node.degree
-        FROM reached JOIN identity_graphidentifier node ON node.id = reached.id
-        WHERE node.first_number IS NOT NULL AND node.kind <> 'household'
+        SELECT id FROM reached
         """,
-        [*given.of([(seed,) for seed in seeds]), *freed, *freed],
+        [*given.of([(seed,) for seed in seeds]), *freed],
+    )
+    return fetch(
+        f"SELECT node.id, node.key, node.first_number, {hub}, node.degree"
+        f" FROM {given} JOIN identity_graphidentifier node ON node.id = given.id"
+        " WHERE node.first_number IS NOT NULL AND node.kind <> 'household'",
+        [*freed, *given.of(reached)],
     )
 
 

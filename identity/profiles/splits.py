@@ -10,7 +10,7 @@ from identity.profiles.moves import Move
 from identity.sql import Rows, fetch
 from identity.touchpoints.types import Identifier
 
-LOOKED_UP = 20  # identifiers of a move: a giant that falls apart must not be looked up one by one
+LOOKED_UP = 200  # identifiers in one batch, and one of each move: each is looked for in all that went in and out of a profile
 _LAST = "SELECT MAX(m.at) FROM identity_profilemove AS m"
 _NAMED = "replace(m.identifiers, given.word, '') <> m.identifiers"
 
@@ -35,35 +35,36 @@ def apart(
     were there, as long as the first, unless it has `others` in it: somebody else took them over. `kinds`: of the moves, as above.
     `profiles`: founder -> row id.
     """
-    splits = [
+    parting = [move for move, kind in zip(made, kinds, strict=True) if kind == "split"]
+    some = max(1, LOOKED_UP // max(1, len(parting)))
+    words = [
         (move.origin, profiles[move.founder], _word(each))
-        for move, kind in zip(made, kinds, strict=True)
-        if kind == "split"
-        for each in move.identifiers[:LOOKED_UP]
+        for move in parting
+        for each in move.identifiers[:some]
     ]
-    came: dict[tuple[int, int], Instant] = {}
-    gone: dict[tuple[int, int], Instant] = {}
-    if splits:
-        given = Rows("given", origin="bigint", target="bigint", word="text")
-        for origin, target, arrived, left in fetch(
-            f"SELECT given.origin, given.target, ({_LAST} WHERE m.target_id = given.origin AND {_NAMED}),"
-            f" ({_LAST} WHERE m.origin_id = given.target AND {_NAMED}) FROM {given}",
-            given.of(splits),
-        ):
-            for found, at in ((came, arrived), (gone, left)):
-                if at is not None:
-                    found[origin, target] = min(at, found.get((origin, target), at))
-    sides = [(origin, at) for (origin, _), at in came.items()]
-    sides += [(target, at) for (_, target), at in gone.items()]
-    sides += [
-        (target, at)
-        for (origin, target), at in came.items()
-        if (origin, target) not in gone and target not in others
-    ]
-    times: dict[int, Instant] = {}
-    for side, at in sides:
-        times[side] = min(at, times.get(side, at))
-    return times
+    since: dict[int, Instant] = {}
+    for origin, target, came, gone in _times(words):
+        back = gone if gone is not None or target in others else came
+        for side, at in ((origin, came), (target, back)):
+            if at is not None:
+                since[side] = min(at, since.get(side, at))
+    return since
+
+
+def _times(
+    words: Sequence[tuple[int, int, str]],
+) -> list[tuple[int, int, Instant | None, Instant | None]]:
+    """Return origin, target, when those who leave the origin had come to it, and when they had gone from the target."""
+    if not words:
+        return []
+    given = Rows("given", origin="bigint", target="bigint", word="text")
+    return fetch(
+        "SELECT origin, target, MIN(came), MIN(gone) FROM (SELECT given.origin AS origin, given.target AS target,"
+        f" ({_LAST} WHERE m.target_id = given.origin AND {_NAMED}) AS came,"
+        f" ({_LAST} WHERE m.origin_id = given.target AND {_NAMED}) AS gone FROM {given}) AS looked_up"
+        " GROUP BY origin, target",
+        given.of(words),
+    )
 
 
 def restless(people: Iterable[tuple[int, Instant, Instant]]) -> set[int]:

@@ -1,7 +1,9 @@
 """Two people are taken for one and parted again: they are in their audiences since when they would be, had that never happened."""
 
 import itertools
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +18,8 @@ from activation.audiences.models import Audience, Membership, MembershipLog, Rep
 from identity.clock import DAY, HOUR, from_datetime, to_datetime
 from identity.graph.types import Verdict
 from identity.models import Identifier, LaneCommand, Profile, ProfileMove, Source
-from identity.profiles import decisions
+from identity.profiles import decisions, facts, selectors
+from identity.profiles.past import Past
 from identity.touchpoints.types import Identifier as Named
 from tests.road import Road
 from tests.soaking import examples
@@ -60,6 +63,10 @@ def do(road: Road, step: Step) -> None:
         case "order":
             worth = {"order_id": str(road.now), "revenue": 30, "currency": "EUR"}
             road.receive({**said, "event": "Order Completed", "properties": worth})
+        case "one order" | "refund":
+            event = "Order Completed" if step.deed == "one order" else "Order Refunded"
+            worth = {"order_id": "one", "revenue": step.hours + 1, "currency": "EUR"}
+            road.receive({**said, "event": event, "properties": worth})
         case "gold" | "silver":
             road.receive({**said, "type": "identify", "traits": {"plan": step.deed}})
         case "trial":
@@ -122,13 +129,9 @@ def live(road: Road, lives: Iterable[list[Step]], *, merged: bool) -> Standing:
 
 
 _directories = itertools.count()
+_DEEDS = ["page", "order", "one order", "refund", "gold", "silver", "trial", "vip"]
 _steps = st.lists(
-    st.builds(
-        Step,
-        st.integers(0, 30),
-        st.sampled_from(PEOPLE),
-        st.sampled_from(["page", "order", "gold", "silver", "trial", "vip"]),
-    ),
+    st.builds(Step, st.integers(0, 30), st.sampled_from(PEOPLE), st.sampled_from(_DEEDS)),
     max_size=6,
 )
 
@@ -159,11 +162,41 @@ def run(tmp_path: Path, lives: list[list[Step]], *, merged: bool) -> Standing:
     """Live in a world of its own, of which nothing stays."""
     directory = tmp_path / str(next(_directories))
     directory.mkdir()
-    with undone():
-        road = Road(directory)
-        found = live(road, lives, merged=merged)
-        road.writer.close()
-    return found
+    with undone(), opened(directory) as road:
+        return live(road, lives, merged=merged)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Road]:
+    road = Road(directory)
+    with closing(road.writer):
+        yield road
+
+
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(20),
+)
+@given(steps=_steps)
+def test_what_is_folded_in_memory_is_what_the_tables_say(
+    db: None, tmp_path: Path, steps: list[Step]
+) -> None:
+    directory = tmp_path / str(next(_directories))
+    directory.mkdir()
+    with undone(), opened(directory) as road:
+        set_up(road)
+        for step in steps:
+            do(road, step)
+        for person in facts.of(Profile.objects.values_list("pk", flat=True)).values():
+            past = Past(person)
+            for each in road.store.timeline(
+                selectors.identifiers(person.profile), before=None, limit=100
+            ):
+                past.add(each)
+            for name in ("traits", "orders", "first_seen", "last_seen"):
+                assert getattr(past.facts, name) == getattr(person, name), name
+            assert +Counter(past.facts.revenue) == +Counter(person.revenue)
 
 
 def test_the_log_keeps_what_was_told_and_says_what_is_right(road: Road) -> None:
