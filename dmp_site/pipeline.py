@@ -161,12 +161,14 @@ def replay(context: BatchContext, limit: int) -> bool:
         return False
     graph, owners = store(), facts.owners_of([one.profile for one in people])
     told: dict[int, Sequence[Touchpoint]] = {}
+    read = 0
     for count, one in enumerate(people, 1):
         mine = [Identifier.of(owner.key) for owner in owners.get(one.profile, ())]
         found = graph.timeline(mine, before=None, limit=parted.MOST + 1)
         if len(found) <= parted.MOST:
             told[one.profile] = found
-        if sum(map(len, told.values())) + len(found) > parted.MOST:
+        read += len(found)
+        if read >= parted.MOST:
             people = people[:count]
             break
     since = parted.since(people, told, context)

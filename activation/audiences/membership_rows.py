@@ -81,6 +81,8 @@ def before(came: Mapping[int, Instant]) -> dict[int, dict[int, tuple[Instant, st
 
 def correct(held: _Since) -> None:
     """Write since when and why profiles are in audiences, where it is known better now; who is not in any more is passed over."""
+    if not held:
+        return
     rows = Rows("held", audience="bigint", profile="bigint", since="bigint", why="text")
     given = rows.of((*spot, *why) for spot, why in held.items())
     membership = "activation_membership"

@@ -92,6 +92,7 @@ def since(
     if not came:
         return {}
     live, built, before = lives.load(), lives.built(), membership_rows.before(came)
+    by_hand = _by_hand(came)
     held: Since = {}
     for person in _people(came, told):
         profile, moment = person.facts.profile, person.came
@@ -108,7 +109,7 @@ def since(
         held |= {(audience, profile): why for audience, why in found.items()}
         held |= {
             (audience, profile): why
-            for audience, why in _by_hand(profile, moment)
+            for audience, why in by_hand.get(profile, ())
             if audience in built and built[audience] < why[0]
         }
     return held
@@ -140,12 +141,16 @@ def _steady(live: Live, audiences: Collection[int]) -> Live:
     return live.only([one.id for one in live.ruled if one.id in audiences and one.cursor is None])
 
 
-def _by_hand(profile: int, came: Instant) -> list[tuple[int, tuple[Instant, str]]]:
-    """Return the audiences into which somebody put a profile by hand while it was not as it is now, since when and why."""
-    found = fetch(
-        "SELECT m.audience_id, MIN(m.at) FROM identity_identifier AS i"
+def _by_hand(came: Mapping[int, Instant]) -> dict[int, list[tuple[int, tuple[Instant, str]]]]:
+    """Return the audiences into which somebody put people by hand while they were not as they are now: profile -> since when and why."""
+    rows = Rows("given", profile="bigint", came="bigint")
+    found: dict[int, list[tuple[int, tuple[Instant, str]]]] = {}
+    for profile, audience, at in fetch(
+        f"SELECT given.profile, m.audience_id, MIN(m.at) FROM {rows}"
+        " JOIN identity_identifier AS i ON i.profile_id = given.profile"
         " JOIN activation_manualmember AS m ON m.owner_id = i.id"
-        " WHERE i.profile_id = %s GROUP BY m.audience_id HAVING MIN(m.at) >= %s",
-        [profile, came],
-    )
-    return [(audience, (at, Cause.HAND.value)) for audience, at in found]
+        " GROUP BY given.profile, m.audience_id, given.came HAVING MIN(m.at) >= given.came",
+        rows.of(came.items()),
+    ):
+        found.setdefault(profile, []).append((audience, (at, Cause.HAND.value)))
+    return found
