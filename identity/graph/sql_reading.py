@@ -1,7 +1,7 @@
 """Reading neighbourhoods from the graph store on SQL: three statements, however many are asked for.
 
-Which rows are reached, and what is in them, are two: no planner can tell how many a recursion reaches, and PostgreSQL takes it for so
-many that it would read the whole table to join them.
+Which rows are reached, and what is in them, are two, and the recursion joins links alone: no planner can tell how many rows a recursion
+reaches, and PostgreSQL takes it for so many that it would read the whole table to join them, once for each step away from the seeds.
 """
 
 from collections.abc import Collection
@@ -65,9 +65,9 @@ def _nodes(
             UNION
             SELECT CASE WHEN link.a = reached.id THEN link.b ELSE link.a END
             FROM reached
-            JOIN identity_graphidentifier node ON node.id = reached.id AND NOT {hub}
             JOIN identity_graphlink link
               ON (link.a = reached.id OR link.b = reached.id) AND link.conducts
+            WHERE (SELECT NOT {hub} FROM identity_graphidentifier node WHERE node.id = reached.id)
         )
         SELECT id FROM reached
         """,
