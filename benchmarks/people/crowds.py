@@ -1,10 +1,14 @@
 """A shop's stream in which every second touchpoint is of a crowd: strangers whom something shared ties together. No Django.
 
 Each touchpoint of the crowd brings one new link. What differs is where the links lead:
-families   chains of ten links: the yardstick, with as many links that are nothing special;
 hub        one browser on which everybody signs in;
 apart      one chain: everybody signs in on two browsers, each of which somebody else uses too; one user id per person keeps them apart;
 together   one chain of browsers and devices, which nothing keeps apart: one profile.
+
+Each has a yardstick, the same events with nothing special about them:
+alone      everybody signs in on a browser of their own;
+families   chains of ten links between browsers and user ids;
+devices    chains of ten links between browsers and devices.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,31 +26,50 @@ def _chain(number: int, name: str) -> tuple[str, str]:
     return f"{SHARED}{name}-{number // 2}", f"visitor-{name}-{(number + 1) // 2}"
 
 
+def _alone(number: int) -> dict[str, Any]:
+    return _signed_in(f"own-{number}", f"visitor-{number}")
+
+
 def _families(number: int) -> dict[str, Any]:
-    family, link = divmod(number, _FAMILY)
-    browser, visitor = _chain(link, str(family))
-    return {"anonymousId": browser, "userId": visitor}
+    return _signed_in(*_of_ten(number))
+
+
+def _devices(number: int) -> dict[str, Any]:
+    return _on_a_device(*_of_ten(number))
 
 
 def _hub(number: int) -> dict[str, Any]:
-    return {"anonymousId": _HUB, "userId": f"visitor-{number}"}
+    return _signed_in(_HUB, f"visitor-{number}")
 
 
 def _apart(number: int) -> dict[str, Any]:
-    browser, visitor = _chain(number, "crowd")
-    return {"anonymousId": browser, "userId": visitor}
+    return _signed_in(*_chain(number, "crowd"))
 
 
 def _together(number: int) -> dict[str, Any]:
-    browser, device = _chain(number, "crowd")
+    return _on_a_device(*_chain(number, "crowd"))
+
+
+def _of_ten(number: int) -> tuple[str, str]:
+    family, link = divmod(number, _FAMILY)
+    return _chain(link, str(family))
+
+
+def _signed_in(browser: str, user: str) -> dict[str, Any]:
+    return {"anonymousId": browser, "userId": user}
+
+
+def _on_a_device(browser: str, device: str) -> dict[str, Any]:
     return {"anonymousId": browser, "context": {"device": {"id": device}}}
 
 
 SHAPES: Mapping[str, Callable[[int], dict[str, Any]]] = {
-    "families": _families,
     "hub": _hub,
     "apart": _apart,
     "together": _together,
+    "alone": _alone,
+    "families": _families,
+    "devices": _devices,
 }
 
 
