@@ -8,8 +8,9 @@ from identity.clock import Instant
 from identity.profiles.types import Cause
 from identity.sql import Rows, execute, fetch
 
-_Since = Mapping[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
-_NONE: _Since = {}
+Held = tuple[Instant, str]  # since when somebody is in an audience, and why
+Since = Mapping[tuple[int, int], Held]  # (audience, profile) -> since when, why
+_NONE: Since = {}
 
 
 def inside(profiles: Collection[int]) -> dict[int, set[int]]:
@@ -40,7 +41,7 @@ def rechecks(profiles: Collection[int]) -> dict[int, Instant]:
 
 def continued(
     changes: Iterable[MembershipChange], apart: Mapping[int, Instant]
-) -> dict[tuple[int, int], tuple[Instant, str]]:
+) -> dict[tuple[int, int], Held]:
     """Return (audience, profile) -> since when and why, of memberships that a merge had ended and its split gives back.
 
     Who was in when the merge came, and is in again by the split alone, has been in all the time; one statement, none without a split.
@@ -63,10 +64,10 @@ def continued(
     return {(audience, profile): (since, cause) for audience, profile, since, cause in found}
 
 
-def before(came: Mapping[int, Instant]) -> dict[int, dict[int, tuple[Instant, str]]]:
+def before(came: Mapping[int, Instant]) -> dict[int, dict[int, Held]]:
     """Return the audiences that these profiles were in just before a moment each, since when and why; one statement."""
     rows = Rows("given", profile="bigint", came="bigint")
-    found: dict[int, dict[int, tuple[Instant, str]]] = {}
+    found: dict[int, dict[int, Held]] = {}
     for profile, audience, since, why in fetch(
         f"SELECT given.profile, last.audience_id, last.since, last.why FROM {rows}"
         " JOIN activation_membershiplog AS last ON last.profile_id = given.profile"
@@ -79,7 +80,7 @@ def before(came: Mapping[int, Instant]) -> dict[int, dict[int, tuple[Instant, st
     return found
 
 
-def correct(held: _Since) -> None:
+def correct(held: Since) -> None:
     """Write since when and why profiles are in audiences, where it is known better now; who is not in any more is passed over."""
     if not held:
         return
@@ -104,7 +105,7 @@ def correct(held: _Since) -> None:
 
 def store(
     changes: Sequence[MembershipChange],
-    since: _Since = _NONE,
+    since: Since = _NONE,
 ) -> None:
     """Store the changes: memberships, sizes, the log. `since`: see `continued`."""
     entered = [one for one in changes if one.entered]
@@ -118,7 +119,7 @@ def store(
         resize(_difference(changes))
 
 
-def _enter(changes: Sequence[MembershipChange], since: _Since) -> None:
+def _enter(changes: Sequence[MembershipChange], since: Since) -> None:
     rows = Rows("entered", audience="bigint", profile="bigint", since="bigint", cause="text")
     execute(
         "INSERT INTO activation_membership (audience_id, profile_id, since, cause)"
@@ -134,7 +135,7 @@ def _enter(changes: Sequence[MembershipChange], since: _Since) -> None:
     )
 
 
-def _since(one: MembershipChange, since: _Since) -> tuple[Instant, str]:
+def _since(one: MembershipChange, since: Since) -> Held:
     return since.get((one.audience, one.profile), (one.at, one.cause.value))
 
 
@@ -150,7 +151,7 @@ def leave(pairs: Iterable[tuple[int, int]]) -> None:
 
 def log(
     changes: Sequence[MembershipChange],
-    since: _Since = _NONE,
+    since: Since = _NONE,
 ) -> None:
     """Append the changes to the log."""
     rows = Rows(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from activation.audiences import live as lives
 from activation.audiences import membership_rows
 from activation.audiences.live import Live
+from activation.audiences.membership_rows import Held, Since
 from activation.audiences.replaying import Then, replay
 from identity.clock import Instant
 from identity.profiles import facts, splits
@@ -19,8 +20,6 @@ from identity.touchpoints.types import BatchContext, Touchpoint
 
 MOST = 2_000  # touchpoints of a person; whoever has more keeps what the split gave back
 SLICE = 20  # people at once, with as many touchpoints together as one may have
-
-Since = dict[tuple[int, int], tuple[Instant, str]]  # (audience, profile) -> since when, why
 
 
 class Waiting(NamedTuple):
@@ -93,7 +92,7 @@ def since(
         return {}
     live, built, before = lives.load(), lives.built(), membership_rows.before(came)
     by_hand = _by_hand(came)
-    held: Since = {}
+    held: dict[tuple[int, int], Held] = {}
     for person in _people(came, told):
         profile, moment = person.facts.profile, person.came
         known = {one for one, at in built.items() if at < moment}
@@ -141,10 +140,10 @@ def _steady(live: Live, audiences: Collection[int]) -> Live:
     return live.only([one.id for one in live.ruled if one.id in audiences and one.cursor is None])
 
 
-def _by_hand(came: Mapping[int, Instant]) -> dict[int, list[tuple[int, tuple[Instant, str]]]]:
+def _by_hand(came: Mapping[int, Instant]) -> dict[int, list[tuple[int, Held]]]:
     """Return the audiences into which somebody put people by hand while they were not as they are now: profile -> since when and why."""
     rows = Rows("given", profile="bigint", came="bigint")
-    found: dict[int, list[tuple[int, tuple[Instant, str]]]] = {}
+    found: dict[int, list[tuple[int, Held]]] = {}
     for profile, audience, at in fetch(
         f"SELECT given.profile, m.audience_id, MIN(m.at) FROM {rows}"
         " JOIN identity_identifier AS i ON i.profile_id = given.profile"

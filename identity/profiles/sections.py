@@ -112,84 +112,112 @@ def _is_digest(key: str) -> bool:
 def about(one: Portrait, names: Names) -> list[Section]:
     """Return what is known of the person."""
     return [
-        Section(
-            _("Identifiers"),
-            [_("identifier"), _("kind"), _("first seen"), _("last active")],
-            [
-                [names.identifier(each.key), each.kind, when(each.first_at), when(each.last_at)]
-                for each in one.members
-            ],
-        ),
-        Section(
-            _("Traits"),
-            [_("trait"), _("value"), _("since"), _("source")],
-            [[each.name, text(each.value), when(each.at), each.source] for each in one.traits],
-        ),
-        Section(
-            _("Orders"),
-            [_("order"), _("placed"), _("amount"), _("left after refunds")],
-            [
-                [
-                    order_id,
-                    when(order.placed_at),
-                    cash(order.amount, order.currency),
-                    _("cancelled") if order.cancelled else left(order),
-                ]
-                for order_id, order in one.latest_orders
-            ],
-        ),
-        Section(
-            _("Contacts"),
-            [_("event"), _("direction"), _("channel"), _("class"), _("count"), _("last")],
-            [
-                [
-                    each.event,
-                    each.direction or "-",
-                    each.channel or "-",
-                    each.message_class or "-",
-                    each.times,
-                    when(each.last_at),
-                ]
-                for each in one.contacts
-            ],
-        ),
-        Section(
-            _("Visits"),
-            [_("began"), _("ended"), _("touchpoints")],
-            [
-                [when(each.started_at), when(each.ended_at), each.touchpoints]
-                for each in one.latest_visits
-            ],
-        ),
-        Section(
-            _("Consent"),
-            [_("purpose"), _("channel"), _("answer"), _("since"), _("source")],
-            [
-                [
-                    each.purpose,
-                    each.channel,
-                    _("yes") if each.granted else _("no"),
-                    when(each.at),
-                    names.said_by(each.said_by),
-                ]
-                for each in one.consent
-            ],
-        ),
-        Section(
-            _("Closed channels"),
-            [_("channel"), _("reason"), _("identifier"), _("since"), _("source")],
-            [
-                [
-                    each.channel,
-                    each.reason,
-                    names.identifier(each.identifier),
-                    when(each.since),
-                    names.said_by(each.said_by),
-                ]
-                for each in one.bars
-            ],
-        ),
+        _identifiers(one, names),
+        _traits(one),
+        _orders(one),
+        _contacts(one),
+        _visits(one),
+        _consent(one, names),
+        _closed(one, names),
     ]
+
+
+def _identifiers(one: Portrait, names: Names) -> Section:
+    return Section(
+        _("Identifiers"),
+        [_("identifier"), _("kind"), _("first seen"), _("last active")],
+        [
+            [names.identifier(each.key), each.kind, when(each.first_at), when(each.last_at)]
+            for each in one.members
+        ],
+    )
+
+
+def _traits(one: Portrait) -> Section:
+    return Section(
+        _("Traits"),
+        [_("trait"), _("value"), _("since"), _("source")],
+        [[each.name, text(each.value), when(each.at), each.source] for each in one.traits],
+    )
+
+
+def _orders(one: Portrait) -> Section:
+    return Section(
+        _("Orders"),
+        [_("order"), _("placed"), _("amount"), _("left after refunds")],
+        [
+            [
+                order_id,
+                when(order.placed_at),
+                cash(order.amount, order.currency),
+                _("cancelled") if order.cancelled else left(order),
+            ]
+            for order_id, order in one.latest_orders
+        ],
+    )
+
+
+def _contacts(one: Portrait) -> Section:
+    return Section(
+        _("Contacts"),
+        [_("event"), _("direction"), _("channel"), _("class"), _("count"), _("last")],
+        [
+            [
+                each.event,
+                each.direction or "-",
+                each.channel or "-",
+                each.message_class or "-",
+                each.times,
+                when(each.last_at),
+            ]
+            for each in one.contacts
+        ],
+    )
+
+
+def _visits(one: Portrait) -> Section:
+    return Section(
+        _("Visits"),
+        [_("began"), _("ended"), _("touchpoints")],
+        [
+            [when(each.started_at), when(each.ended_at), each.touchpoints]
+            for each in one.latest_visits
+        ],
+    )
+
+
+def _consent(one: Portrait, names: Names) -> Section:
+    return Section(
+        _("Consent"),
+        [_("purpose"), _("channel"), _("answer"), _("since"), _("source")],
+        [
+            [
+                each.purpose,
+                each.channel,
+                _("yes") if each.granted else _("no"),
+                when(each.at),
+                names.said_by(each.said_by),
+            ]
+            for each in one.consent
+        ],
+    )
+
+
+def _closed(one: Portrait, names: Names) -> Section:
+    return Section(
+        _("Closed channels"),
+        [_("channel"), _("reason"), _("identifier"), _("since"), _("source")],
+        [
+            [
+                each.channel,
+                each.reason,
+                names.identifier(each.identifier),
+                when(each.since),
+                names.said_by(each.said_by),
+            ]
+            for each in one.bars
+        ],
+    )
 
 
 def history(moves: Sequence[Move], names: Names) -> Section:

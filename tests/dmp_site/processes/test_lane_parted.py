@@ -287,7 +287,9 @@ def test_who_joined_meanwhile_is_not_taken_to_have_been_there_before(road: Road)
     road.pass_time(HOUR)
     before = {each for each in standing() if each[0] == uid_of(ALICE)}
     part(road, decision)
-    assert {each for each in standing() if each[0] == uid_of(ALICE)} <= before
+    after = {each for each in standing() if each[0] == uid_of(ALICE)}
+    assert after
+    assert after <= before
 
 
 def test_what_a_merge_ended_comes_back_though_the_other_signed_in_meanwhile(road: Road) -> None:
