@@ -1,6 +1,6 @@
 """Parts of a neighbourhood that join one by one, unless a limit or what people decided speaks against it. No Django, no store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from identity.graph.policy import Namespace
 from identity.graph.types import Verdict
@@ -57,12 +57,19 @@ class Parts:
         return ""
 
 
-def values(rules: Sequence[Namespace], same: Sequence[Pair]) -> list[Values]:
+def values(rules: Sequence[Namespace], same: Iterable[Pair]) -> list[Values]:
     """Return each node's own value where its namespace has a limit; what alias calls declare to be one has one value."""
     value = list(range(len(rules)))
+    alike: dict[int, list[int]] = {}  # value -> the nodes that have it; the fewer change theirs
     for a, b in same:
         old, new = value[a], value[b]
-        value = [new if each == old else each for each in value]
+        if old == new:
+            continue
+        if len(alike.setdefault(old, [old])) > len(alike.setdefault(new, [new])):
+            old, new = new, old
+        for each in alike[old]:
+            value[each] = new
+        alike[new] += alike.pop(old)
     return [
         {rule.name: frozenset((value[each],))} if rule.max else _NONE
         for each, rule in enumerate(rules)

@@ -182,6 +182,18 @@ def test_an_alias_counts_once():
     assert len(clusters(partitions(stream[:2], DEFAULT))) == 2
 
 
+@pytest.mark.parametrize("star", [False, True])
+def test_aliases_without_end_are_one_person(star):
+    """Anybody may send them: what one more costs must not grow with how many there are."""
+    names = [Identifier("user_id", f"{number:06}") for number in range(100_000)]
+    nodes = tuple(Node(each, number) for number, each in enumerate(names))
+    pairs = (((names[0] if star else names[n - 1]), names[n]) for n in range(1, len(names)))
+    links = tuple(Link(a, b, 1, n, n, 1, same=True) for n, (a, b) in enumerate(pairs))
+    found = partition(Neighbourhood(nodes, links), DEFAULT)
+    assert found.profiles == (nodes,)
+    assert not found.refused
+
+
 def test_a_household_does_not_conduct():
     alice, bob, home = ids("user_id:alice", "user_id:bob", "household_id:7")
     found = partitions([Event(1, (alice, home)), Event(2, (bob, home))], DEFAULT)
