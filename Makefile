@@ -107,6 +107,7 @@ test-on-neo4j:
 	STORES=neo4j $(PYTHON) -m pytest -m "stores and $(QUICKLY)" $(ON_NEO4J)
 
 # Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.
+test-served: export SERVED_REPORT := benchmarks/SOAK.md
 test-served: install frontend  ## every test of the stores on PostgreSQL and Neo4j, with real processes, outages and kills
 	STORES=postgresql $(PYTHON) -m pytest -n 2 -m "stores and not soak"
 	STORES=neo4j $(PYTHON) -m pytest -m "stores and not soak"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from pytest_django import DjangoDbBlocker
 
 from identity import stages
-from tests.crash.report import write_runs
+from tests.crash.report import RUNS, write_runs
 from tests.environment import STORES
 from tests.soaking import LONG, PROFILE, SOAK, examples
 from tests.stores import clear_graph, graph_rows, make_inbox_tables
@@ -125,18 +125,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_sep("-", "minutes per group (added up over the workers)")
     for group, spent in sorted(minutes.items(), key=lambda item: -item[1]):
         terminalreporter.write_line(f"{spent:7.2f}  {group} ({len(tests[group])} tests)")
-    if file := os.environ.get("SOAK_REPORT"):
-        _keep(terminalreporter.stats, Path(file))
+    kept = {name: Path(file) for name in RUNS if (file := os.environ.get(f"{name.upper()}_REPORT"))}
+    for name, file in kept.items():
+        each_test = _by_test(terminalreporter.stats)
+        spent = each_test if name == "soak" else minutes
+        write_runs(name, STORES, spent, _outcome(terminalreporter.stats), file)
 
 
-def _keep(stats: dict[str, list[Any]], file: Path) -> None:
-    """Write the report of a whole `make soak`, which names the file for it."""
+def _by_test(stats: dict[str, list[Any]]) -> dict[str, float]:
+    """Return the minutes of each test that ran."""
     minutes: dict[str, float] = defaultdict(float)
     for report in _reports(stats):
-        minutes[report.nodeid.removeprefix("tests/")] += report.duration / 60
+        if report.when == "call" and not report.skipped:
+            minutes[report.nodeid.removeprefix("tests/")] += report.duration / 60
+    return minutes
+
+
+def _outcome(stats: dict[str, list[Any]]) -> str:
     outcomes = ("passed", "failed", "error", "skipped")
-    said = ", ".join(f"{len(stats[each])} {each}" for each in outcomes if stats.get(each))
-    write_runs(STORES, minutes, f"{said}.", file)
+    return f"{', '.join(f'{len(stats[each])} {each}' for each in outcomes if stats.get(each))}."
 
 
 def _reports(stats: dict[str, list[Any]]) -> Iterable[pytest.TestReport]:

@@ -22,9 +22,15 @@ A kill counts only when {LEAST_RATE} or more of {RATE:,} touchpoints were acknow
 Each random kill came with at least 1,000 acknowledged touchpoints unprocessed and a delivery in hand. Every acknowledged touchpoint
 was counted exactly once, none was set aside, no message came twice to the SMTP server, what reached it is recorded as sent or unknown,
 nobody got more marketing mails than the policy allows, and no reservation was left behind. Acknowledged counts identify calls too,
-which are no contacts. Under "All long runs" stands what else `make soak` ran: properties with many examples, outages, the recorded stream.
+which are no contacts. Under "All long runs" stands what else `make soak` ran: properties with many examples, outages, the recorded stream;
+under "All tests with servers" what `make test-served` ran, by group.
 """
-_RUNS = {f"runs_{kind}": f"All long runs on {name}" for kind, name in measured.STORES.items()}
+RUNS = {"soak": "All long runs", "served": "All tests with servers"}
+_TITLES = {
+    f"{run}_{kind}": f"{title} on {name}"
+    for run, title in RUNS.items()
+    for kind, name in measured.STORES.items()
+}
 
 
 @dataclass
@@ -110,12 +116,14 @@ def leave_out(kind: str, missing: Missing, file: Path) -> None:
     _document(file).write(kind, measured.machine(), f"Left out, for want of {missing}.")
 
 
-def write_runs(kind: str, minutes: Mapping[str, float], outcome: str, file: Path) -> None:
-    """Write how long each test of `make soak` took on these stores, and how many passed."""
-    lines = [*measured.table("test", "minutes")]
+def write_runs(
+    run: str, kind: str, minutes: Mapping[str, float], outcome: str, file: Path
+) -> None:
+    """Write how long each part of a run (a key of RUNS) took on these stores, and how many tests passed."""
+    lines = [*measured.table("test" if run == "soak" else "group", "minutes")]
     lines += [measured.row(name, f"{spent:.1f}") for name, spent in sorted(minutes.items())]
-    _document(file).write(f"runs_{kind}", measured.machine(), "\n".join([*lines, "", outcome]))
+    _document(file).write(f"{run}_{kind}", measured.machine(), "\n".join([*lines, "", outcome]))
 
 
 def _document(file: Path) -> measured.Report:
-    return measured.Report(file, HEAD, {**measured.STORES, **_RUNS})
+    return measured.Report(file, HEAD, {**measured.STORES, **_TITLES})
