@@ -7,7 +7,7 @@ from math import inf
 from dmp_site.processes.claims import Claims
 from identity.clock import Instant
 
-SHARE = 19  # times as long as a turn took, others go first
+SHARE = 39  # times as long as a turn took, others go first
 SHORTEST, LONGEST = 1.0, 300.0  # seconds between two turns
 
 

@@ -201,7 +201,7 @@ def test_live_goes_before_history(crowd: Road) -> None:
 
 @pytest.mark.parametrize(
     ("busy", "took", "rest"),
-    [(True, 2.0, 38.0), (False, 2.0, 2.0), (True, 3600.0, 300.0), (True, 0.0, 1.0)],
+    [(True, 2.0, 78.0), (False, 2.0, 2.0), (True, 3600.0, 300.0), (True, 0.0, 1.0)],
 )
 def test_a_turn_that_took_long_is_seldom(busy: bool, took: float, rest: float) -> None:  # noqa: FBT001
     now, turns = 0.0, []
