@@ -125,13 +125,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_sep("-", "minutes per group (added up over the workers)")
     for group, spent in sorted(minutes.items(), key=lambda item: -item[1]):
         terminalreporter.write_line(f"{spent:7.2f}  {group} ({len(tests[group])} tests)")
-    kept = {
-        name: Path(file) for name in RUNS if (file := os.environ.get(f"{name.upper()}_REPORT"))
-    }
-    for name, file in kept.items():
-        each_test = _by_test(terminalreporter.stats)
-        spent = each_test if name == "soak" else minutes
-        write_runs(name, STORES, spent, _outcome(terminalreporter.stats), file)
+    for run in RUNS:
+        if path := os.environ.get(f"{run.upper()}_REPORT"):
+            parts = _by_test(terminalreporter.stats) if run == "soak" else minutes
+            write_runs(run, STORES, parts, _outcome(terminalreporter.stats), Path(path))
 
 
 def _by_test(stats: dict[str, list[Any]]) -> dict[str, float]:
