@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _LOOK, _LOOKS = 0.05, 40  # seconds between looks for the lane's answer, and how many
 _OF_ADDRESS = frozenset({"Unsubscribed", "Email Marked as Spam", "Email Bounced"})
+_WISHES = frozenset({"Unsubscribed", "Email Marked as Spam"})
 _FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
 
 
@@ -165,7 +166,10 @@ def _of_channel(channel: str, keys: Collection[str]) -> list[Delivery]:
 
 
 def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str, Any]:
-    """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open and time."""
+    """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open and time.
+
+    A wish with neither id nor time counts each time: the person may have consented since it was reported last.
+    """
     name = str(receipt["event"])
     if name not in REACTIONS:
         raise DomainError(
@@ -179,12 +183,13 @@ def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str,
         if field not in _FORBIDDEN
     }
     own = event_of(sent, name, both=name in _OF_ADDRESS)
+    at = receipt.get("at") or iso(now)
     # What a machine did first must not swallow what a person does later.
-    seen = (name, said.get("open_kind", ""), receipt.get("at") or "")
+    seen = (name, said.get("open_kind", ""), at if name in _WISHES else receipt.get("at") or "")
     mark = receipt.get("id") or ":".join(str(each) for each in seen if each)
     return {
         **own,
         "messageId": events.message_id("receipt", row.key, str(mark)),
-        "timestamp": receipt.get("at") or iso(now),
+        "timestamp": at,
         "properties": {**said, **own["properties"]},
     }

@@ -86,8 +86,10 @@ async def unsubscribe(call: Call) -> Reply:
     if call.method != "POST":
         return _ask(call)
     event = event_of(sent, "Unsubscribed", both=True)
+    # Each is a word of its own: the person may have consented since the last one. Two clicks on one button say the same twice.
+    own = message_id("unsubscribed", sent.key, str(call.now))
     try:
-        await call.record([_once(event, call, message_id("unsubscribed", sent.key))])
+        await call.record([_once(event, call, own)])
     except InboxAway:
         return _page(call, 503, {"Retry-After": "5"}, "away")
     return _page(call, 200, {}, "done")

@@ -65,7 +65,10 @@ class _Receipt(serializers.Serializer[Any]):
     key = serializers.CharField(max_length=200)
     event = serializers.ChoiceField(sorted(REACTIONS))
     id = serializers.CharField(
-        required=False, max_length=200, help_text="Counts once under this id."
+        required=False,
+        max_length=200,
+        help_text="Counts once under this id; without one, once per event and `at`."
+        " An unsubscribe or a complaint with neither counts each time it is posted.",
     )
     at = serializers.CharField(
         required=False, max_length=40, help_text="ISO 8601; now if missing."

@@ -200,6 +200,18 @@ def test_without_an_id_a_machines_open_does_not_swallow_a_persons(call, letters,
     assert len({event["messageId"] for event in posted}) == 3
 
 
+@pytest.mark.parametrize("event", ["Unsubscribed", "Email Marked as Spam"])
+def test_a_wish_that_is_reported_later_again_counts_again(call, letters, posted, now, event):
+    """There may have been a new consent in between; an id or a time says that it is the same one."""
+    plain = {"key": "1:send:1", "event": event}
+    for receipt in (plain, {**plain, "id": "r1"}, {**plain, "at": "2026-08-31T12:00:00Z"}):
+        for _ in range(2):
+            call("POST", "channels/letter/receipts", {"receipts": [receipt]})
+            now[0] += SECOND
+    ids = [sent["messageId"] for sent in posted]
+    assert [len(set(ids[n : n + 2])) for n in (0, 2, 4)] == [2, 1, 1]
+
+
 def test_a_refused_receipt_is_named_and_the_others_are_taken(call, letters, monkeypatch):
     refused = door.Refused(1, "too_large", "the event is larger than 32768 bytes")
     monkeypatch.setattr(door, "post", lambda _: [refused])
