@@ -47,14 +47,13 @@ def _owners(profiles: Iterable[int]) -> dict[int, int]:
 def _contacts(owners: Mapping[int, int], since: Instant) -> dict[int, list[Contact]]:
     rows = Rows("owners", owner="bigint", profile="bigint")
     found: dict[int, list[Contact]] = defaultdict(list)
-    for profile, at, channel, message_class, journey, points, counts in fetch(
-        "SELECT owners.profile, l.effective_at, l.channel, l.message_class, l.journey, l.points, l.counts"
+    for profile, *contact in fetch(
+        "SELECT owners.profile, l.effective_at, l.channel, l.message_class, l.journey, l.points"
         f" FROM {rows} JOIN activation_ledgerrow AS l ON l.owner_id = owners.owner"
-        " WHERE l.effective_at > %s AND l.status <> 'released'",
-        [*rows.of(owners.items()), since],
+        " WHERE l.effective_at > %s AND l.status <> 'released' AND l.counts = %s",
+        [*rows.of(owners.items()), since, True],
     ):
-        contact = Contact(at, channel, message_class, journey, points, bool(counts))
-        found[profile].append(contact)
+        found[profile].append(Contact(*contact))
     return found
 
 

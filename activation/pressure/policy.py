@@ -12,6 +12,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from activation.pressure import windows
+from activation.pressure.costs import Costs
 from activation.pressure.types import (
     Ask,
     Contact,
@@ -61,9 +62,22 @@ class Account:
     contacts: Sequence[Contact] = ()
     audiences: frozenset[int] = frozenset()
     caps: Sequence[PersonCap] = ()
+    _costs: dict[tuple[Scope, Unit], Costs] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def with_contact(self, contact: Contact) -> "Account":
         return replace(self, contacts=[*self.contacts, contact])
+
+    def costs(self, scope: Scope, unit: Unit) -> Costs:
+        """Return what a limit of this scope counts; put in order once, however many asks and limits want it."""
+        if (scope, unit) not in self._costs:
+            self._costs[scope, unit] = Costs(
+                (one.at, one.points if unit is Unit.POINTS else 1)
+                for one in self.contacts
+                if one.counts and _in_scope(scope, one.channel, one.message_class, one.journey)
+            )
+        return self._costs[scope, unit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ class _Constraint:
     """One limit that binds an ask while `since` <= t < `until`."""
 
     policy: Policy
-    costs: windows.Costs
+    costs: Costs
     cost: int
     zone: ZoneInfo
     since: Instant = -FOREVER
@@ -177,7 +191,8 @@ def _constraints(
 def _constraint(
     policy: Policy, account: Account, points: int, zone: ZoneInfo, **bounds: Instant
 ) -> _Constraint:
-    return _Constraint(policy, _costs(policy, account), _cost(policy, points), zone, **bounds)
+    costs = account.costs(policy.scope, policy.unit)
+    return _Constraint(policy, costs, _cost(policy, points), zone, **bounds)
 
 
 def _concerns(policy: Policy, ask: Ask, account: Account) -> bool:
@@ -221,14 +236,6 @@ def _cap_policy(cap: PersonCap) -> Policy:
         limit=cap.limit,
         window=Rolling(cap.window),
         scope=Scope(channels=frozenset({cap.channel})),
-    )
-
-
-def _costs(policy: Policy, account: Account) -> windows.Costs:
-    return sorted(
-        (one.at, one.points if policy.unit is Unit.POINTS else 1)
-        for one in account.contacts
-        if one.counts and _in_scope(policy.scope, one.channel, one.message_class, one.journey)
     )
 
 

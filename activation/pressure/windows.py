@@ -4,15 +4,13 @@ Calendar spans go by what the clocks of the zone show: an hour begins whenever t
 two; a day may have 23 or 25 hours, and a midnight that spring skips begins when the clocks jump.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from activation.pressure.costs import Costs
 from activation.pressure.types import Calendar, Period, Quiet, Rolling, Window
 from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant, from_datetime, to_datetime
-
-Costs = Sequence[tuple[Instant, int]]  # sorted by time
 
 LONGEST = {
     Period.HOUR: 3 * HOUR,
@@ -114,34 +112,21 @@ def _jump(early: Instant, late: Instant, zone: ZoneInfo) -> Instant:
 def use(window: Window, costs: Costs, at: Instant, zone: ZoneInfo) -> int:
     """Return what the fullest window that holds `at` has in it; later contacts count as much as earlier ones."""
     if isinstance(window, Calendar):
-        start, end = span(window, at, zone)
-        return sum(cost for when, cost in costs if start <= when < end)
-    return _fullest(window.duration, costs, at)
-
-
-def _fullest(duration: Instant, costs: Costs, at: Instant) -> int:
-    # A window can be pushed right until it starts at a contact, or at `at`, without losing any: only those starts matter.
-    near = [one for one in costs if at - duration < one[0] < at + duration]
-    starts = {when for when, _ in near if when <= at} | {at}
-    return max(
-        sum(cost for when, cost in near if start <= when < start + duration) for start in starts
-    )
+        return costs.within(*span(window, at, zone))
+    return costs.fullest(window.duration, at)
 
 
 def free(window: Window, costs: Costs, at: Instant, zone: ZoneInfo, room: int) -> Instant | None:
     """Return the first instant from `at` on where `use` is at most `room`; None when there is none (room < 0)."""
     if room < 0:
         return None
-    while use(window, costs, at, zone) > room:
-        at = _next(window, costs, at, zone)
+    if isinstance(window, Rolling):
+        return costs.freed(window.duration, at, room)
+    start, end = span(window, at, zone)
+    while costs.within(start, end) > room:
+        at = end
+        start, end = span(window, at, zone)
     return at
-
-
-def _next(window: Window, costs: Costs, at: Instant, zone: ZoneInfo) -> Instant:
-    """Room can only appear where a calendar span ends, or where a contact falls out of every window that holds the instant."""
-    if isinstance(window, Calendar):
-        return span(window, at, zone)[1]
-    return min(when + window.duration for when, _ in costs if when + window.duration > at)
 
 
 def quiet_end(quiet: Quiet, at: Instant, zone: ZoneInfo) -> Instant:

@@ -8,11 +8,12 @@ from activation.deliveries.models import PartnerList
 from activation.pressure import caps
 from activation.pressure.models import Decision, QuietHours
 from activation.pressure.types import PersonCap
-from identity.clock import DAY, HOUR
+from identity.clock import DAY, HOUR, MINUTE
 from identity.privacy import registers
 from identity.privacy.types import Said
 from identity.profiles.models import Identifier
 from tests.activation.people import NOON, context, identifier, person
+from tests.activation.pressure.rows import impressions, publish, rolling
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +87,18 @@ def test_a_cap_ends_with_the_clock(people):
     _, cursor = pull(row)
     assert pull(row, cursor, NOON + HOUR - 1)[0] == {}
     assert pull(row, cursor, NOON + HOUR)[0] == {"a1": "in", "a2": "in"}
+
+
+def test_thousands_of_impressions_of_one_person_hold_no_pull_up(people):
+    publish("ads", limit=2_000, window=rolling(24 * 30), scope={"channels": ["display"]})
+    last = 6_000 * MINUTE
+    impressions(6_001, (people["alice"].pk,), NOON - last, MINUTE)
+    row = listed()
+    found, cursor = pull(row)
+    assert found == {"a1": "capped", "a2": "capped", "b1": "in"}
+    freed = NOON - 1_999 * MINUTE + 30 * DAY  # but for 1,999 all have fallen out of the window
+    assert pull(row, cursor, freed - 1)[0] == {}
+    assert pull(row, cursor, freed)[0] == {"a1": "in", "a2": "in"}
 
 
 def test_who_leaves_is_out_and_who_never_was_in_is_not_told(people, fans):

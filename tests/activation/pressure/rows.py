@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from activation.pressure.models import ChannelWeight, MessageClass, Policy, PolicyVersion
+from activation.pressure.models import (
+    ChannelWeight,
+    LedgerRow,
+    MessageClass,
+    Policy,
+    PolicyVersion,
+)
 from activation.pressure.types import Ask
 from tests.activation.people import NOON
 
@@ -33,3 +39,23 @@ def weights() -> None:
 def ask(key: str, profile: int, owner: int, **rest: Any) -> Ask:
     known = {"channel": "email", "message_class": "marketing", "due_at": NOON}
     return Ask(key=key, profile=profile, owner=owner, **{**known, **rest})
+
+
+def impressions(count: int, owners: tuple[int, ...], first: int, step: int) -> None:
+    """Write reported contacts of one person, one step apart, by turns under each of their identifiers."""
+    LedgerRow.objects.bulk_create(
+        LedgerRow(
+            key=f"reported:{number}",
+            owner_id=owners[number % len(owners)],
+            sequence=number,
+            origin="reported",
+            status="committed",
+            channel="display",
+            message_class="marketing",
+            points=10,
+            counts=True,
+            decided_at=first + number * step,
+            effective_at=first + number * step,
+        )
+        for number in range(count)
+    )

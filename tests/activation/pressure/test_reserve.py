@@ -25,7 +25,7 @@ from activation.pressure.types import PersonCap, Reason
 from identity.clock import DAY, HOUR, MINUTE, SECOND
 from identity.profiles.models import Identifier
 from tests.activation.people import NOON, context, person
-from tests.activation.pressure.rows import ask, publish, rolling, weights
+from tests.activation.pressure.rows import ask, impressions, publish, rolling, weights
 from tests.soaking import examples
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +239,28 @@ def test_asking_whether_it_would_pass_counts_like_sending_and_stores_nothing(ali
     asks = [ask(f"{n}:a:1", profile, owner) for n in range(2)]
     assert sorted(one.passed for one in weigh(asks, NOON)) == [False, True]
     assert LedgerRow.objects.count() == Decision.objects.count() == Intent.objects.count() == 0
+
+
+def test_somebody_who_was_shown_thousands_of_ads_holds_nobody_up(alice):
+    """Each contact that falls out of the window makes room for none before 5,990 have."""
+    publish("month", limit=10, window=rolling(24 * 30), when_capped="defer")
+    publish("ads", limit=9, window=rolling(24 * 20), scope={"channels": ["display"]})
+    profile, (owner, other) = alice
+    step = 7 * MINUTE
+    first = NOON - 5_999 * step
+    impressions(6_000, (owner, other), first, step)
+    asks = [ask(f"{n}:a:1", profile, owner, channel=CHANNELS[n % 2]) for n in range(40)]
+    decisions = reserve(asks, context())
+    earliest = first + 5_990 * step + 30 * DAY
+    assert {(one.reason, one.earliest) for one in decisions} == {(Reason.CAPPED, earliest)}
+    assert {
+        one.earliest for one in reserve([ask("x", profile, owner)], context(earliest - 1))
+    } == {earliest}
+    [passed] = reserve([ask("y", profile, owner)], context(earliest))
+    assert passed.passed
+
+
+CHANNELS = ("email", "display")
 
 
 def test_quiet_hours_are_asked_again_at_hand_over(alice, settings):

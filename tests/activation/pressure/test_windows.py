@@ -1,5 +1,6 @@
 """Spans: rolling edges, calendars through changes of clocks, quiet hours."""
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activation.pressure import windows
-from activation.pressure.types import Calendar, Period, Quiet, Rolling
-from identity.clock import DAY, HOUR, MINUTE, from_datetime, to_datetime
+from activation.pressure.costs import Costs
+from activation.pressure.types import Calendar, Period, Quiet, Rolling, Window
+from identity.clock import DAY, HOUR, MINUTE, Instant, from_datetime, to_datetime
+from tests.soaking import examples
 
 PARIS = ZoneInfo("Europe/Paris")
 UTC = ZoneInfo("UTC")
@@ -25,22 +28,86 @@ def local(instant: int, zone: ZoneInfo = PARIS) -> str:
 
 def test_a_rolling_window_holds_a_contact_until_just_before_its_length_has_passed():
     day = Rolling(DAY)
-    assert windows.use(day, [(0, 1)], DAY - 1, UTC) == 1
-    assert windows.use(day, [(0, 1)], DAY, UTC) == 0
+    assert windows.use(day, Costs([(0, 1)]), DAY - 1, UTC) == 1
+    assert windows.use(day, Costs([(0, 1)]), DAY, UTC) == 0
 
 
 def test_later_reservations_count_and_so_does_the_fullest_window_on_either_side():
-    costs = [(0, 1), (20 * HOUR, 1), (30 * HOUR, 1)]
+    costs = Costs([(0, 1), (20 * HOUR, 1), (30 * HOUR, 1)])
     day = Rolling(DAY)
     assert (
         windows.use(day, costs, 10 * HOUR, UTC) == 2
     )  # with 0 and 20, or with 20 and 30: never all three
-    assert windows.use(day, [(11 * HOUR, 1)], 10 * HOUR, UTC) == 1
+    assert windows.use(day, Costs([(11 * HOUR, 1)]), 10 * HOUR, UTC) == 1
     assert windows.free(day, costs, 10 * HOUR, UTC, room=1) == 44 * HOUR
 
 
 def test_a_limit_that_the_contact_alone_exceeds_is_never_free():
-    assert windows.free(Rolling(DAY), [], 0, UTC, room=-1) is None
+    assert windows.free(Rolling(DAY), Costs(), 0, UTC, room=-1) is None
+
+
+# --- The definition, word for word; what is computed agrees with it ---
+
+Listed = Sequence[tuple[Instant, int]]
+
+
+def _use(window: Window, costs: Listed, at: Instant) -> int:
+    """Every window that holds `at`, one after another."""
+    if isinstance(window, Calendar):
+        start, end = windows.span(window, at, PARIS)
+        return sum(cost for when, cost in costs if start <= when < end)
+    starts = range(at - window.duration + 1, at + 1)
+    return max(
+        sum(cost for when, cost in costs if start <= when < start + window.duration)
+        for start in starts
+    )
+
+
+def _free(window: Window, costs: Listed, at: Instant, room: int) -> Instant:
+    """Every instant at which a calendar span ends, or a contact falls out of every window, one after another."""
+    while _use(window, costs, at) > room:
+        if isinstance(window, Calendar):
+            at = windows.span(window, at, PARIS)[1]
+        else:
+            ends = [when + window.duration for when, _ in costs]
+            at = min(end for end in ends if end > at)
+    return at
+
+
+@settings(deadline=None, max_examples=examples(300))
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3)), max_size=25),
+    st.integers(1, 15),
+    st.lists(st.integers(-20, 80), min_size=1, max_size=5),
+    st.integers(0, 8),
+)
+def test_rolling_windows_are_what_their_definition_says(costs, duration, moments, room):
+    window, known = Rolling(duration), Costs(costs)
+    for moment in moments:
+        assert windows.use(window, known, moment, UTC) == _use(window, costs, moment)
+        free = windows.free(window, known, moment, UTC, room)
+        assert free == _free(window, costs, moment, room)
+        assert free == next(
+            at for at in range(moment, moment + 200) if _use(window, costs, at) <= room
+        )
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(
+    st.sampled_from([Calendar(period) for period in Period]),
+    st.lists(
+        st.tuples(st.integers(0, 96).map(lambda half: half * HOUR // 2), st.integers(0, 3)),
+        max_size=25,
+    ),
+    st.integers(-24, 100),
+    st.integers(0, 8),
+)
+def test_calendar_windows_are_what_their_definition_says(window, costs, hour, room):
+    eve = from_datetime(datetime(2026, 10, 24, tzinfo=PARIS))  # clocks change within the night
+    listed = [(eve + at, cost) for at, cost in costs]
+    known, moment = Costs(listed), eve + hour * HOUR
+    assert windows.use(window, known, moment, PARIS) == _use(window, listed, moment)
+    assert windows.free(window, known, moment, PARIS, room) == _free(window, listed, moment, room)
 
 
 @pytest.mark.parametrize(
