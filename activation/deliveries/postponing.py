@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from activation.deliveries.claims import quiet_of
+from activation.deliveries import claims
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from activation.pressure.reserve import reserve
@@ -60,7 +60,9 @@ def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
     due_at = max(payload["until"], context.now)
     if not _in_time(row, due_at):
         status = DeliveryStatus.CANCELLED
-        _settle(row, _Outcome(status, due_at, row.ledger_key, row.decision, GAVE_UP))
+        _settle(
+            row, _Outcome(status.value, due_at, row.ledger_key, row.decision, GAVE_UP), context.now
+        )
         return
     ask = _ask(row, due_at)
     [decision] = reserve([ask], context)
@@ -69,7 +71,8 @@ def postpone(payload: Mapping[str, Any], context: BatchContext) -> None:
         [decision] = reserve([ask], context)
     status = DeliveryStatus.QUEUED if decision.passed else DeliveryStatus.CANCELLED
     reason = row.reason if decision.passed else decision.reason.value
-    settled = _settle(row, _Outcome(status, ask.due_at, ask.key, decision.id, reason))
+    outcome = _Outcome(status.value, ask.due_at, ask.key, decision.id, reason)
+    settled = _settle(row, outcome, context.now)
     if decision.passed and not settled:
         ledger.release({ask.key: "cancelled meanwhile"})
 
@@ -100,7 +103,7 @@ def _ask(row: _Postponed, due_at: Instant) -> Ask:
         node=row.node,
         occurrence=row.occurrence,
         time_zone=(person.time_zone if person else "") or row.zone,
-        quiet=quiet_of(row.quiet),
+        quiet=claims.quiet_of(row.quiet),
         when_capped=row.when_capped,
         give_up_at=row.give_up_at,
         urgent=bool(row.urgent),
@@ -118,12 +121,14 @@ def _in_time(row: _Postponed, at: Instant) -> bool:
     return row.give_up_at is None or at <= row.give_up_at
 
 
-def _settle(row: _Postponed, outcome: _Outcome) -> bool:
-    """Write what became of it; False when a person cancelled it meanwhile."""
-    return bool(
-        execute(
-            "UPDATE activation_delivery SET status = %s, due_at = %s, ledger_key = %s, decision = %s, reason = %s,"
-            " reserved_for = %s, lease_token = '', settled_at = NULL WHERE id = %s AND status = %s",
-            [*outcome, outcome.due_at, row.id, DeliveryStatus.POSTPONED.value],
-        )
+def _settle(row: _Postponed, outcome: _Outcome, now: Instant) -> bool:
+    """Write what became of it, in its timeline too; False when a person cancelled it meanwhile."""
+    settled_at = None if outcome.status == DeliveryStatus.QUEUED.value else now
+    changed = execute(
+        "UPDATE activation_delivery SET status = %s, due_at = %s, ledger_key = %s, decision = %s, reason = %s,"
+        " reserved_for = %s, lease_token = '', settled_at = %s WHERE id = %s AND status = %s",
+        [*outcome, outcome.due_at, settled_at, row.id, DeliveryStatus.POSTPONED.value],
     )
+    if changed:
+        claims.note([(row.id, now, outcome.status, outcome.reason, "lane")])
+    return bool(changed)

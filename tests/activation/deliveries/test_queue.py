@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from activation.channels.models import ChannelConfig
-from activation.deliveries import postponing, services
+from activation.deliveries import postponing, selectors, services
 from activation.deliveries.models import Delivery
 from activation.deliveries.postponing import postpone
 from activation.deliveries.queue import dispatch
@@ -197,6 +197,9 @@ def test_a_postponed_delivery_without_room_does_what_its_step_says(step, until, 
     assert (row.status, row.reason, from_datetime(row.due_at)) == stands
     reserved = LedgerRow.objects.filter(status="reserved", key__startswith="1:").count()
     assert reserved == (row.status == "queued")
+    told = [(line["what"], line["detail"]) for line in selectors.timeline(row)]
+    assert (row.status, row.reason) in told
+    assert (row.settled_at is None) == (row.status == "queued")
 
 
 def test_what_a_person_cancels_while_it_is_postponed_stays_cancelled(monkeypatch):
