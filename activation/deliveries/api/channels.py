@@ -115,7 +115,9 @@ class _PartnerListEntryShape(serializers.Serializer[Any]):
 class _PartnerListEntriesShape(serializers.Serializer[Any]):
     results = _PartnerListEntryShape(many=True)
     next = serializers.CharField(allow_null=True, help_text="There is more, after this cursor.")
-    cursor = serializers.CharField(help_text="Ask with it later for what changed since.")
+    cursor = serializers.CharField(
+        help_text="On the last page: ask with it later for what changed since."
+    )
 
 
 def _handed(one: Handed) -> dict[str, Any]:
@@ -237,19 +239,24 @@ class Entries(APIView):
         responses=_PartnerListEntriesShape,
     )
     def get(self, request: Request, channel: str, name: str) -> Response:
-        """Pull a list: all of it first, then with the last cursor what changed since. Who is capped must be shown no ads."""
+        """Pull a list: all of it first, then with the last cursor what changed since. Who is capped must be shown no ads.
+
+        The list is worked out when a pull begins, once for all of its pages. The cursor of the last page, where `next` is null, begins
+        the next pull; that of any other page goes on with the same one.
+        """
         row = selectors.partner_list(own_channel(request, channel), name)
-        after = pages.after(request.query_params, int, int)
-        lists.refresh_if_stale(row, clock.now())
+        number, entry, inside = pages.after(request.query_params, int, int, int) or (0, 0, 0)
         limit = pages.limit_of(request.query_params)
-        start = (int(after[0]), int(after[1])) if after else (0, 0)
+        if not inside:
+            lists.refresh_if_stale(row, clock.now())
+        start = int(number), int(entry)
         found = lists.changes(row, start, limit + 1)
-        shown = found[:limit]
-        cursor = pages.encode(shown[-1][:2] if shown else start)
+        shown, more = found[:limit], len(found) > limit
+        cursor = pages.encode([*(shown[-1][:2] if shown else start), int(more)])
         return Response(
             {
                 "results": [{"id": value, "state": state} for _, _, value, state in shown],
-                "next": cursor if len(found) > limit else None,
+                "next": cursor if more else None,
                 "cursor": cursor,
             }
         )

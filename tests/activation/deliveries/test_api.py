@@ -6,13 +6,15 @@ import pytest
 
 from activation.channels.models import ChannelConfig
 from activation.deliveries.links import addresses
-from activation.deliveries.models import Delivery, Template
+from activation.deliveries.models import Delivery, PartnerList, Template
 from activation.deliveries.queue import dispatch
 from activation.deliveries.tokens import Addresses
+from activation.pressure import caps
 from activation.pressure.models import LedgerRow
+from activation.pressure.types import PersonCap
 from dmp_site import apikeys
 from identity import clock
-from identity.clock import SECOND
+from identity.clock import DAY, HOUR, MINUTE, SECOND, from_datetime
 from identity.privacy.models import AuditEntry, VaultAccess
 from identity.touchpoints import door, inbox
 from tests.activation.deliveries.making import alice, bar, delivery, request, template
@@ -251,6 +253,54 @@ def test_what_is_given_out_has_an_id_of_its_own_everywhere(call, letters):
     here, elsewhere = (Addresses(key * 32, "").message("1:send:1") for key in (b"a", b"b"))
     assert here != elsewhere
     assert given["id"] == addresses().message("1:send:1") != given["key"]
+
+
+# --- Lists ---
+
+
+@pytest.fixture
+def phones(call):
+    """Make a list of five phones; alice's are the first two."""
+    call("POST", "channels/display/lists", {"name": "phones", "namespace": "maid"})
+    _, (alice_, *_) = person("alice", "maid:a1", "maid:a2")
+    for name in ("b", "c", "d"):
+        person(name, f"maid:{name}1")
+
+    def pull(cursor="", limit=2):
+        found = call("GET", f"channels/display/lists/phones?limit={limit}&cursor={cursor}").json()
+        return {row["id"]: row["state"] for row in found["results"]}, found
+
+    return alice_, pull
+
+
+@pytest.mark.parametrize("way", ["next", "cursor"])
+def test_a_pull_is_one_look_at_the_list_however_many_pages_it_has(phones, now, way):
+    """Whoever asks again with the cursor of its last page begins another, and hears what changed meanwhile."""
+    alice_, pull = phones
+    seen, page = pull()
+    caps.change([PersonCap(alice_.pk, "display", 0, DAY, NOON + DAY)], context())
+    while page["next"]:
+        now[0] += MINUTE
+        more, page = pull(page[way])
+        seen |= more
+        assert from_datetime(PartnerList.objects.get().refreshed_at) == NOON
+    assert seen == dict.fromkeys(("a1", "a2", "b1", "c1", "d1"), "in")
+    now[0] += MINUTE
+    changed, page = pull(page["cursor"])
+    assert changed == {"a1": "capped", "a2": "capped"}
+    assert from_datetime(PartnerList.objects.get().refreshed_at) == now[0]
+    assert page["next"] is None
+
+
+def test_a_puller_that_takes_one_page_at_a_time_falls_behind_and_comes_to_the_end(phones, now):
+    alice_, pull = phones
+    told, page = pull(limit=1)
+    caps.change([PersonCap(alice_.pk, "display", 0, DAY, NOON + DAY)], context())
+    for _ in range(6):
+        now[0] += HOUR
+        more, page = pull(page["cursor"], limit=1)
+        told |= more
+    assert told == {"a1": "capped", "a2": "capped", **dict.fromkeys(("b1", "c1", "d1"), "in")}
 
 
 # --- Deliveries ---
