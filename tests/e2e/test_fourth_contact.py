@@ -1,10 +1,15 @@
-"""Three contacts in the window, whoever made them: the fourth is refused over each channel, and goes when it may."""
+"""Three contacts in the window, whoever made them: the fourth is refused over each channel, and goes when it may.
+
+What a slot of the site shows is no contact: it is set although there is no room, and takes none.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from identity.clock import SECOND, Instant, from_datetime, now, to_datetime
@@ -16,7 +21,7 @@ from tests.sink import Sink
 pytestmark = [pytest.mark.process, pytest.mark.stores]
 
 WINDOW = 40  # seconds
-CHANNELS = ("email", "hook", "letter")
+CHANNELS = ("email", "hook", "letter", "site")
 Reached = Callable[
     [], Instant | None
 ]  # when a channel was handed something, None while it was not
@@ -61,7 +66,7 @@ def at_most_three(home: Installation, key: str) -> None:
 
 
 def way(channel: str, template: int) -> dict[str, Any]:
-    """Return a journey that sends what somebody asks for, as soon as there is room."""
+    """Return a journey that sets a slot of the site at once, and sends what somebody asks for as soon as there is room."""
     wanted = [{"property": "channel_wanted", "op": "eq", "value": channel}]
     message = {"channel": channel, "template": template, "when_capped": "defer"}
     return path(
@@ -72,6 +77,7 @@ def way(channel: str, template: int) -> dict[str, Any]:
                 "config": {"on": "touchpoint", "event": "Asked", "where": wanted},
             },
         ),
+        ("slot", {"type": "site_slot", "config": {"slot": "hero", "content": {"ask": channel}}}),
         ("send", {"type": "send", "config": message}),
         ("end", {"type": "exit"}),
     )
@@ -123,6 +129,7 @@ def _event(person: str, name: str) -> dict[str, Any]:
     return {
         "type": "track",
         "userId": person,
+        "anonymousId": f"browser-of-{person}",
         "messageId": f"{person}-{name}",
         "context": {"device": {"advertisingId": f"phone-of-{person}"}},
     }
@@ -149,6 +156,12 @@ def room_for(home: Installation, key: str, person: str, began: Instant) -> Insta
     assert (use["use"], use["cost"], use["limit"]) == (3, 1, 3)
     assert instant(said["earliest"]) == began + WINDOW * SECOND
     return began + WINDOW * SECOND
+
+
+def shown(home: Installation, person: str) -> Any:
+    """Return what the site shows in the person's browser."""
+    query = {"anonymousId": f"browser-of-{person}", "slots": "hero"}
+    return httpx.get(f"http://{home.collector}/v1/decisions", params=query).json()["slots"]
 
 
 def profile_of(home: Installation, key: str, person: str) -> str:
@@ -184,14 +197,15 @@ def test_the_fourth_contact_is_refused_over_each_channel_and_goes_when_it_may(
     arrived: list[Instant] = []
     endpoint.before_answer = lambda: arrived.append(now())
 
-    def fetched() -> Instant | None:
-        rows = call(home, key, "POST", "channels/letter/fetch", limit=10)["results"]
+    def fetched(channel: str) -> Instant | None:
+        rows = call(home, key, "POST", f"channels/{channel}/fetch", limit=10)["results"]
         return now() if rows else None
 
     reached: dict[str, Reached] = {
         "email": lambda: sink.received[0][0] if sink.received else None,
         "hook": lambda: arrived[0] if arrived else None,
-        "letter": fetched,
+        "letter": partial(fetched, "letter"),
+        "site": partial(fetched, "site"),
     }
     began: dict[str, Instant] = {}
     for channel in CHANNELS:
@@ -202,6 +216,8 @@ def test_the_fourth_contact_is_refused_over_each_channel_and_goes_when_it_may(
         channel: room_for(home, key, f"{channel}-lover", began[channel]) for channel in CHANNELS
     }
     assert {channel: woken_at(home, key, f"{channel}-lover") for channel in CHANNELS} == room
+    for channel in CHANNELS:
+        assert shown(home, f"{channel}-lover") == {"hero": {"ask": channel}}
     went = wait_until_all_went(home, reached)
     for channel in CHANNELS:
         assert went[channel] >= room[channel], channel

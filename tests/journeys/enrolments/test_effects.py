@@ -3,10 +3,11 @@
 import pytest
 
 from activation.audiences.models import Audience, ManualMember, Recheck
-from activation.pressure.models import PersonCap
+from activation.pressure.models import Decision, LedgerRow, PersonCap
 from identity.clock import DAY, HOUR
 from identity.profiles.models import Identifier
 from journeys.enrolments.models import Enrolment
+from tests.activation.pressure.rows import publish, rolling
 from tests.journeys import documents, world
 from tests.journeys.documents import journey, leave
 from tests.journeys.world import START, arrival, batch, move, person
@@ -84,6 +85,18 @@ def test_who_is_in_an_audience_leaves_a_journey_or_takes_another_way() -> None:
     come("user_id:alice", "Cart Viewed", START + HOUR)
     reasons = Enrolment.objects.order_by("pk").values_list("reason", flat=True)
     assert list(reasons) == ["outside", "inside"]
+
+
+@pytest.mark.parametrize("unit", ["messages", "points"])
+def test_a_slot_is_set_whatever_the_policies_say_and_takes_no_room(unit: str) -> None:
+    publish("nothing", limit=0, unit=unit, window=rolling(24))
+    publish("no site", limit=0, unit=unit, window=rolling(24), scope={"channels": ["site"]})
+    one_node("site_slot", {"slot": "hero", "content": {"n": 1}})
+    person("user_id:alice", "anonymous_id:a1")
+    come("anonymous_id:a1")
+    assert world.slots("anonymous_id:a1") == {"hero": {"n": 1}}
+    assert not LedgerRow.objects.exists()
+    assert not Decision.objects.exists()
 
 
 def test_a_slot_follows_the_run_not_the_profile() -> None:
