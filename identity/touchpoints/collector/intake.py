@@ -132,6 +132,7 @@ class Intake:
         """Store the events durably. Without an origin each event's own write key says whose it is. Raises Problem."""
         header = _header(envelope, len(raw))
         now = self.committer.clock()
+        asked = self.keyring.clock()
         rows: list[NewRow] = []
         errors: list[tuple[int, str, str]] = []
         since = 0
@@ -143,7 +144,7 @@ class Intake:
             whose = origin
             try:
                 event = events.check(each, envelope.type, shared=len(header), trusted=trusted)
-                whose = origin or await self._owner(event.write_key)
+                whose = origin or await self._owner(event.write_key, asked)
                 self._check_age(event, envelope, now)
             except Refused as refused:
                 errors.append((position, refused.code, refused.message))
@@ -183,8 +184,8 @@ class Intake:
         if at < now - self.retention:
             raise Refused("too_old")
 
-    async def _owner(self, write_key: str | None) -> Origin:
-        found = await self.keyring.find(write_key) if write_key else None
+    async def _owner(self, write_key: str | None, asked: Instant) -> Origin:
+        found = await self.keyring.find(write_key, asked) if write_key else None
         if found is None or not found.enabled:
             raise Refused(events.NO_KEY)
         return found

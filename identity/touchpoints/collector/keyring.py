@@ -54,6 +54,7 @@ class Keyring:
     known: Known = field(default_factory=Known)
     _answered: bool = False  # whether the last look at the database succeeded
     _renewed_at: Instant = 0
+    _known_at: Instant = 0  # when the look that `known` is from began
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def renew(self) -> None:
@@ -62,33 +63,37 @@ class Keyring:
             await self._look()
 
     async def _look(self) -> None:
-        self._renewed_at = self.clock()
+        self._renewed_at = begun = self.clock()
         answered = False
         try:
             self.known = await self.run(load)
-            answered = True
+            self._known_at, answered = begun, True
         except DatabaseError as error:
             log.warning("Write keys could not be renewed: %s", error)
         finally:  # also when whoever looked gave up: others waited for that look
             self._answered = answered
 
-    async def find(self, write_key: str) -> Origin | None:
+    async def find(self, write_key: str, asked: Instant | None = None) -> Origin | None:
         """Return whose key it is. One that is not known may be new: the database is asked, seldom enough not to hurt.
 
+        `asked`: since when the sender waits, by this keyring's clock. One look that began later answers for all keys of a request.
         Raises InboxAway when it hangs or is away: a key that may be good is not refused.
         """
         digest = sources.digest(write_key)
-        return await self._looked_up(lambda: self.known.keys.get(digest))
+        return await self._looked_up(lambda: self.known.keys.get(digest), asked)
 
     async def source(self, source: int) -> Origin | None:
         """Return the source that the loopback door may write for, in the same way. Raises InboxAway."""
         return await self._looked_up(lambda: self.known.sources.get(source))
 
-    async def _looked_up(self, look: Callable[[], Origin | None]) -> Origin | None:
-        if (found := look()) is not None:
+    async def _looked_up(
+        self, look: Callable[[], Origin | None], asked: Instant | None = None
+    ) -> Origin | None:
+        asked = self.clock() if asked is None else asked
+        if (found := look()) is not None or self._known_at > asked:
             return found
         try:
-            await asyncio.wait_for(self._renewed_since(self.clock()), _PATIENCE)
+            await asyncio.wait_for(self._renewed_since(asked), _PATIENCE)
         except TimeoutError as error:
             raise InboxAway("write keys cannot be looked up: the database hangs") from error
         found = look()
@@ -98,7 +103,8 @@ class Keyring:
 
     async def _renewed_since(self, asked: Instant) -> None:
         """Wait for a look at the database that began later than this; many who ask at once share one."""
-        await asyncio.sleep(max(0, self._renewed_at + _AGAIN - asked) / 1_000)
+        if self._renewed_at <= asked:
+            await asyncio.sleep(max(0, self._renewed_at + _AGAIN - asked) / 1_000)
         async with self._renewing:  # somebody else's look may be on its way
             if self._renewed_at <= asked:
                 await self._look()

@@ -133,6 +133,19 @@ def test_each_event_of_a_batch_may_have_its_own_key(
     assert len({row["source"] for row in new(server, sent)}) == 2
 
 
+def test_unknown_keys_of_one_batch_are_looked_up_together(
+    server: Collector, key: str, sent: int
+) -> None:
+    """One look after the other, as seldom as looks are, would take ten minutes."""
+    batch = [page(writeKey=f"wrong-{number}") for number in range(2_499)]
+    body = {"batch": [*batch, page(writeKey=key)]}
+    answer = httpx.post(f"{server.url}/v1/batch", json=body, timeout=60)
+    assert answer.status_code == 200
+    assert answer.json()["okEvents"] == 1
+    assert {each["code"] for each in answer.json()["errors"]} == {"write_key_invalid"}
+    assert len(new(server, sent)) == 1
+
+
 def test_a_batch_that_is_nobodys_is_401_since_no_page_would_show_it(server: Collector) -> None:
     for batch in ([], [page()], [page(writeKey="wrong"), page()]):
         answer = httpx.post(f"{server.url}/v1/batch", json={"batch": batch})

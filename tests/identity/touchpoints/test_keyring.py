@@ -54,6 +54,17 @@ def test_unknown_keys_share_a_few_looks() -> None:
     assert database.asked <= 2  # one may have begun before some of them asked
 
 
+def test_one_look_answers_for_all_keys_of_a_request() -> None:
+    database, asked = Database(), 1
+
+    async def ask() -> list[Origin | None]:
+        keys = ring(database)
+        return [await keys.find(f"wk_{number}", asked) for number in range(2_500)]
+
+    assert set(asyncio.run(ask())) == {None}
+    assert database.asked == 1
+
+
 @pytest.mark.slow
 def test_what_cannot_be_looked_up_is_not_refused() -> None:
     database, origin = Database(), Origin(1, "site", enabled=True)
