@@ -32,21 +32,22 @@ def rows(path: Path, format_: str | None = None) -> Iterator[Read]:
 
 
 def _csv(path: Path) -> Iterator[Read]:
+    """Yield rows until something is no CSV: nobody knows where the next row begins, and what a cell holds might be taken for one."""
     csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
         reader = csv.DictReader(file, strict=True)
-        while True:
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield BadRow(f"it is not CSV: {error}")
-            except UnicodeDecodeError as error:
-                raise BadFile(f"{path} is not UTF-8 (line {reader.line_num + 1})") from error
-            else:
+        first = 1
+        try:
+            _header = reader.fieldnames  # reads it
+            first = reader.line_num + 1
+            for row in reader:
                 complete = None not in row and None not in row.values()
                 yield row if complete else BadRow("it has another number of cells than the header")
+                first = reader.line_num + 1
+        except csv.Error as error:
+            raise BadFile(f"{path} is not CSV from line {first} on: {error}") from error
+        except UnicodeDecodeError as error:
+            raise BadFile(f"{path} is not UTF-8 (line {reader.line_num + 1})") from error
 
 
 def _jsonl(path: Path) -> Iterator[Read]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from identity.touchpoints.imports.files import BadFile, rows
+from identity.touchpoints.imports.files import LONGEST_CELL, BadFile, rows
 from identity.touchpoints.imports.mapping import BadRow
 
 
@@ -20,6 +20,26 @@ def test_csv(tmp_path: Path) -> None:
     assert found[0] == {"a": "1", "b": "x,\ny"}
     assert found[1] == found[2] == "it has another number of cells than the header"
     assert found[3] == {"a": "2", "b": "é"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        f'1,"{"x" * LONGEST_CELL}y\n9,9\n"\n',
+        '1,"said "no", "and\n9,9\nleft"\n',
+        '1,"never ended\n9,9\n',
+    ],
+    ids=["too long", "a quote in a cell", "open to the end"],
+)
+@pytest.mark.parametrize("header", ["a,b\n", ""])
+def test_what_is_no_csv_ends_the_file_since_nobody_knows_where_the_next_row_begins(
+    tmp_path: Path, header: str, broken: str
+) -> None:
+    """Lines of a cell are no rows, and no header."""
+    (tmp_path / "f.csv").write_text(f"{header}{broken}5,6\n")
+    found = rows(tmp_path / "f.csv")
+    with pytest.raises(BadFile, match=f"from line {1 + bool(header)} on"):
+        raise AssertionError(list(found))
 
 
 def test_json_lines(tmp_path: Path) -> None:
