@@ -1,7 +1,10 @@
-"""What PostgreSQL says of the data, and what of itself."""
+"""What PostgreSQL and SQLite say of the data, and what of themselves."""
 
 import contextlib
 import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +17,8 @@ from django.db import (
     connection,
     transaction,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
 
 from identity import postgres
 from identity.outage import is_outage, sqlstate
@@ -43,6 +48,71 @@ def refusal(sql: str, *parameters: object) -> Error:
 def test_without_a_code_the_class_tells(error: Exception, expected: bool) -> None:  # noqa: FBT001
     assert is_outage(error) is expected
     assert sqlstate(error) == ""
+
+
+def files(path: Path) -> BaseDatabaseWrapper:
+    """Open an SQLite database of our own that waits for nobody."""
+    options = {"timeout": 0, "transaction_mode": "IMMEDIATE"}
+    settings = {"ENGINE": "dmp_site.sqlite", "NAME": path, "OPTIONS": options}
+    return ConnectionHandler({"default": settings})["default"]
+
+
+def said(database: BaseDatabaseWrapper, sql: str, *parameters: object) -> Error:
+    """Return what SQLite says to a statement."""
+    with pytest.raises(Error) as caught:
+        _ask(database, sql, parameters)
+    return caught.value
+
+
+def _ask(database: BaseDatabaseWrapper, sql: str, parameters: Sequence[object]) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        cursor.fetchall()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[BaseDatabaseWrapper]:
+    with contextlib.closing(files(tmp_path / "file.sqlite3")) as made:
+        with made.cursor() as cursor:
+            cursor.execute("CREATE TABLE narrow (number integer PRIMARY KEY, body text)")
+        yield made
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT 1" + " + 1" * 2_000, []),  # expression tree is too large
+        ("SELECT abs(%s)", [-(2**63)]),  # integer overflow
+        ("SELECT sum(column1) FROM (VALUES (%s), (%s))", [2**63 - 1] * 2),
+        ("SELECT json_extract(%s, '$.a')", ["{"]),
+        ("SELECT %s LIKE %s", ["a", "%a" * 50_000]),  # pattern too complex
+        ("SELECT zeroblob(%s)", [2**31 - 1]),
+        ("INSERT INTO narrow VALUES (%s, '')", ["no number"]),
+        ("INSERT INTO narrow VALUES (1, ''), (%s, '')", [1]),
+    ],
+)
+def test_what_sqlite_finds_fault_with_is_no_outage(
+    database: BaseDatabaseWrapper, sql: str, parameters: list[object]
+) -> None:
+    assert not is_outage(said(database, sql, *parameters))
+
+
+@pytest.mark.django_db
+def test_an_sqlite_file_that_is_locked_full_read_only_or_gone_is_away(
+    database: BaseDatabaseWrapper, tmp_path: Path
+) -> None:
+    insert = "INSERT INTO narrow (body) VALUES (%s)"
+    with contextlib.closing(sqlite3.connect(tmp_path / "file.sqlite3")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        locked = said(database, insert, "a")
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count=2")
+        full = said(database, insert, "a" * 100_000)
+        cursor.execute("PRAGMA query_only=ON")
+        read_only = said(database, insert, "a")
+    gone = said(files(tmp_path / "no directory" / "file.sqlite3"), "SELECT 1")
+    assert [is_outage(error) for error in (locked, full, read_only, gone)] == [True] * 4
 
 
 @served

@@ -234,6 +234,26 @@ def test_a_store_that_refuses_a_row_has_it_set_aside(
     assert people() == {"user_id:alice", "user_id:carol", "user_id:dave"}
 
 
+def test_a_row_with_which_the_database_cannot_calculate_is_set_aside(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's word for it is the same kind of error as that for a file that is locked."""
+    fold = fold_stage.fold
+
+    def folding(resolved: Resolved, context: BatchContext) -> None:
+        for each in resolved.arrivals:
+            number = -(2**63) if each.touchpoint.event == "Deadly" else 1
+            fetch("SELECT abs(CAST(%s AS bigint))", [number])
+        fold(resolved, context)
+
+    monkeypatch.setattr(fold_stage, "fold", folding)
+    road.receive(viewed("alice"), DEADLY, viewed("bob"))
+    road.run()
+    entry = SetAside.objects.get()
+    assert (entry.state, entry.tries) == ("aside", aside.TRIES)
+    assert people() == {"user_id:alice", "user_id:bob"}
+
+
 @pytest.mark.skipif(STORES == "sqlite", reason="SQLite takes a value of any length into an index")
 def test_a_row_that_the_database_finds_too_long_is_set_aside(
     road: Road, monkeypatch: pytest.MonkeyPatch
