@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -17,6 +17,7 @@ from dmp_site.processes.lifeline import VARIABLE
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = 10.0  # seconds a child may take to end after SIGTERM
+_LOOK = 0.25  # seconds between looks at the children
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
 _STEADY = 60.0  # a child that lived this many seconds starts again at once
@@ -53,6 +54,7 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], output: IO[bytes] | None = None) -> None:
         self.children = list(children)
         self._output = output
+        self._onlooker = _Onlooker(self.children)
         self.stop = threading.Event()
         self._read_end, self._write_end = os.pipe()
 
@@ -63,9 +65,10 @@ class Supervisor:
         try:
             for child in self.children:
                 self._start(child)
+            self._onlooker.start()
             if ready:
                 threading.Thread(target=ready, daemon=True).start()
-            while not self.stop.wait(0.25):
+            while not self.stop.wait(_LOOK):
                 for child in self.children:
                     self._look_after(child)
         finally:
@@ -116,7 +119,7 @@ class Supervisor:
         elif (code := child.process.poll()) is not None:
             _signal(child, signal.SIGKILL)  # what it may have left in its group
             self._plan_restart(child, code, moment)
-        elif child.hung(moment, child.started, child.process.pid):
+        elif self._onlooker.hangs(child.process):
             log.error("%s hangs; killed", child.name)
             _signal(child, signal.SIGKILL)
 
@@ -127,6 +130,37 @@ class Supervisor:
         child.start_after = moment if child.starts == 1 or steady else moment + child.wait
         child.process = None
         log.error("%s ended with status %d; starting it again", child.name, code)
+
+
+class _Onlooker:
+    """Asks, in a thread of its own, which children hang: a database that hangs must not keep us from starting what died, or from ending.
+
+    The thread is a daemon, and no executor's: it must not keep the process from ending either.
+    """
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self._children = children
+        self._found: set[subprocess.Popen[bytes]] = set()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="onlooker", daemon=True).start()
+
+    def hangs(self, process: subprocess.Popen[bytes]) -> bool:
+        return process in self._found
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._found = set(self._hanging())
+            except Exception:  # it looks again, and who may hang is not killed for our fault
+                log.exception("Who hangs could not be found out")
+            time.sleep(_LOOK)
+
+    def _hanging(self) -> Iterator[subprocess.Popen[bytes]]:
+        for child in self._children:
+            process, started = child.process, child.started
+            if process is not None and child.hung(time.monotonic(), started, process.pid):
+                yield process
 
 
 def _signal(child: Child, number: int) -> None:

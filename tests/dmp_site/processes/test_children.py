@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -17,8 +18,10 @@ class Heart:
     def __init__(self) -> None:
         self.beat: int | None = None
         self.away: Exception | None = None
+        self.takes = 0.0  # seconds to answer
 
     def __call__(self) -> int | None:
+        time.sleep(self.takes)
         if self.away is not None:
             raise self.away
         return self.beat
@@ -81,6 +84,16 @@ def test_an_outage_of_the_database_hides_the_heart_and_proves_nothing(
     heart.away = None
     assert not hangs(229, started=100)
     assert hangs(260, started=100)
+
+
+def test_a_database_that_hung_hid_the_heart_and_proves_nothing(heart: Heart, hangs: Pulse) -> None:
+    heart.beat = 1
+    assert not hangs(100, started=100)
+    heart.takes = 1.1
+    assert not hangs(120, started=100)
+    heart.takes = 0
+    assert not hangs(145, started=100)
+    assert hangs(160, started=100)
 
 
 def test_lane_and_jobs_are_watched() -> None:

@@ -1,12 +1,14 @@
 """PostgreSQL hangs or is gone. Who asks the public port is told so in seconds, and what is sent again counts once."""
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from dmp_site.processes.supervisor import STOP_WITHIN
@@ -183,3 +185,26 @@ def test_a_key_that_cannot_be_looked_up_is_not_refused(
     server.start()
     site.wait_for(lambda: send(site, key, "alice").status_code == 200, "the key to work")
     assert send(site, f"{key}-unknown", "alice").status_code == 401
+
+
+def test_the_supervisor_starts_again_what_dies_and_ends_although_its_database_hangs(
+    site: Installation, server: Postgres
+) -> None:
+    """The server freezes while a heartbeat is read, which nothing but an answer ends: a lock keeps the reader until then."""
+    log = site.directory / "up.log"
+    up = site.up()
+    site.wait_for(site.lane, "the lane")
+    with contextlib.closing(psycopg.connect(site.place.settings["DATABASE_URL"])) as holder:
+        holder.execute("LOCK TABLE identity_lane")
+        time.sleep(3)  # it looks every second
+        server.freeze()
+        started = log.read_text().count("collector started")
+        os.kill(site.workers()["collector"], signal.SIGKILL)
+        site.wait_for(
+            lambda: log.read_text().count("collector started") > started,
+            "another collector",
+            seconds=60,
+        )
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(10 * STOP_WITHIN) == 0, log.read_text()
+        assert not site.everybody()
