@@ -109,9 +109,12 @@ class Committer:
     def refuse(self, source: int, code: str, detail: str) -> None:
         """Count an event that was not taken; the sums go to the lane through the inbox."""
         with self._guard:
-            entry = self._refused.setdefault((source, code), Refused(source, code, detail, 0))
+            entry = self._entry(source, code, detail)
             entry.count += 1
             entry.detail = detail
+
+    def _entry(self, source: int, code: str, detail: str) -> Refused:
+        return self._refused.setdefault((source, code), Refused(source, code, detail, 0))
 
     def _finish(self, jobs: Sequence[_Job], error: InboxAway | None) -> None:
         for job in jobs:
@@ -150,19 +153,24 @@ class Committer:
             return jobs, True
         return jobs, False
 
-    def _refusals(self) -> list[NewRow]:
-        if not self._refused:
-            return []
+    def _refusals(self) -> list[Refused]:
         with self._guard:
             refused, self._refused = self._refused, {}
-        return [NewRow(NO_SOURCE, Mode.LIVE, msgspec.json.encode(list(refused.values())))]
+        return list(refused.values())
 
-    def _commit(self, jobs: Sequence[_Job], refused: Sequence[NewRow]) -> None:
+    def _keep(self, refused: Sequence[Refused]) -> None:
+        """Count again what did not come into the inbox."""
+        with self._guard:
+            for each in refused:
+                self._entry(each.source, each.reason, each.detail).count += each.count
+
+    def _commit(self, jobs: Sequence[_Job], refused: Sequence[Refused]) -> None:
         awaited = [
             job for job in jobs if not job.done.cancelled()
         ]  # others were told to come again
         clear = [row for job in awaited for row in job.rows]
-        clear += refused
+        if refused:
+            clear.append(NewRow(NO_SOURCE, Mode.LIVE, msgspec.json.encode(refused)))
         error: InboxAway | None = None
         try:
             if clear:
@@ -170,6 +178,7 @@ class Committer:
         except InboxAway as away:
             log.error("%s", away)  # noqa: TRY400 - senders are told; a trace says no more
             error = away
+            self._keep(refused)
         if jobs:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
                 jobs[0].done.get_loop().call_soon_threadsafe(self._finish, jobs, error)

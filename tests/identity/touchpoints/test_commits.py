@@ -1,15 +1,19 @@
 """The group commit while its store hangs: senders are told to come again, and what they were told is true."""
 
 import asyncio
+import contextlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from identity.clock import Instant
 from identity.touchpoints.collector import commits
 from identity.touchpoints.collector.commits import Committer
+from identity.touchpoints.decode import Refused
 from identity.touchpoints.inbox.port import InboxAway, InboxWriter, NewRow
 from identity.touchpoints.payload import Sealer, unseal
 from identity.touchpoints.types import Mode
@@ -26,6 +30,7 @@ class Store(InboxWriter):
         self.thawed = threading.Event()
         self.thawed.set()
         self.closed = False
+        self.away = 0  # appends that fail yet
 
     def uuid(self) -> UUID:
         return uuid4()
@@ -33,6 +38,9 @@ class Store(InboxWriter):
     def append(self, rows: Sequence[NewRow], now: Instant) -> int:
         self.appending.set()
         self.thawed.wait()
+        if self.away:
+            self.away -= 1
+            raise InboxAway("the disk is full")
         self.kept += [unseal(KEY, row.payload) for row in rows]
         return len(self.kept)
 
@@ -97,3 +105,36 @@ def test_it_ends_although_its_store_hangs(store: Store, committer: Committer) ->
     committer.stop()
     assert not store.closed
     assert store.kept == []
+
+
+def test_counts_of_refused_events_wait_for_an_inbox_that_is_away(
+    store: Store, committer: Committer
+) -> None:
+    async def send() -> None:
+        store.away = 2
+        for number in range(30):
+            committer.refuse(1, "wrong_type", f"the {number}th")
+            if number % 10 == 0:
+                with contextlib.suppress(InboxAway):
+                    await committer.submit(row(b"event"))
+        committer.refuse(2, "wrong_type", "another source's")
+
+    asyncio.run(send())
+    committer.stop()
+    counted: Counter[tuple[int, str]] = Counter()
+    details = {}
+    for payload in store.kept:
+        if payload != b"event":
+            for each in msgspec.json.decode(payload, type=list[Refused]):
+                counted[each.source, each.reason] += each.count
+                details[each.source] = each.detail
+    assert counted == {(1, "wrong_type"): 30, (2, "wrong_type"): 1}
+    assert details == {1: "the 29th", 2: "another source's"}
+    assert store.away == 0
+
+
+def test_an_end_while_the_inbox_is_away_comes(store: Store, committer: Committer) -> None:
+    store.away = 1_000_000
+    committer.refuse(1, "wrong_type", "the field")
+    committer.stop()
+    assert store.closed
