@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -118,7 +119,7 @@ class Collection:
     async def pixel(self, request: Request) -> Reply:
         """Answer with a picture, always; its status is 200 only when the touchpoint is on the disk.
 
-        Otherwise it says why: 503 when it could not be stored, 4xx when the sender is at fault. HEAD asks for no touchpoint.
+        Otherwise it says why: 503 when it could not be stored, be it that too many wait, 4xx when the sender is at fault. HEAD asks for no touchpoint.
         """
         headers = {"Content-Type": "image/gif", "Cache-Control": "no-store"}
         if request.method == "HEAD":
@@ -128,7 +129,9 @@ class Collection:
             body = _pixel_event(request)
             taken = await self._one(request, body, SHORT.get(type_, type_))
         except Problem as problem:
-            return Reply(problem.status, _GIF, {**headers, **problem.headers})
+            at_fault = problem.status != HTTPStatus.TOO_MANY_REQUESTS
+            status = problem.status if at_fault else HTTPStatus.SERVICE_UNAVAILABLE
+            return Reply(status, _GIF, {**headers, **problem.headers})
         except ValueError:  # more fields than a query string may have
             return Reply(400, _GIF, headers)
         return Reply(400 if taken.errors else 200, _GIF, headers)
