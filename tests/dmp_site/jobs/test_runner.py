@@ -1,7 +1,10 @@
 """Jobs: slices, leases, checkpoints, cancelling; each step counts once whatever dies."""
 
+import threading
+import time
+
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django_q.models import OrmQ
 
 from dmp_site.jobs import kinds, runner
@@ -9,7 +12,9 @@ from dmp_site.jobs.kinds import Kind, Step
 from dmp_site.models import Job
 from identity.clock import DAY, now
 from identity.errors import DomainError, NotFound
+from identity.privacy.models import AuditEntry
 from identity.touchpoints.models import Batch
+from tests.environment import STORES
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -57,6 +62,29 @@ def test_the_same_job_is_not_started_twice(counting):
     assert runner.start("count", {"to": 4}, "user:2", now()).pk != first.pk
     with pytest.raises(NotFound):
         runner.start("nothing", {}, "user:1", now())
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_two_who_start_the_same_job_at_once_have_one(counting):
+    """The first has made it and not committed when the second looks."""
+    made, seen = threading.Event(), []
+
+    def first():
+        with transaction.atomic():
+            seen.append(runner.start("count", {"to": 3}, "user:1", now()).pk)
+            made.set()
+            time.sleep(1)  # the second asks meanwhile
+        connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    made.wait()
+    second = runner.start("count", {"to": 3}, "user:2", now()).pk
+    thread.join()
+    assert seen == [second]
+    assert Job.objects.count() == 1
+    assert AuditEntry.objects.filter(action="job.start").count() == 1
 
 
 def test_a_job_that_fails_says_why(counting):
