@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -64,7 +65,7 @@ def said(database: BaseDatabaseWrapper, sql: str, *parameters: object) -> Error:
     return caught.value
 
 
-def _ask(database: BaseDatabaseWrapper, sql: str, parameters: Sequence[object]) -> None:
+def _ask(database: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]) -> None:
     with database.cursor() as cursor:
         cursor.execute(sql, parameters)
         cursor.fetchall()
