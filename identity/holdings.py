@@ -40,7 +40,7 @@ HOLDINGS = (
     Holding(Consent, "identifier", Whose.KEY),
     Holding(Suppression, "identifier", Whose.KEY),
     Holding(VaultEntry, "identifier", Whose.KEY, hidden=("sealed",)),
-    # Who looked and who changed what is kept, about whom is not.
+    # Who looked, who changed what and who had a bundle is kept, about whom is not.
     Holding(VaultAccess, "identifier", Whose.KEY, blank={"identifier": ""}),
     Holding(
         AuditEntry,
@@ -48,6 +48,14 @@ HOLDINGS = (
         Whose.KEY,
         blank={"object": "identifier"},
         prefix="identifier:",
+        longest=200,
+    ),
+    Holding(
+        AuditEntry,
+        "object",
+        Whose.PROFILE,
+        blank={"object": "identity.profile"},
+        prefix="identity.profile:",
         longest=200,
     ),
 )

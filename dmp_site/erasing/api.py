@@ -40,7 +40,8 @@ class _Somebody(serializers.Serializer[Any]):
 
 class _Told(_Somebody):
     why = serializers.CharField(
-        max_length=200, help_text="Goes to the access log; without personal data."
+        max_length=200,
+        help_text="Goes to the audit log and the access log; without personal data.",
     )
 
 
@@ -110,7 +111,7 @@ class Bundle(APIView):
         operation_id="person_bundle", request=_Told, responses={200: OpenApiTypes.OBJECT}
     )
     def post(self, request: Request) -> Response:
-        """Return all that is known about a person, clear values included; each is an entry of the access log, with the reason."""
+        """Return all that is known about a person, clear values included. That is an entry of the audit log, and each clear value one of the access log, with the reason."""
         asked = valid(_Told, request)
         why = asked.pop("why")
         found = bundle.of(

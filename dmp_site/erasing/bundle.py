@@ -12,7 +12,7 @@ from identity import holdings as identity
 from identity.clock import Instant, to_datetime
 from identity.errors import NotFound
 from identity.graph.port import GraphStore
-from identity.privacy import holdings, vault
+from identity.privacy import audit, holdings, vault
 from identity.profiles import assignment, rendering, selectors
 from identity.profiles.models import Profile
 from identity.touchpoints.models import Source
@@ -26,10 +26,14 @@ _PAGE = 500
 def of(
     profile: Profile, graph: GraphStore, *, actor: str, why: str, now: Instant
 ) -> dict[str, Any]:
-    """Return what is known about the person of a profile. Each clear value is an entry of the access log. Raises NotFound."""
+    """Return what is known about the person of a profile. Raises NotFound.
+
+    That is an entry of the audit log, whatever is known: the vault's access log, which names each clear value, may have none.
+    """
     mine = selectors.identifiers(profile.pk)
     if not mine:
         raise NotFound("profile_gone", gettext("this profile has no identifiers any more"))
+    audit.record(actor, "person.bundle", f"identity.profile:{profile.pk}", {"why": why[:200]}, now)
     keys = [each.key for each in mine]
     person = identity.subject(keys, [profile.uid, *assignment.uids_of(mine)])
     clear = vault.reveal(

@@ -73,7 +73,8 @@ class Holding:
                 f"{self.column} IN (SELECT id FROM {self.whose.table} WHERE {inner})",
                 parameters,
             )
-        rows = Rows("theirs", name="text" if self.whose is Whose.KEY else "bigint")
+        texts = bool(self.prefix) or self.whose is Whose.KEY
+        rows = Rows("theirs", name="text" if texts else "bigint")
         values = [(self._written(each),) for each in sorted(subject.of(self.whose))]
         return f"{self.column} IN (SELECT name FROM {rows})", rows.of(values)
 

@@ -206,7 +206,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         return HttpResponseRedirect(_page(profile))
 
     def tell(self, request: HttpRequest, profile: int) -> HttpResponse:
-        """Hand out all that is known about the person, with the clear values; each is in the access log, with the reason."""
+        """Hand out all that is known about the person, with the clear values; that is in the logs, with the reason."""
         _require(request.user.has_perm("identity.reveal_profile"))
         form = RevealForm(request.POST)
         whole = type(self).bundle

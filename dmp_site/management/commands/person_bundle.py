@@ -26,9 +26,9 @@ class Command(Documented):
     help = (
         "Write all that is known about a person as JSON: identifiers, clear values, touchpoints, links, and the rows of every\n"
         "table that hangs on the profile.\n\n"
-        "Each clear value is an entry of the vault's access log, with the reason that --why gives. A file is readable by its\n"
-        "owner alone, and is deleted when the person is erased. An e-mail address or a phone number is read from standard\n"
-        "input, or from a file.\n\n"
+        "A bundle is an entry of the audit log, and each clear value one of the vault's access log, with the reason that --why\n"
+        "gives. A file is readable by its owner alone, and is deleted when the person is erased. An e-mail address or a phone\n"
+        "number is read from standard input, or from a file.\n\n"
         "Example: manage.py person_bundle email --why 'access request 4711' --output person.json < address.txt\n"
         "Example: manage.py person_bundle user_id 4711 --why 'access request 4711'"
     )
@@ -39,7 +39,7 @@ class Command(Documented):
             "--why",
             required=True,
             metavar="REASON",
-            help="goes to the access log; no personal data",
+            help="goes to the audit log and the access log; no personal data",
         )
         parser.add_argument(
             "--output", type=Path, metavar="FILE", help="standard output unless given"

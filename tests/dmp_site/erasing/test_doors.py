@@ -181,6 +181,58 @@ def test_a_bundle_tells_everything(road: Road) -> None:
     assert VaultAccess.objects.filter(why="request 7").count() == len(told["personal"])
 
 
+def nobody_named(road: Road) -> int:
+    """Let somebody come of whom the vault holds nothing; return the row id of their profile."""
+    road.receive({"type": "identify", "anonymousId": "browser-c", "userId": "carol"})
+    road.run()
+    return selectors.by_identifier(Value("user_id", "carol")).pk
+
+
+def trace(profile: int) -> tuple[str, str]:
+    """Return who had the whole history of this profile handed out, and why."""
+    entry = AuditEntry.objects.get(action="person.bundle")
+    assert entry.object == f"identity.profile:{profile}"
+    assert not VaultAccess.objects.exists()
+    return entry.actor.partition(":")[0], entry.detail["why"]
+
+
+def test_rest_leaves_a_trace_of_a_bundle_without_clear_values(road: Road) -> None:
+    profile = nobody_named(road)
+    asked = {"namespace": "user_id", "value": "carol", "why": "request 8"}
+    assert post(client("pii:read"), "bundle", asked).status_code == 200
+    assert trace(profile) == ("key", "request 8")
+
+
+def test_the_command_leaves_a_trace_of_a_bundle_without_clear_values(road: Road) -> None:
+    profile = nobody_named(road)
+    run("person_bundle", "user_id", "carol", "--why", "request 8")
+    assert trace(profile) == ("command", "request 8")
+
+
+def test_the_console_leaves_a_trace_of_a_bundle_without_clear_values(
+    road: Road, sign_in: SignIn
+) -> None:
+    profile = nobody_named(road)
+    address = f"/admin/identity/profile/{profile}/bundle/"
+    assert sign_in("privacy officer").post(address, {"why": "request 8"}).status_code == 200
+    assert trace(profile) == ("user", "request 8")
+
+
+def test_a_bundle_tells_who_had_one_and_an_erasure_blanks_whose_it_was(road: Road) -> None:
+    nobody_named(road)
+    run("person_bundle", "user_id", "carol", "--why", "request 8")
+    told = json.loads(run("person_bundle", "user_id", "carol", "--why", "request 9"))
+    entries = told["tables"]["identity.auditentry"]
+    assert [one["detail"]["why"] for one in entries] == ["request 8", "request 9"]
+    run("erase_person", "user_id", "carol")
+    road.run()
+    left = AuditEntry.objects.filter(action="person.bundle")
+    assert [(one.object, one.detail["why"]) for one in left] == [
+        ("identity.profile", "request 8"),
+        ("identity.profile", "request 9"),
+    ]
+
+
 # --- Console ------------------------------------------------------------------------------------------------------------
 
 
