@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from activation import holdings as activation
 from dmp_site.erasing import parts, traces
+from dmp_site.erasing.aside import Known
 from dmp_site.erasing.parts import SLICE, Tools
-from dmp_site.erasing.traces import Known
 from identity import holdings as identity
 from identity.privacy.models import Erasure
 from journeys import holdings as journeys

@@ -3,33 +3,21 @@
 Such tables are walked by their row ids, some rows at a time; what their retention keeps is not much.
 """
 
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.db.models import Model
 
+from dmp_site.erasing.aside import Known, theirs
 from dmp_site.models import Job
-from identity.graph import policies
-from identity.privacy.keys import keys_at
 from identity.privacy.masking import masked
 from identity.profiles.models import ProfileMove
-from identity.touchpoints import decode, payload
 from identity.touchpoints.models import LaneCommand, Refusal, SetAside
-from identity.touchpoints.types import InboxRow, Mode
 
 SLICE = 1_000  # rows looked at in one transaction
 COMMANDS = "identity.lanecommand"  # the last place: what is asked for meanwhile is looked at once more in the end
 _MARK = {"erased": True}
-
-
-class Known(NamedTuple):
-    """What is looked for: keys of identifiers, and values as people write them."""
-
-    keys: frozenset[str]
-    values: frozenset[str]
 
 
 def forget_refusals(touchpoints: Collection[str]) -> None:
@@ -96,7 +84,7 @@ def _job(row: Job, known: Known) -> bool:
 
 def _set_aside(row: SetAside, known: Known) -> bool:
     """Delete a row that waits for a human if it is this person's, be it one that cannot be read."""
-    if not _is_theirs(row, known):
+    if theirs(row, known) is None:
         return False
     row.delete()
     return True
@@ -105,7 +93,7 @@ def _set_aside(row: SetAside, known: Known) -> bool:
 def aside(after: int, known: Known) -> list[str]:
     """Return the ids of the touchpoints that the next rows set aside would be, if they are this person's: the graph may hold them."""
     rows = SetAside.objects.filter(pk__gt=after).order_by("pk")[:SLICE]
-    return [row.touchpoint for row in rows if row.touchpoint and _is_theirs(row, known)]
+    return [row.touchpoint for row in rows if row.touchpoint and theirs(row, known)]
 
 
 PLACES: Mapping[str, tuple[type[Model], Callable[[Any, Known], bool]]] = {
@@ -142,33 +130,3 @@ def _emptied(value: Any, keys: frozenset[str]) -> Any:
 
 def _is_one(value: Any, keys: frozenset[str]) -> bool:
     return isinstance(value, str) and value in keys
-
-
-# --- Rows of the inbox that failed --------------------------------------------------------------------------------------
-
-
-def _is_theirs(row: SetAside, known: Known) -> bool:
-    """Tell whether it carries one of the identifiers; one that is no event, whether it mentions one of the values."""
-    try:
-        touchpoints = decode.decode([_inbox_row(row)], policies.current())
-    except (decode.Poison, ValueError):
-        return _mentions(row, known.values)
-    return any(each.key in known.keys for one in touchpoints for each in one.identifiers)
-
-
-def _mentions(row: SetAside, values: Iterable[str]) -> bool:
-    try:
-        clear = payload.unseal(keys_at(settings.KEYS_FILE).inbox, bytes(row.payload))
-    except payload.Unreadable:
-        return False
-    text = clear.decode(errors="replace").casefold()
-    return any(_quoted(value.casefold()) in text for value in values)
-
-
-def _quoted(value: str) -> str:
-    """Return a value as JSON writes it, with its quotes: 42 is not looked for in 1042."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _inbox_row(row: SetAside) -> InboxRow:
-    return InboxRow(row.number, row.source, Mode(row.mode), 0, bytes(row.payload))

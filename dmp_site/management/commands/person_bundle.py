@@ -25,7 +25,7 @@ ACTOR = "command:person_bundle"
 class Command(Documented):
     help = (
         "Write all that is known about a person as JSON: identifiers, clear values, touchpoints, links, and the rows of every\n"
-        "table that hangs on the profile.\n\n"
+        "table that hangs on the profile, touchpoints that were set aside. What waits in the inbox is counted, not told.\n\n"
         "A bundle is an entry of the audit log, and each clear value one of the vault's access log, with the reason that --why\n"
         "gives. A file is readable by its owner alone, and is deleted when the person is erased. An e-mail address or a phone\n"
         "number is read from standard input, or from a file.\n\n"
