@@ -19,15 +19,15 @@ from identity import clock
 from identity.access import actor
 from identity.admin_base import ServiceModelAdmin
 from identity.errors import DomainError
-from identity.graph import policies
-from identity.graph.policy import Kind
 from identity.graph.port import StoreAway
 from identity.graph.types import Verdict
 from identity.pages import KeysetPage
 from identity.privacy.masking import masked
 from identity.profiles import decisions, forgetting, undecided
-from identity.profiles.finding import FindForm
+from identity.profiles.asking import explained
+from identity.profiles.finding import FindForm, TwoForm, namespaces
 from identity.profiles.models import Decision
+from identity.profiles.picture.chain import answer
 from identity.profiles.sections import STATES, WORDS, cut, when
 from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
@@ -35,32 +35,11 @@ from identity.touchpoints.types import Identifier
 _Row = TypeVar("_Row")
 
 
-def namespaces() -> list[tuple[str, str]]:
-    """Return the namespaces to choose from, the strongest first."""
-    rows = sorted(policies.current().namespaces.values(), key=lambda one: (one.priority, one.name))
-    return [(one.name, one.name) for one in rows if one.kind is not Kind.HOUSEHOLD]
-
-
-class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Names two identifiers by their clear values, which are hashed where they are personal; it is posted."""
+class DecisionForm(TwoForm, forms.ModelForm):  # type: ignore[type-arg]
+    """Names two identifiers, and what is decided about them."""
 
     verdict = forms.ChoiceField(
         label=_("decision"), choices=[*WORDS.items()], widget=UnfoldAdminSelectWidget
-    )
-    namespace = forms.ChoiceField(label=_("namespace"), widget=UnfoldAdminSelectWidget)
-    value = forms.CharField(
-        label=_("value"), max_length=512, strip=False, widget=UnfoldAdminTextInputWidget
-    )
-    other_namespace = forms.ChoiceField(label=_("other namespace"), widget=UnfoldAdminSelectWidget)
-    other_value = forms.CharField(
-        label=_("other value"), max_length=512, strip=False, widget=UnfoldAdminTextInputWidget
-    )
-    region = forms.RegexField(
-        r"^[A-Za-z]{2}$",
-        label=_("Country"),
-        required=False,
-        help_text=_("of a local phone number"),
-        widget=UnfoldAdminTextInputWidget,
     )
     why = forms.CharField(
         label=_("reason"),
@@ -73,18 +52,6 @@ class DecisionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Decision
         fields = ["verdict", "why"]
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        for field in ("namespace", "other_namespace"):
-            self.fields[field].choices = namespaces()  # type: ignore[attr-defined]
-
-    def identifier(self, prefix: str = "") -> Identifier:
-        """Return the identifier that the fields of this prefix name. Raises DomainError."""
-        asked = self.cleaned_data
-        return naming.identifier(
-            asked[f"{prefix}namespace"], asked[f"{prefix}value"], region=asked["region"]
-        )
 
 
 class ForgetForm(FindForm):
@@ -136,7 +103,12 @@ class DecisionAdmin(ServiceModelAdmin):
     _asked = ["verdict", "namespace", "value", "other_namespace", "other_value", "region", "why"]
 
     def get_urls(self) -> list[URLPattern]:
-        views = (("hubs", self.hubs), ("undecided", self.undecided), ("forget", self.forget))
+        views = (
+            ("hubs", self.hubs),
+            ("undecided", self.undecided),
+            ("explain", self.explain),
+            ("forget", self.forget),
+        )
         mine = [
             path(f"{name}/", self.admin_site.admin_view(view), name=f"identity_decision_{name}")
             for name, view in views
@@ -202,9 +174,37 @@ class DecisionAdmin(ServiceModelAdmin):
             next=page.next,
         )
 
-    def _listed(self, request: HttpRequest, **given: Any) -> HttpResponse:
+    def explain(self, request: HttpRequest) -> HttpResponse:
+        """Show the chain of evidence between the two posted identifiers."""
+        self._require_view(request)
+        form, found = TwoForm(request.POST if request.method == "POST" else None), None
+        try:
+            if form.is_bound and form.is_valid():
+                found = explained(
+                    form.identifier(),
+                    form.identifier("other_"),
+                    actor=actor(request),
+                    now=clock.now(),
+                )
+        except DomainError as error:
+            form.add_error(None, error.message)
+        except StoreAway:
+            messages.warning(request, _("The graph store does not answer."))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Why two identifiers are one person"),
+            "form": form,
+            "answer": found and answer(found),
+        }
+        return TemplateResponse(request, "identity/explain.html", context)
+
+    def _require_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
+
+    def _listed(self, request: HttpRequest, **given: Any) -> HttpResponse:
+        self._require_view(request)
         context = {**self.admin_site.each_context(request), "opts": self.opts, **given}
         return TemplateResponse(request, "identity/looked_at.html", context)
 

@@ -1,4 +1,4 @@
-"""The form that finds a person by what somebody types. It is posted: that is often an e-mail address."""
+"""Forms that name somebody by what people type. They are posted: that is often an e-mail address."""
 
 from typing import Any
 
@@ -16,6 +16,52 @@ from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 
 _ID = "id"
+
+
+def namespaces() -> list[tuple[str, str]]:
+    """Return the namespaces of people, devices and cookies to choose from, the strongest first."""
+    rows = sorted(policies.current().namespaces.values(), key=lambda one: (one.priority, one.name))
+    return [(one.name, one.name) for one in rows if one.kind is not Kind.HOUSEHOLD]
+
+
+class TwoForm(forms.Form):
+    """Names two identifiers by their clear values, which are hashed where they are personal."""
+
+    namespace = forms.ChoiceField(label=gettext_lazy("namespace"), widget=UnfoldAdminSelectWidget)
+    value = forms.CharField(
+        label=gettext_lazy("value"),
+        max_length=512,
+        strip=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    other_namespace = forms.ChoiceField(
+        label=gettext_lazy("other namespace"), widget=UnfoldAdminSelectWidget
+    )
+    other_value = forms.CharField(
+        label=gettext_lazy("other value"),
+        max_length=512,
+        strip=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    region = forms.RegexField(
+        r"^[A-Za-z]{2}$",
+        label=gettext_lazy("Country"),
+        required=False,
+        help_text=gettext_lazy("of a local phone number"),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for field in ("namespace", "other_namespace"):
+            self.fields[field].choices = namespaces()  # type: ignore[attr-defined]
+
+    def identifier(self, prefix: str = "") -> Identifier:
+        """Return the identifier that the fields of this prefix name. Raises DomainError."""
+        asked = self.cleaned_data
+        return naming.identifier(
+            asked[f"{prefix}namespace"], asked[f"{prefix}value"], region=asked["region"]
+        )
 
 
 class FindForm(forms.Form):

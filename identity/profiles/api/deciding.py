@@ -19,7 +19,7 @@ from identity.errors import DomainError
 from identity.graph.types import Verdict
 from identity.privacy.shapes import Asked, Named, valid
 from identity.profiles import decisions, forgetting, rendering, shapes, undecided
-from identity.profiles.explain import explain
+from identity.profiles.asking import explained
 from identity.profiles.models import Decision
 from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
@@ -140,9 +140,14 @@ class Explain(APIView):
 
     @extend_schema(operation_id="explain", request=_Two, responses={200: _ExplanationShape})
     def post(self, request: Request) -> Response:
-        """Return the shortest chain of evidence between two identifiers; empty when nothing connects them."""
+        """Return the shortest chain of evidence between two identifiers; empty when nothing connects them. That is an entry of the audit log."""
         asked = valid(_Two, request)
-        found = explain(identified(asked["a"]), identified(asked["b"]))
+        found = explained(
+            identified(asked["a"]),
+            identified(asked["b"]),
+            actor=actor(request),
+            now=clock.now(),
+        )
         return Response(rendering.explanation(found))
 
 

@@ -1,6 +1,6 @@
 """The drawing as the page of a profile shows it: words for people, personal data masked, and the same in tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -185,14 +185,15 @@ def tables(drawing: Drawing, names: Names, policy: Policy) -> list[Section]:
     holding = [tie for tie in drawing.ties if not tie.refused]
     refused = [tie for tie in drawing.ties if tie.refused]
     return [
-        _table(_("Links"), holding, names, policy, left_out(drawing)),
-        _table(_("Refused links"), refused, names, policy),
+        table(_("Links"), _latest_first(holding), names, policy, left_out(drawing)),
+        table(_("Refused links"), _latest_first(refused), names, policy),
     ]
 
 
-def _table(
-    title: str, ties: Sequence[Tie], names: Names, policy: Policy, note: str = ""
+def table(
+    title: str, ties: Iterable[Tie], names: Names, policy: Policy, note: str = ""
 ) -> Section:
+    """Return a row for each source of each of these, in their order."""
     headers = [
         _("identifier"),
         _("identifier"),
@@ -209,7 +210,7 @@ def _table(
             *_seen(link, names),
             _note(tie, policy),
         ]
-        for tie in sorted(ties, key=_last_seen, reverse=True)
+        for tie in ties
         for link in (*_newest_first(tie.evidence), *(() if tie.evidence else (None,)))
     ]
     return Section(title, headers, rows, note)
@@ -233,6 +234,10 @@ def _note(tie: Tie, policy: Policy) -> str:
         _("the only link") if tie.bridge else "",
     ]
     return "; ".join(filter(None, said)) or "-"
+
+
+def _latest_first(ties: Iterable[Tie]) -> list[Tie]:
+    return sorted(ties, key=_last_seen, reverse=True)
 
 
 def _last_seen(tie: Tie) -> Instant:

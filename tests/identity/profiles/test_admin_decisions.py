@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from identity import graph
+from identity.graph.port import StoreAway
 from identity.privacy.models import AuditEntry
-from identity.profiles.models import Decision, Profile
+from identity.profiles.models import Decision, Identifier, Profile
 from identity.touchpoints.models import LaneCommand
 from tests.identity.profiles.people import T0, touchpoint
 from tests.identity.profiles.road import mail, take
@@ -94,3 +96,75 @@ def test_lists_for_a_human_and_forgetting_by_whoever_may(
     command = LaneCommand.objects.get()
     assert (command.kind, command.payload) == ("profiles.forget", {"identifier": key})
     assert AuditEntry.objects.filter(action="identity.forget").count() == 1
+
+
+# --- Why two are one person ---------------------------------------------------------------------------------------------
+
+
+ASKED = {
+    "namespace": "email",
+    "value": f" {ADDRESS.upper()} ",
+    "other_namespace": "user_id",
+    "other_value": "alice",
+    "region": "",
+}
+
+
+def test_why_two_are_one_person_is_shown_masked_and_written_down(
+    sign_in: SignIn, key: str
+) -> None:
+    viewer = sign_in("viewer")
+    assert f"{LIST}explain/" in viewer.get(LIST).content.decode()
+    assert viewer.get(f"{LIST}explain/").status_code == 200
+    assert not AuditEntry.objects.filter(action="identity.explain").exists()
+    said = viewer.post(f"{LIST}explain/", ASKED).content.decode()
+    assert "They are one person" in said
+    assert f"email: {key[6:18]}…" in said
+    assert "user_id:alice" in said
+    assert key not in said
+    assert said.lower().count(ADDRESS) == 1  # in the form, as it was typed
+    row = dict(Identifier.objects.values_list("key", "pk"))
+    entry = AuditEntry.objects.get(action="identity.explain")
+    assert entry.object == f"identity.identifier:{row[key]}"
+    assert entry.detail == {"and": row["user_id:alice"]}
+    assert entry.actor.startswith("user:")
+
+
+def test_each_step_says_its_evidence_and_why_it_joins_nobody(sign_in: SignIn, key: str) -> None:
+    take(touchpoint(3, of=("user_id:bob", key)))
+    answer = sign_in("viewer").post(f"{LIST}explain/", ASKED | {"other_value": "bob"})
+    said = answer.content.decode()
+    assert "They are not one person" in said
+    assert "one profile would have more than 1 user_id" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"other_namespace": "anonymous_id", "other_value": "guest-1"}, "Nothing connects them"),
+        ({"other_value": "nobody"}, "Nothing connects them"),
+        ({"other_value": "null"}, "is no identifier"),
+        ({"other_value": ""}, "This field is required"),
+        ({"other_namespace": "nonsense"}, "Select a valid choice"),
+    ],
+)
+def test_what_nothing_connects_and_what_is_no_identifier(
+    sign_in: SignIn, key: str, more: dict[str, str], words: str
+) -> None:
+    answer = sign_in("viewer").post(f"{LIST}explain/", ASKED | more)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert AuditEntry.objects.filter(action="identity.explain").count() == (
+        words == "Nothing connects them"
+    )
+
+
+def test_a_graph_that_is_away_is_said(
+    sign_in: SignIn, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StoreAway("gone")
+
+    monkeypatch.setattr(type(graph.store()), "neighbourhoods", away)
+    said = sign_in("viewer").post(f"{LIST}explain/", ASKED).content.decode()
+    assert "The graph store does not answer" in said

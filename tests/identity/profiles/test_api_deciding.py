@@ -7,7 +7,7 @@ import pytest
 from identity import graph
 from identity.privacy.models import AuditEntry
 from identity.profiles import decisions
-from identity.profiles.models import Decision
+from identity.profiles.models import Decision, Identifier
 from identity.touchpoints.models import LaneCommand
 from tests.identity.profiles.people import T0, touchpoint
 from tests.identity.profiles.road import EPOCH, mail, take
@@ -91,6 +91,15 @@ def test_why_two_are_one_person(key: str) -> None:
         "together": False,
         "chain": [],
     }
+
+
+def test_that_somebody_asked_why_is_written_down_without_a_value(key: str) -> None:
+    body = {"a": {"namespace": "email", "value": ADDRESS}, "b": {"key": "user_id:unseen"}}
+    Api("profiles:read").post("identity/explain", body)
+    entry = AuditEntry.objects.get(action="identity.explain")
+    row = Identifier.objects.get(key=key).pk
+    assert (entry.object, entry.detail) == (f"identity.identifier:{row}", {"and": None})
+    assert entry.actor.startswith("key:")
 
 
 @pytest.mark.parametrize(
