@@ -1,10 +1,11 @@
-"""Hubs in the graph store on Neo4j: which there are under another policy."""
+"""Hubs in the graph store on Neo4j: which there are under another policy, and what is around one."""
 
 from identity.graph.neo4j_asking import Ask
+from identity.graph.neo4j_properties import LINK, listed
 from identity.graph.neo4j_recording import neighbours
 from identity.graph.policy import Policy
 from identity.graph.recording import turns, under
-from identity.graph.types import FORGOTTEN
+from identity.graph.types import FORGOTTEN, Link, Neighbourhood, Node
 from identity.touchpoints.types import Identifier
 
 _LOOK = """
@@ -18,6 +19,34 @@ SET i.quarantined = NOT i.quarantined, i.turned = $turned
 FOREACH (_ IN CASE WHEN i.quarantined THEN [1] ELSE [] END | SET i:Hub)
 FOREACH (_ IN CASE WHEN i.quarantined THEN [] ELSE [1] END | REMOVE i:Hub)
 """
+_NODE = "[{0}.key, {0}.first_number, {0}:Hub, {0}.degree]"
+_HUB = f"""
+MATCH (h:Identifier {{key: $key}}) WHERE h.first_number IS NOT NULL
+RETURN collect({_NODE.format("h")})
+"""
+_AROUND = f"""
+MATCH (h:Identifier {{key: $key}})-[r:LINKED]-(far:Identifier)
+WHERE far.first_number IS NOT NULL AND r.source >= 0
+WITH r, far ORDER BY r.last_seen DESC, r.first_number DESC LIMIT $limit
+RETURN collect([{_NODE.format("far")}, startNode(r).key, endNode(r).key, {listed("r", LINK)}])
+"""
+
+
+def around(ask: Ask, hub: Identifier, limit: int) -> Neighbourhood:
+    """Return a hub, the newest of its links, and who is at their other ends."""
+    [found] = ask(_HUB, key=hub.key)
+    if not found:
+        return Neighbourhood((), ())
+    [rows] = ask(_AROUND, key=hub.key, limit=limit)
+    nodes = {
+        key: Node(Identifier.of(key), *rest)
+        for key, *rest in (found[0], *(far for far, *_ in rows))
+    }
+    links = [
+        Link(Identifier.of(a), Identifier.of(b), source, first, last, count, bool(same), strength)
+        for _, a, b, source, first, last, count, same, strength, _ in rows
+    ]
+    return Neighbourhood(tuple(nodes.values()), tuple(links))
 
 
 def turn(ask: Ask, after: str, limit: int, policy: Policy) -> tuple[set[str], int, str]:

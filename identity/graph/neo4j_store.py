@@ -216,6 +216,9 @@ class Neo4jStore(GraphStore):
     def hubs(self, *, after: str, limit: int) -> Sequence[Hub]:
         return self.read(lambda ask: neo4j_pages.hubs(ask, after, limit))
 
+    def around(self, hub: Identifier, *, limit: int) -> Neighbourhood:
+        return self.read(lambda ask: neo4j_quarantine.around(ask, hub, limit))
+
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         return self.read(lambda ask: neo4j_pages.scan(ask, after, limit))
 

@@ -190,6 +190,13 @@ class GraphStore(ABC):
         """Return the quarantined identifiers in the order of their keys, above the key `after`; forgotten ones are not among them."""
 
     @abstractmethod
+    def around(self, hub: Identifier, *, limit: int) -> Neighbourhood:
+        """Return a hub with up to `limit` of its links, those seen last, and who is at their other ends; without a node when it is unknown.
+
+        For people who look at it: `neighbourhoods` returns a hub without any. Links with a household are not among them.
+        """
+
+    @abstractmethod
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         """Return touchpoints recorded under numbers above `after`, in their order; without those set aside."""
 

@@ -210,6 +210,10 @@ class SqlStore(GraphStore):
             )
         return [Hub(Identifier.of(key), degree) for key, degree in rows]
 
+    def around(self, hub: Identifier, *, limit: int) -> Neighbourhood:
+        with answers():
+            return sql_quarantine.around(hub, limit)
+
     def scan(self, *, after: int, limit: int) -> Sequence[Touchpoint]:
         with answers():
             rows = fetch(

@@ -1,6 +1,6 @@
 """Why two identifiers are one person, or are not."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from identity.graph.types import Decision, Link, Neighbourhood, Verdict
 from identity.touchpoints.types import Identifier
 
 Pair = frozenset[Identifier]
+HUB_LINKS = 50  # of a hub, shown to people: those seen last
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,24 @@ def refusals(
     graph: GraphStore | None = None,
     policy: Policy | None = None,
 ) -> list[Refusal]:
-    """Return the refused links with an end among these identifiers (of a profile, say)."""
+    """Return the refused links with an end among these identifiers (of a profile, say); of a hub those seen last."""
     wanted, found = set(identifiers), {}
     policy = policy or policies.current()
-    for neighbourhood in (graph or store()).neighbourhoods(wanted):
+    for neighbourhood in around(wanted, graph or store()):
         pairs = pairs_of(neighbourhood)
         for link in partition(neighbourhood, policy).refused:
             pair = frozenset((link.a, link.b))
             if pair & wanted:
                 found[pair] = Refusal(link, pairs[pair])
     return list(found.values())
+
+
+def around(identifiers: Collection[Identifier], graph: GraphStore) -> Iterator[Neighbourhood]:
+    """Yield the neighbourhoods of these; a hub that comes by itself has the newest of its links, so that people see why."""
+    for each in graph.neighbourhoods(identifiers):
+        first, *others = each.nodes
+        alone = first.quarantined and not others
+        yield graph.around(first.identifier, limit=HUB_LINKS) if alone else each
 
 
 def decided_in(neighbourhood: Neighbourhood, parts: Partition) -> dict[Pair, Decision]:

@@ -33,5 +33,5 @@ def links(profile: int) -> Sequence[Link]:
 
 
 def refused(profile: int) -> Sequence[Refusal]:
-    """Return the links of a profile's identifiers (row id) that the policy refuses."""
+    """Return the links of a profile's identifiers (row id) that the policy refuses; of a hub those seen last."""
     return explain.refusals(set(selectors.identifiers(profile)))

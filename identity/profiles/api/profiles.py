@@ -152,7 +152,7 @@ class RefusedLinks(APIView):
         responses=pages.schema("RefusedLinkPage", shapes.RefusedLinkShape(many=True)),
     )
     def get(self, request: Request, uid: UUID) -> Response:
-        """Return the links of a profile's identifiers that the policy refuses, with the reason."""
+        """Return the links of a profile's identifiers that the policy refuses, with the reason; of a hub the fifty seen last."""
         refused = timeline.refused(selectors.find(uid).profile.pk)
         page = pages.of(
             refused,

@@ -12,7 +12,7 @@ from identity.graph.partition import partition
 from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Decision, Link, Neighbourhood, Node
-from identity.profiles.explain import Pair, accepted, decided_in, pairs_of
+from identity.profiles.explain import Pair, accepted, around, decided_in, pairs_of
 from identity.touchpoints.types import Identifier
 
 MOST = 200  # nodes; the strongest are drawn, and what hangs on them
@@ -46,11 +46,15 @@ class Tie(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`left_out`: how many identifiers there are beyond those that are drawn, with all of their links."""
+    """`left_out`: how many identifiers there are beyond those that are drawn, with all of their links.
+
+    `people`: of a hub, how many identifiers of people are around it; only its links seen last are here. 0: it is none.
+    """
 
     dots: tuple[Dot, ...]
     ties: tuple[Tie, ...]
     left_out: int = 0
+    people: int = 0
 
 
 def draw(
@@ -63,7 +67,7 @@ def draw(
     """Return the drawing of the profile of these identifiers, with what its refused links lead to."""
     inside, policy = set(identifiers), policy or policies.current()
     found = _Found()
-    for neighbourhood in (graph or store()).neighbourhoods(inside):
+    for neighbourhood in around(inside, graph or store()):
         found.add(neighbourhood, inside, policy)
     bridges = _bridges(found.holding, inside)
     kept = _kept(inside, found, most, policy.rank)
@@ -77,7 +81,8 @@ def draw(
         if pair <= kept
     ]
     left_out = len(inside | found.around) - len(kept)
-    return Drawing(tuple(dots), tuple(sorted(ties, key=lambda tie: tie[:2])), left_out)
+    people = sum(degree for hub, degree in found.hubs.items() if hub in inside)
+    return Drawing(tuple(dots), tuple(sorted(ties, key=lambda tie: tie[:2])), left_out, people)
 
 
 def _kept(inside: set[Identifier], found: "_Found", most: int, rank: _Rank) -> set[Identifier]:
@@ -119,7 +124,7 @@ class _Found:
     def __init__(self) -> None:
         self.ties: dict[Pair, tuple[tuple[Link, ...], str, Decision | None]] = {}
         self.holding: set[Pair] = set()
-        self.hubs: set[Identifier] = set()
+        self.hubs: dict[Identifier, int] = {}  # how many person identifiers are around each
         self.around: set[Identifier] = set()
 
     def add(self, neighbourhood: Neighbourhood, inside: set[Identifier], policy: Policy) -> None:
@@ -139,8 +144,8 @@ class _Found:
         self.hubs |= _hubs(neighbourhood.nodes)
 
 
-def _hubs(nodes: Iterable[Node]) -> set[Identifier]:
-    return {node.identifier for node in nodes if node.quarantined}
+def _hubs(nodes: Iterable[Node]) -> dict[Identifier, int]:
+    return {node.identifier: node.degree for node in nodes if node.quarantined}
 
 
 def _bridges(holding: Iterable[Pair], inside: Iterable[Identifier]) -> set[Pair]:

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from identity.clock import DAY, Instant
 from identity.graph.policy import Policy
 from identity.graph.types import Link, Verdict
+from identity.profiles.explain import HUB_LINKS
 from identity.profiles.models import Identifier as Row
 from identity.profiles.picture.drawing import Dot, Drawing, Tie
 from identity.profiles.sections import Names, Section, when
@@ -164,7 +165,7 @@ def _words(drawing: Drawing) -> dict[str, Any]:
         "bridge": _("the only link"),
         "decided": _("decided by people"),
         "ages": [_("last day"), _("last month"), _("last year"), _("longer ago")],
-        "leftOut": left_out(drawing),
+        "leftOut": " ".join(filter(None, (left_out(drawing), around(drawing)))),
     }
 
 
@@ -177,6 +178,15 @@ def left_out(drawing: Drawing) -> str:
     ) % {"drawn": f"{len(drawing.dots):,}", "left": f"{drawing.left_out:,}"}
 
 
+def around(drawing: Drawing) -> str:
+    """Say of a hub how many people are around it, "" when it is none."""
+    if not drawing.people:
+        return ""
+    return _(
+        "%(people)s identifiers of people are around it; the links seen last are shown, %(most)s at most."
+    ) % {"people": f"{drawing.people:,}", "most": HUB_LINKS}
+
+
 # --- The same in tables ---
 
 
@@ -186,7 +196,7 @@ def tables(drawing: Drawing, names: Names, policy: Policy) -> list[Section]:
     refused = [tie for tie in drawing.ties if tie.refused]
     return [
         table(_("Links"), _latest_first(holding), names, policy, left_out(drawing)),
-        table(_("Refused links"), _latest_first(refused), names, policy),
+        table(_("Refused links"), _latest_first(refused), names, policy, around(drawing)),
     ]
 
 

@@ -171,3 +171,13 @@ def test_a_page_that_never_was_leads_to_the_list(sign_in: SignIn, alice: Profile
     for missing in ("99999", "x"):
         answer = client.get(f"/admin/identity/profile/{missing}/change/")
         assert answer.headers["Location"] == reverse("admin:identity_profile_changelist")
+
+
+def test_the_page_of_a_hub_tells_its_links_and_why_they_were_refused(sign_in: SignIn) -> None:
+    key, _pii = mail("desk@shop.example")
+    take(*(touchpoint(n, of=(f"user_id:u{n}", key)) for n in range(1, 13)))
+    answer = sign_in("viewer").get(page(Profile.objects.get(identifiers__key=key)))
+    said = answer.content.decode()
+    assert "user_id:u12" in said
+    assert "this email has too many people around it" in said
+    assert "12 identifiers of people" in said

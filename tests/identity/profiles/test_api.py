@@ -8,10 +8,11 @@ from django.test import Client
 from dmp_site import apikeys
 from identity.clock import MINUTE
 from identity.privacy.models import AuditEntry, VaultAccess
+from identity.profiles import selectors
 from identity.profiles.models import Profile
 from identity.touchpoints import sources
 from identity.touchpoints.models import LaneCommand
-from identity.touchpoints.types import Direction
+from identity.touchpoints.types import Direction, Identifier
 from tests.identity.profiles.people import T0, touchpoint
 from tests.identity.profiles.road import mail, take
 
@@ -211,3 +212,13 @@ def test_bad_bodies_are_refused(path: str, body: dict[str, Any]) -> None:
     answer = Api("*").post(path, body, 400)
     assert answer["code"]
     assert answer["message"]
+
+
+def test_the_refused_links_of_a_hub_are_those_seen_last() -> None:
+    key, _pii = mail("desk@shop.example")
+    take(*(touchpoint(n, of=(f"user_id:u{n}", key), at=n) for n in range(1, 61)))
+    hub = selectors.by_identifier(Identifier.of(key)).uid
+    found = walk(Api("profiles:read"), f"profiles/{hub}/refused-links", 20)
+    assert {each["reason"] for each in found} == {"hub:email"}
+    ends = {end for each in found for end in each["between"]}
+    assert ends == {key, *(f"user_id:u{n}" for n in range(11, 61))}

@@ -150,3 +150,18 @@ def test_no_word_is_personal() -> None:
     assert f"{address[:18]}…".replace(":", ": ", 1) in said
     assert address not in said
     assert "alice@shop.example" not in said
+
+
+def test_a_hub_is_drawn_with_those_that_it_was_seen_with_last_and_why_they_stay_apart() -> None:
+    key, _pii = mail("desk@shop.example")
+    take(*(seen(n, f"user_id:u{n}", key) for n in range(1, 61)))
+    found = drawn(key)
+    assert [(dot.identifier.key, dot.hub) for dot in found.dots if dot.inside] == [(key, True)]
+    outside = {dot.identifier.key for dot in found.dots if not dot.inside}
+    assert outside == {f"user_id:u{n}" for n in range(11, 61)}
+    assert {tie.refused for tie in found.ties} == {"hub:email"}
+    assert len(found.ties) == 50
+    assert "60 identifiers of people" in shown(found)["words"]["leftOut"]
+    links, refused = page.tables(found, Names([], {}), DEFAULT)
+    assert (len(links.rows), len(refused.rows)) == (0, 50)
+    assert "60 identifiers of people" in str(refused.note)
