@@ -1,6 +1,6 @@
 """The page of what people decide about who is who: the log, a form for a new decision, and taking one back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from django import forms
@@ -87,6 +87,14 @@ def _page(
         return KeysetPage([], None)
     except DomainError:
         return read({})
+
+
+def _overruled(rows: Iterable[Decision]) -> dict[int, str] | None:
+    """Return why decisions do not hold, by number; None while the graph store is away."""
+    try:
+        return decisions.overruled(rows)
+    except StoreAway:
+        return None
 
 
 @admin.register(Decision)
@@ -249,12 +257,21 @@ class DecisionAdmin(ServiceModelAdmin):
         found = decisions.state(row)
         return found, STATES[found]
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Ask once for all rows which of them hold."""
+        changes: Any = super().get_changelist_instance(request)
+        overruled = _overruled(changes.result_list)
+        for row in changes.result_list:
+            row.overruled = "?" if overruled is None else overruled.get(row.pk, "-")
+        return changes
+
     @display(description=_("overruled by"))
-    def holds(self, row: Decision) -> str:
-        try:
-            return decisions.overruled([row]).get(row.pk, "-")
-        except StoreAway:
-            return "?"
+    def holds(self, row: Any) -> str:
+        """Say it of a row of the list, or of the one whose page this is."""
+        if hasattr(row, "overruled"):
+            return str(row.overruled)
+        overruled = _overruled([row])
+        return "?" if overruled is None else overruled.get(row.pk, "-")
 
     def save_model(self, request: HttpRequest, obj: Decision, form: Any, change: bool) -> None:  # noqa: FBT001
         """Hand the form to the service that the API calls too."""

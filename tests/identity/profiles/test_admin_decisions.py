@@ -3,14 +3,18 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from identity import graph
 from identity.graph.port import StoreAway
 from identity.privacy.models import AuditEntry
+from identity.profiles import decisions
 from identity.profiles.models import Decision, Identifier, Profile
 from identity.touchpoints.models import LaneCommand
+from identity.touchpoints.types import Identifier as Value
 from tests.identity.profiles.people import T0, touchpoint
-from tests.identity.profiles.road import mail, take
+from tests.identity.profiles.road import EPOCH, mail, take
 from tests.identity.signing import SignIn
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -168,3 +172,33 @@ def test_a_graph_that_is_away_is_said(
     monkeypatch.setattr(type(graph.store()), "neighbourhoods", away)
     said = sign_in("viewer").post(f"{LIST}explain/", ASKED).content.decode()
     assert "The graph store does not answer" in said
+
+
+# --- The log in pages ---------------------------------------------------------------------------------------------------
+
+
+def contradict(number: int) -> None:
+    """Let people decide that two are one person, and later that they never are."""
+    a, b = Value("user_id", f"a{number}"), Value("user_id", f"b{number}")
+    take(touchpoint(2 * number, of=(a.key,)), touchpoint(2 * number + 1, of=(b.key,)))
+    rows = [
+        Decision.objects.create(
+            verdict=verdict, a=a.key, b=b.key, made_at=T0, made_by="user:1", applied_at=T0
+        )
+        for verdict in ("always_link", "never_link")
+    ]
+    standing: Any = {(a, b): [decisions.value(row) for row in rows]}
+    graph.store().decide(standing, epoch=EPOCH)
+
+
+def test_whether_decisions_hold_is_asked_once_for_the_whole_list(sign_in: SignIn) -> None:
+    viewer = sign_in("viewer")
+    took = []
+    for numbers in (range(1, 3), range(3, 16)):
+        for number in numbers:
+            contradict(number)
+        with CaptureQueriesContext(connection) as queries:
+            shown = viewer.get(LIST).content.decode()
+        took.append(len(queries))
+        assert shown.count(">never_link<") + shown.count("\nnever_link\n") == max(numbers)
+    assert took[0] == took[1]
