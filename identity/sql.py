@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from django.db import connections
+from django.db.models.expressions import RawSQL
 
 _encode = msgspec.json.Encoder().encode
 _TYPES = {"bigint", "text", "double precision", "boolean", "json"}
@@ -82,6 +83,12 @@ _LITERALS = {
     "text": _quoted,
     "json": _quoted,
 }
+
+
+def any_of(kind: str, values: Iterable[Any]) -> RawSQL:
+    """Return what the ORM's `__in` takes for however many values of a type: Django would make a parameter of each, and SQLite has a limit."""
+    rows = Rows("given", one=kind)
+    return RawSQL(f"SELECT one FROM {rows}", rows.of((each,) for each in values))  # noqa: S611 - values are parameters
 
 
 def execute(sql: str, parameters: Sequence[Any] = (), *, using: str = "default") -> int:

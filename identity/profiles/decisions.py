@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, from_datetime
@@ -23,6 +24,7 @@ from identity.graph.recording import Standing
 from identity.graph.types import RESERVED, Decision, Verdict
 from identity.privacy import audit, erasures
 from identity.profiles import models
+from identity.sql import Rows
 from identity.touchpoints import commands
 from identity.touchpoints.types import Identifier
 
@@ -250,8 +252,15 @@ def listed(state: str) -> QuerySet[models.Decision]:
 
 def about(identifiers: Iterable[Identifier]) -> list[models.Decision]:
     """Return the latest decisions about any of these identifiers, the newest first."""
-    keys = [each.key for each in identifiers]
-    found = models.Decision.objects.filter(Q(a__in=keys) | Q(b__in=keys))
+    given = Rows("given", key="text")
+    mine = RawSQL(  # noqa: S611 - values are parameters
+        " UNION ".join(
+            f"SELECT d.id FROM {given} JOIN identity_decision AS d ON d.{end} = given.key"
+            for end in ("a", "b")
+        ),
+        given.of([(each.key,) for each in identifiers]) * 2,
+    )
+    found = models.Decision.objects.filter(pk__in=mine)
     return list(found.order_by("-pk")[:SHOWN])
 
 

@@ -18,7 +18,7 @@ from identity.profiles.facts import Owner
 from identity.profiles.models import ContactCount, Trait, Visit
 from identity.profiles.orders import Order, combine
 from identity.profiles.types import Facts
-from identity.sql import Rows, fetch
+from identity.sql import Rows, any_of, fetch
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier
 
@@ -117,7 +117,8 @@ def of(profile: int) -> Portrait | None:
         return None
     ids = [owner.id for owner in owners]
     keys = [owner.key for owner in owners]
-    visits, policy = Visit.objects.filter(owner__in=ids), policies.current()
+    visits = Visit.objects.filter(owner__in=any_of("bigint", ids))
+    policy = policies.current()
     return Portrait(
         facts=facts.of([profile])[profile],
         members=[member(owner, policy) for owner in owners],
@@ -147,7 +148,8 @@ def member(owner: Owner, policy: Policy) -> Member:
 def traits(owners: Collection[int]) -> list[TraitValue]:
     """Return the newest value of each trait, by name."""
     newest: dict[str, Trait] = {}
-    for row in Trait.objects.filter(owner__in=owners).order_by("at", "received_at", "touchpoint"):
+    rows = Trait.objects.filter(owner__in=any_of("bigint", owners))
+    for row in rows.order_by("at", "received_at", "touchpoint"):
         newest[row.name] = row
     names = source_names(row.source for row in newest.values())
     return [
@@ -170,7 +172,7 @@ def source_names(sources: Iterable[int]) -> dict[int, str]:
 def contacts(owners: Collection[int]) -> list[Contacts]:
     """Return the counters summed over these owners, the most frequent first."""
     summed: dict[tuple[str, str, str, str], list[int]] = {}
-    for row in ContactCount.objects.filter(owner__in=owners):
+    for row in ContactCount.objects.filter(owner__in=any_of("bigint", owners)):
         way = (row.direction, row.channel, row.message_class, row.event)
         first, last = from_datetime(row.first_at), from_datetime(row.last_at)
         known = summed.setdefault(way, [0, first, last])
@@ -205,7 +207,7 @@ def consent(keys: Collection[str]) -> list[Word]:
     """Return the word in force on each purpose and channel."""
     newest = {
         (row.purpose, row.channel): ((row.at, row.received_at, row.touchpoint), row)
-        for row in Consent.objects.filter(identifier__in=keys).order_by(
+        for row in Consent.objects.filter(identifier__in=any_of("text", keys)).order_by(
             "at", "received_at", "touchpoint"
         )
     }
@@ -217,7 +219,9 @@ def consent(keys: Collection[str]) -> list[Word]:
 
 def bars(keys: Collection[str]) -> list[Bar]:
     """Return what is closed at present."""
-    rows = Suppression.objects.filter(identifier__in=keys, active=True).order_by("-at")
+    rows = Suppression.objects.filter(identifier__in=any_of("text", keys), active=True).order_by(
+        "-at"
+    )
     return [
         Bar(row.identifier, row.channel, row.reason, from_datetime(row.at), row.said_by)
         for row in rows
