@@ -54,6 +54,7 @@ def _labels() -> list[tuple[str, str]]:
         ("profiles_after", _("profiles after")),
         ("merged", _("merged")),
         ("split", _("split")),
+        ("renamed", _("get another id")),
         ("moved", _("identifiers that move")),
         ("largest_before", _("largest before")),
         ("largest_after", _("largest after")),

@@ -3,6 +3,7 @@
 Hubs under both policies are left out: they belong to nobody before and after. Memory is bounded by the largest neighbourhood.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -28,9 +29,10 @@ Homes = Mapping[Identifier, Identifier]  # identifier -> founder of its profile
 class Trial:
     """What was found so far; numbers of profiles unless said.
 
-    `merged`: would go up in others. `split`: would lose a part to another. `largest_*`: identifiers. `moved`: identifiers that would
-    change their profile. `examples`: {"before": profiles, "after": profiles}, each profile a list of masked keys.
-    `memberships` and `enrolments` of those whose profile would change.
+    Who is together counts, not the id. `merged`: would go up in others. `split`: would end in several. `renamed`: would stay as they
+    are and get another id, since another identifier founds them. `largest_*`: identifiers. `moved`: identifiers that would change
+    their profile, the renamed ones apart. `examples`: {"before": profiles, "after": profiles}, each profile a list of masked keys.
+    `memberships` and `enrolments` of those that would move.
     """
 
     identifiers: int = 0
@@ -38,6 +40,7 @@ class Trial:
     profiles_after: int = 0
     merged: int = 0
     split: int = 0
+    renamed: int = 0
     moved: int = 0
     largest_before: int = 0
     largest_after: int = 0
@@ -138,13 +141,19 @@ def _add(before: Homes, after: Homes, trial: Trial) -> list[Identifier]:
     trial.profiles_after += len(later)
     trial.largest_before = max(trial.largest_before, *map(len, profiles.values()), 0)
     trial.largest_after = max(trial.largest_after, *map(len, later.values()), 0)
-    moved = sorted(each for each in before if before[each] != after[each])
-    if not moved:
+    if before == after:
         return []
+    # A profile of the one side and one of the other that have an identifier in common.
+    shared = {(before[each], after[each]) for each in before}
+    trial.merged += len(shared) - len(later)
+    trial.split += sum(times > 1 for times in Counter(home for home, _ in shared).values())
+    renamed = {home for home, other in shared if home != other and profiles[home] == later[other]}
+    trial.renamed += len(renamed)
+    moved = sorted(
+        each for each, home in before.items() if home != after[each] and home not in renamed
+    )
     trial.moved += len(moved)
-    trial.merged += len(profiles.keys() - later.keys())
-    trial.split += sum(len({after[each] for each in members}) > 1 for members in profiles.values())
-    if len(trial.examples) < EXAMPLES:
+    if moved and len(trial.examples) < EXAMPLES:
         trial.examples.append(_example(moved[0], before, after))
     return moved
 
