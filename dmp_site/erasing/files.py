@@ -1,81 +1,72 @@
-"""Takes a person out of the files that exports and imports wrote. See identity.privacy.personal_files for which those are."""
+"""Takes a person out of the files that exports and imports wrote. See identity.privacy.personal_files for which those are.
 
-import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+A file may have millions of rows: it is cleaned some rows at a time, and the lane takes touchpoints in between. How far it is, only this
+process knows: who comes after it begins the file again, since a half-written one (of Parquet above all) cannot be gone on with.
+"""
 
-from identity.privacy.models import PersonalFile
-from identity.privacy.personal_files import here
-from identity.profiles.exports import cleaning
-from identity.profiles.exports.files import BadTarget
-
-_TELLING = 6  # characters from which on a value is looked for inside of longer texts
+from dmp_site.erasing import parts
+from dmp_site.erasing.cleanings import Changed, Cleaning, Traits
+from dmp_site.erasing.parts import Tools
+from identity.privacy import erasures
+from identity.privacy.models import Erasure, PersonalFile
+from identity.touchpoints import commands
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """By what a person is known in a file: keys of identifiers, ids of profiles, and values as people write them."""
-
-    keys: Collection[str]
-    uids: Collection[str]
-    values: Collection[str]
-
-    def exported(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether a row of an export is this person's."""
-        said = record.get("identifiers") or []
-        identifiers = json.loads(said) if isinstance(said, str) else said
-        return record.get("id") in self.uids or any(key in self.keys for key in identifiers)
-
-    def mentioned(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether a row, whatever its form, mentions this person."""
-        return any(self._is_theirs(text.strip().casefold()) for text in _texts(record))
-
-    def _is_theirs(self, text: str) -> bool:
-        return any(
-            text == value or (len(value) >= _TELLING and value in text)
-            for value in (each.casefold() for each in (*self.values, *self.keys, *self.uids))
-        )
+def clean(row: Erasure, tools: Tools) -> bool:
+    """Do the next rows of the next file; return whether there is nothing to do now, but wait for another erasure."""
+    if _is_behind(row):
+        with tools.part():
+            return True
+    after = int(row.cursor.get("file", 0))
+    file = PersonalFile.objects.filter(pk__gt=after).order_by("pk").first()
+    if file is None:
+        with tools.part():
+            parts.go_on(row, "touchpoints")
+        return False
+    held = tools.cleanings.get(row.pk)
+    if held is None or held.file.pk != file.pk:
+        _begin(row, tools, file)
+    else:
+        _go_on(row, tools, held)
+    return False
 
 
-def known(after: int) -> PersonalFile | None:
-    """Return the next file of the register behind this row id."""
-    return PersonalFile.objects.filter(pk__gt=after).order_by("pk").first()
+def _is_behind(row: Erasure) -> bool:
+    """Tell whether an older erasure is at the files: two that write the same one would undo each other."""
+    asked = erasures.asked_for()
+    return Erasure.objects.filter(pk__in=asked, pk__lt=row.pk, phase="files").exists()
 
 
-def clean(file: PersonalFile, traits: Traits) -> tuple[int, str]:
-    """Take the person out of a file; return how many rows that were, and what a human has to see to."""
-    path = Path(file.path)
-    if not path.exists():
-        if file.host == here():
-            file.delete()
-            return 0, ""
-        return 0, f"{file.host}:{file.path} is not on this host"
+def _begin(row: Erasure, tools: Tools, file: PersonalFile) -> None:
+    """Take up a file, unless lanes died in it, or it changed meanwhile, again and again before it came further than ever."""
+    tries = int(row.cursor.get("tries", 0)) + 1
+    if tries > commands.TRIES:
+        with tools.part():
+            row.notes = [
+                *row.notes,
+                f"{file.path} was not rewritten: {commands.TRIES} tries ended in it",
+            ]
+            parts.go_on(row, "files", file=file.pk)
+        return
+    traits = Traits(row.keys, row.uids, parts.values(row, tools))
+    with tools.part():
+        parts.go_on(row, "files", **{**row.cursor, "tries": tries})
+    tools.cleanings[row.pk] = Cleaning(file, traits)
+
+
+def _go_on(row: Erasure, tools: Tools, held: Cleaning) -> None:
     try:
-        return _clean(path, file, traits), ""
-    except (OSError, ValueError, BadTarget) as error:
-        return 0, f"{file.path} cannot be rewritten ({type(error).__name__})"
-
-
-def _clean(path: Path, file: PersonalFile, traits: Traits) -> int:
-    if file.kind == PersonalFile.Kind.BUNDLE:
-        if not traits.mentioned({"": path.read_text(encoding="utf-8")}):
-            return 0
-        path.unlink()
-        file.delete()
-        return 1
-    goes = traits.exported if file.kind == PersonalFile.Kind.EXPORT else traits.mentioned
-    return cleaning.clean(path, file.format, goes)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every scalar in a row as text."""
-    if isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif value is not None:
-        yield str(value)
+        held.go_on()
+    except Changed:
+        del tools.cleanings[row.pk]
+        return
+    furthest = int(row.cursor.get("rows", 0))
+    with tools.part():
+        if held.over:
+            parts.count(row, {f"file.{held.file.kind}": held.removed})
+            row.notes = [*row.notes, *([held.trouble] if held.trouble else [])]
+            parts.go_on(row, "files", file=held.file.pk)
+        elif held.rows > furthest:
+            parts.go_on(row, "files", **{**row.cursor, "rows": held.rows, "tries": 0})
+    if held.over:
+        del tools.cleanings[row.pk]

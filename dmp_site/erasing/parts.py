@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from dmp_site.erasing.cleanings import Cleaning
 from identity.graph import policies
 from identity.graph.port import GraphStore
 from identity.privacy import tombstones, vault
@@ -17,12 +18,16 @@ SLICE = 500  # rows, touchpoints, identifiers or links in one transaction
 
 
 class Tools(NamedTuple):
-    """What the lane lends. `part` opens a transaction that leaves the command open, `last` the one that finishes it."""
+    """What the lane lends. `part` opens a transaction that leaves the command open, `last` the one that finishes it.
+
+    `cleanings`: the file that each erasure is at, kept from one part to the next for as long as the lane lives.
+    """
 
     graph: GraphStore
     context: BatchContext
     part: Callable[[], AbstractContextManager[None]]
     last: Callable[[], AbstractContextManager[None]]
+    cleanings: dict[int, Cleaning]
 
 
 def identifiers(row: Erasure) -> frozenset[Identifier]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from activation import holdings as activation
 from dmp_site import pipeline
 from dmp_site.erasing import evidence, files, parts, tables, wal
-from dmp_site.erasing.files import Traits
 from dmp_site.erasing.parts import Tools
 from identity import holdings as identity
 from identity.errors import NotFound
@@ -27,14 +26,13 @@ _TRUNCATIONS = 500  # tries to empty the write-ahead log while somebody reads
 
 
 def advance(payload: Mapping[str, int], tools: Tools) -> bool:
-    """Do the next part of an ERASE command; return whether that was the last. Raises NotFound."""
+    """Do the next part of an ERASE command; return whether there is nothing more to do now: it was the last, or waits. Raises NotFound."""
     row = erasures.one(int(payload["erasure"]))
     reach(f"erase: {row.phase or _FIRST}")
     if row.phase == _OVER or row.state == Erasure.State.DONE:
         _finish(row, tools)
         return True
-    PHASES[row.phase or _FIRST](row, tools)
-    return False
+    return bool(PHASES[row.phase or _FIRST](row, tools))
 
 
 # --- Who it is ----------------------------------------------------------------------------------------------------------
@@ -59,24 +57,6 @@ def _asked_for(subject: Mapping[str, str]) -> list[str]:
     except NotFound:  # merged away, erased or not seen yet
         return [subject["identifier"]] if "identifier" in subject else []
     return [each.key for each in selectors.identifiers(home.pk)]
-
-
-# --- Files --------------------------------------------------------------------------------------------------------------
-
-
-def _files(row: Erasure, tools: Tools) -> None:
-    """Clean the next file. It is rewritten outside of any transaction; doing it again finds nothing."""
-    file = files.known(int(row.cursor.get("file", 0)))
-    if file is None:
-        with tools.part():
-            parts.go_on(row, "touchpoints")
-        return
-    after, name = file.pk, f"file.{file.kind}"
-    removed, trouble = files.clean(file, Traits(row.keys, row.uids, parts.values(row, tools)))
-    with tools.part():
-        parts.count(row, {name: removed})
-        row.notes = [*row.notes, *([trouble] if trouble else [])]
-        parts.go_on(row, "files", file=after)
 
 
 # --- The end ------------------------------------------------------------------------------------------------------------
@@ -116,10 +96,10 @@ def _finish(row: Erasure, tools: Tools) -> None:
 
 
 _FIRST, _OVER = "begin", "over"
-PHASES: Mapping[str, Callable[[Erasure, Tools], None]] = {
+PHASES: Mapping[str, Callable[[Erasure, Tools], bool | None]] = {
     _FIRST: _begin,
     "contacts": tables.contacts,
-    "files": _files,
+    "files": files.clean,
     "touchpoints": evidence.touchpoints,
     "silence": evidence.silence,
     "links": evidence.links,

@@ -16,6 +16,7 @@ from django.db import connections
 
 from dmp_site import on_graph, pipeline
 from dmp_site.erasing import steps
+from dmp_site.erasing.cleanings import Cleaning
 from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.claims import Claims, settling
@@ -56,6 +57,7 @@ class LaneLoop:
     _beaten_at: Instant = 0
     _waits: float = 0.0
     _said: tuple[str, int] | None = None
+    _cleanings: dict[int, Cleaning] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph.patience = 1
@@ -148,7 +150,7 @@ class LaneLoop:
             return settling(self.epoch, lambda: commands.went_on(command.pk))
 
         pipeline.rules(self.graph)
-        tools = steps.Tools(self.graph, context, part, last)
+        tools = steps.Tools(self.graph, context, part, last, self._cleanings)
         until = time.perf_counter() + _ERASING
         while not steps.advance(command.payload, tools) and time.perf_counter() < until:
             self._beat()

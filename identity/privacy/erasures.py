@@ -11,6 +11,7 @@ from identity.errors import DomainError, NotFound
 from identity.privacy import audit
 from identity.privacy.models import Erasure
 from identity.touchpoints import commands
+from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import Identifier
 
 ERASE = "person.erase"  # the lane's command, with the payload {"erasure": row id}
@@ -62,6 +63,12 @@ def under_way(keys: Collection[str]) -> set[str]:
     """Return which of these identifiers are being erased: what would name them anew has to be refused."""
     running = Erasure.objects.filter(state=Erasure.State.RUNNING).values_list("keys", flat=True)
     return set(keys).intersection(key for theirs in running for key in theirs)
+
+
+def asked_for() -> list[int]:
+    """Return the row ids of the erasures that the lane is asked to go on with."""
+    waiting = LaneCommand.objects.filter(kind=ERASE, done_at=None)
+    return [int(payload["erasure"]) for payload in waiting.values_list("payload", flat=True)]
 
 
 def certificate(row: Erasure) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 from identity.profiles.exports.records import Record
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+UNFINISHED = ".new"  # behind the name of a file that is not whole yet
 _NUMBERS = {"orders"}
 _encode = msgspec.json.Encoder().encode
 
@@ -60,10 +61,14 @@ def write_file(
 @contextmanager
 def _fresh(path: Path) -> Iterator[Path]:
     """Yield a name beside it that becomes `path` at the end, or nothing."""
-    fresh = path.with_name(path.name + ".new")
+    fresh = path.with_name(path.name + UNFINISHED)
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     try:
         yield fresh
+        if not fresh.exists():
+            raise BadTarget(
+                f"{path}: somebody was erased meanwhile who may be in it. Export again"
+            )
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
