@@ -1,6 +1,6 @@
 """A person with everything is erased from a running installation, whose lane is killed again and again meanwhile.
 
-Afterwards every file is searched byte by byte, and every table through its reader, for what the person was known by.
+Afterwards every file is searched byte by byte, and every table and Parquet file through its reader, for what the person was known by.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from pyarrow import parquet
 
 from dmp_site.erasing.steps import PHASES
 from tests.environment import STORES
@@ -49,7 +50,8 @@ call_command("createkey", "--api", "tests", "--scope", "*", "--quiet")
 AFTER = """
 import json
 from django.core.management import call_command
-call_command("export_profiles", "--output", EXPORTED, "--clear", "--why", "tests", stdout=open("/dev/null", "w"))
+for exported in EXPORTED:
+    call_command("export_profiles", "--output", exported, "--clear", "--why", "tests", stdout=open("/dev/null", "w"))
 call_command("person_bundle", "user_id", USER, "--why", "tests", "--output", TOLD, stdout=open("/dev/null", "w"))
 from django.conf import settings
 from identity.clock import now
@@ -212,6 +214,15 @@ def in_files(home: Installation, needles: list[str]) -> list[str]:
     ]
 
 
+def in_parquet(home: Installation, needles: list[str]) -> list[str]:
+    """Search all Parquet files in the installation's folder as who reads them: their bytes are compressed."""
+    found = []
+    for path in sorted(home.directory.rglob("*.parquet*")):
+        said = json.dumps(parquet.read_table(path).to_pylist(), default=repr)
+        found += [f"{path.name}: {each}" for each in needles if each in said]
+    return found
+
+
 def in_neo4j(home: Installation, needles: list[str]) -> list[str]:
     """Search all nodes and relationships, where Neo4j keeps the graph."""
     if not isinstance(home.place, Served) or STORES != "neo4j":
@@ -229,16 +240,18 @@ def test_a_person_with_everything_is_erased_whenever_the_lane_is_killed(
     live(home, key, sink, BOB)
     live(home, key, sink, ALICE)
     exported, told = home.directory / "people.jsonl", home.directory / "bundle.json"
+    columns = home.directory / "people.parquet"
     bad = home.directory / "customers.csv.bad.jsonl"
     event = {"type": "track", "messageId": "x", "userId": USER}
     names = {"EVENT": event, "ADDRESS": MAIL, "USER": USER}
-    [hashed] = run(home, AFTER, EXPORTED=str(exported), TOLD=str(told), **names)
+    [hashed] = run(home, AFTER, EXPORTED=[str(exported), str(columns)], TOLD=str(told), **names)
     uid = bundle(home, api, USER)["profile"]
     needles = [MAIL, USER, BROWSER, FIRST, CARD, hashed, uid]
     assert in_files(home, [USER])
     assert MAIL in told.read_text()
     assert MAIL in exported.read_text()
     assert MAIL in bad.read_text()
+    assert len(in_parquet(home, needles)) == len(needles), "the file holds all of it"
     theirs = bundle(home, api, "bob")
 
     home.pause_at(f"erase: {PARTS[0]}")
@@ -252,11 +265,12 @@ def test_a_person_with_everything_is_erased_whenever_the_lane_is_killed(
 
     assert run(home, SEARCH, NEEDLES=needles) == []
     assert in_files(home, needles) == []
+    assert in_parquet(home, needles) == []
     assert in_neo4j(home, needles) == []
     said = home.api(api, "GET", f"erasures/{number}").json()
     assert said["notes"] == []
     assert said["removed"]["graph.touchpoint"] >= 6
-    assert said["removed"]["file.export"] == 1
+    assert said["removed"]["file.export"] == 2
     assert said["removed"]["file.bundle"] == 1
     assert said["removed"]["file.bad_rows"] == 1
     assert said["removed"]["identity.setaside"] == 1
@@ -266,6 +280,7 @@ def test_a_person_with_everything_is_erased_whenever_the_lane_is_killed(
     assert refused == len(PARTS) - 2
     assert bundle(home, api, "bob") == theirs
     assert "bob@shop.example" in exported.read_text()
+    assert in_parquet(home, ["bob@shop.example"]) == ["people.parquet: bob@shop.example"]
     assert home.api(api, "GET", f"profiles/{uid}").json()["code"] == "profile_erased"
     home.post(key, {"type": "page", "userId": USER, "messageId": "back"})
     home.wait_for(
