@@ -1,4 +1,7 @@
-"""A lane that is frozen before its graph commit, replaced without any supervisor, and woken: it writes nothing and ends."""
+"""A lane that is frozen before its graph commit, replaced without any supervisor, and woken: it writes nothing and ends.
+
+Meanwhile somebody is erased whose touchpoints it holds.
+"""
 
 import os
 import signal
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.dmp_site.processes.test_takeover import PEOPLE, books, epoch, events
+from tests.e2e.test_erasure import EVERYTHING, SEARCH, run
 from tests.environment import STORES
 from tests.installation import Installation, frozen, installation
 from tests.places import Served
@@ -17,19 +21,19 @@ pytestmark = [
     pytest.mark.stores,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
-        STORES == "sqlite", reason="the lock of a frozen process is free when it dies"
+        STORES == "sqlite",
+        reason="the lock of a frozen process is free when it dies; two lanes in one process: dmp_site/erasing/test_replaced.py",
     ),
 ]
 
-# As an erasure would: whatever is known of anybody.
-FORGET = """
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute(
-        "TRUNCATE identity_graphtouchpoint, identity_graphcarries, identity_graphidentifier, identity_graphlink,"
-        " identity_identifier, identity_profile, identity_contactcount CASCADE"
-    )
-"""
+GONE = "gone-4711"
+HERS = {
+    "type": "track",
+    "event": "Viewed",
+    "messageId": GONE,
+    "userId": GONE,
+    "anonymousId": f"browser-of-{GONE}",
+}
 KNOWN = """
 from identity import models
 from identity.profiles.models import ContactCount
@@ -49,10 +53,18 @@ def home(tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
-def forget(home: Installation) -> None:
-    home.shell(FORGET)
+def erase(home: Installation) -> None:
+    """Erase her as staff do, by the lane that works."""
+    home.manage("erase_person", "user_id", GONE, "--wait")
+
+
+def traces(home: Installation) -> list[str]:
+    """Return where she is named: in tables, and in Neo4j where that keeps the graph."""
+    found = run(home, SEARCH, NEEDLES=[GONE])
     if STORES == "neo4j":
-        served(home).cypher("MATCH (n:Touchpoint|Identifier|Profile) DETACH DELETE n")
+        said = repr(served(home).cypher(EVERYTHING))
+        found += [GONE] if GONE in said else []
+    return found
 
 
 def known(home: Installation) -> list[int]:
@@ -83,21 +95,29 @@ def test_a_lane_that_wakes_after_it_was_replaced_brings_nothing_back(
     before = epoch(home)
     second = home.start("worker", "--role", "lane")
     home.pause_at(point)
-    home.post(key, *events("late"))
+    home.post(key, *events("late"), HERS)
     home.wait_for(lambda: frozen(first.pid), "the first lane to freeze")
 
     home.wait_for(lambda: home.lane() == second.pid, "the second lane")
-    home.wait_for(lambda: home.position() >= PEOPLE, "what the first had in hand")
-    assert books(home) == [PEOPLE, PEOPLE, before + 1]
-    both = 2 * PEOPLE  # each has a browser
-    carried = (
-        both if STORES == "neo4j" else PEOPLE
-    )  # in a table, the owner is in the touchpoint's row
-    assert known(home) == [both, PEOPLE, PEOPLE, PEOPLE, carried, both, PEOPLE]
-    forget(home)
+    home.wait_for(lambda: home.position() > PEOPLE, "what the first had in hand")
+    assert books(home) == [PEOPLE + 1, PEOPLE + 1, before + 1]
+    assert known(home) == of(PEOPLE + 1)
+    assert traces(home) != []
+    erase(home)
+    assert known(home) == of(PEOPLE)
+    assert traces(home) == []
     os.kill(first.pid, signal.SIGCONT)
     first.wait(60)
-    assert known(home) == [0] * 7
+    assert known(home) == of(PEOPLE)
+    assert traces(home) == []
     home.post(key, *events("later"))
-    home.wait_for(lambda: home.position() >= 2 * PEOPLE, "the second lane to go on")
-    assert books(home) == [PEOPLE, PEOPLE, before + 1]
+    home.wait_for(lambda: home.position() > 2 * PEOPLE, "the second lane to go on")
+    assert books(home) == [2 * PEOPLE, 2 * PEOPLE, before + 1]
+    assert traces(home) == []
+
+
+def of(people: int) -> list[int]:
+    """Return what is known of so many, each with a browser; in a table, the owner is in the touchpoint's row."""
+    both = 2 * people
+    carried = both if STORES == "neo4j" else people
+    return [both, people, people, people, carried, both, people]
