@@ -36,10 +36,11 @@ from identity.privacy import services as privacy
 from identity.privacy import vault
 from identity.privacy.models import Erasure, PersonalFile, Tombstone
 from identity.profiles import decisions
+from identity.profiles.models import Decision
 from identity.profiles.models import Identifier as Row
 from identity.profiles.policies import services as identities
 from identity.sql import fetch
-from identity.touchpoints import commands, lane, naming, sources
+from identity.touchpoints import commands, forgetting, lane, naming, sources
 from identity.touchpoints.models import Forgetting, Installation, Refusal, Source, WriteKey
 from identity.touchpoints.types import BatchContext, Identifier, Mode, touchpoint_id
 from journeys.publishing.models import JourneyVersion, Relocation
@@ -200,8 +201,10 @@ class Life:
 
     def keep_apart(self, one: str, other: str) -> None:
         """Decide that two strangers are never one."""
-        a, b = Identifier.of(one), Identifier.of(other)
-        decisions.ask(Verdict.NEVER, a, b, why="twins", actor="tests", now=self.road.now)
+        self.decide(Verdict.NEVER, Identifier.of(one), Identifier.of(other))
+
+    def decide(self, verdict: Verdict, a: Identifier, b: Identifier) -> None:
+        decisions.ask(verdict, a, b, why="twins", actor="tests", now=self.road.now)
         self.road.run()
 
     def partner(self) -> None:
@@ -222,22 +225,32 @@ class Life:
         document["namespaces"]["loyalty_id"]["priority"] = 3
         document["namespaces"]["email"]["hub"] = 6
         document["namespaces"]["badge"] = {"kind": "person", "priority": 2, "max": 1}
+        self._apply(document, 2)
+
+    def _apply(self, document: dict[str, Any], number: int) -> None:
         identities.change(document, self.road.now, actor="tests")
         identities.apply(self.road.now, actor="tests")
         self.road.run()
         version = policies.current().version
         stale = Row.objects.exclude(policy=version)
-        assert (version, stale.exists()) == (2, False), "everybody was looked at"
+        assert (version, stale.exists()) == (number, False), "everybody was looked at"
 
     # --- Merging and splitting ---
 
-    def merge(self, said: Mapping[str, Any], more: Mapping[str, Any]) -> None:
-        """Receive the merging touchpoint: `said` names its owner, `more` makes them one."""
+    def merge(
+        self,
+        said: Mapping[str, Any],
+        more: Mapping[str, Any],
+        joined: Callable[["Life"], None] | None = None,
+    ) -> None:
+        """Receive the merging touchpoint: `said` names its owner, `more` makes them one, or what is done then (`joined`)."""
         self.road.now += SECOND
         self.began = self.road.now
         event = {"messageId": MERGING, "event": "Desk", **said, **(more if self.merged else {})}
         self.road.receive(event, source=self.crm)
         self.road.run()
+        if joined and self.merged:
+            joined(self)
 
     @property
     def merging(self) -> str:
@@ -255,6 +268,21 @@ class Life:
         context = BatchContext(now=now, horizon=now, mode=Mode.LIVE, epoch=loop.epoch)
         with lane.fenced(loop.epoch):
             pipeline.regroup(changed, context, policies.current(), newborn=False)
+
+    def undo(self) -> None:
+        """Take back the decision that made them one."""
+        for row in Decision.objects.filter(verdict=Verdict.ALWAYS):
+            decisions.ask_undo(row.pk, actor="tests", now=self.road.now)
+
+    def forget_crm(self) -> None:
+        """Forget the source of the merging touchpoint, with all that it ever told."""
+        forgetting.ask(self.crm.pk, actor="tests", now=self.road.now)
+
+    def one_address(self) -> None:
+        """Put a policy in force by which nobody has two addresses."""
+        document = documents.write(policies.current())
+        document["namespaces"]["email"]["max"] = 1
+        self._apply(document, 3)
 
     def split(self, how: Callable[["Life"], None]) -> None:
         self.road.now += SECOND
