@@ -48,12 +48,18 @@ class Command(Documented):
             help="bolt://user:password@host:port of Neo4j; of PostgreSQL instead of a database in memory",
         )
         parser.add_argument("--database", default="neo4j", help="of Neo4j (neo4j)")
+        parser.add_argument(
+            "--orders",
+            type=int,
+            metavar="N",
+            help="try no more than so many orders of a case's events, for a first look on a slow store (all)",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         path, store, uri = options["file"], options["store"], options["uri"]
         try:
             found = files.read(path)
-            failed = self._run(found, store, uri, options["database"])
+            failed = self._run(found, store, uri, options["database"], options["orders"])
         except BadFile as error:
             raise CommandError(f"{path}: {error}", returncode=UNUSABLE) from None
         except (NotScratch, GraphMissing, StoreAway, ImproperlyConfigured, Error) as error:
@@ -63,14 +69,14 @@ class Command(Documented):
         if failed:
             sys.exit(1)
 
-    def _run(self, found: File, store: str, uri: str, database: str) -> int:
+    def _run(self, found: File, store: str, uri: str, database: str, orders: int | None) -> int:
         """Return how many failed."""
         failed = sum(self._vector(each) for each in found.vectors)
         if not found.cases:
             return failed
         place = uri if store == "sql" else ""
         with scratch.graphs(store, uri, database) as graphs, scratch.database(place):
-            return failed + sum(self._case(each, graphs) for each in found.cases)
+            return failed + sum(self._case(each, graphs, orders) for each in found.cases)
 
     def _vector(self, vector: files.Vector) -> bool:
         differing = vectors.differences(vector)
@@ -80,9 +86,9 @@ class Command(Documented):
             self._differs(name, expected, found)
         return bool(differing)
 
-    def _case(self, case: Case, graphs: scratch.Graphs) -> bool:
+    def _case(self, case: Case, graphs: scratch.Graphs, orders: int | None) -> bool:
         try:
-            found = running.check(case, graphs)
+            found = running.check(case, graphs, orders)
         except (StoreAway, GraphMissing):
             raise
         except Exception as error:  # noqa: BLE001 - a case that breaks the product has failed, and the others go on
