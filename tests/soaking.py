@@ -11,6 +11,7 @@ _ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
 LONG = (
     "tests/activation/audiences/test_refresh.py",
     "tests/activation/pressure/test_reserve.py",
+    "tests/dmp_site/processes/test_forgotten_ids.py",
     "tests/identity/graph/test_founders.py",
     "tests/identity/graph/test_partition.py",
     "tests/identity/graph/test_store_contract.py",
