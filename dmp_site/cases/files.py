@@ -26,6 +26,8 @@ _VECTOR = {
     *("rule", "kind", "in", "norm", "hex", "b64", "alg", "region"),
     *("id", "title", "source", "basis", "note"),
 }
+_NO_PRIORITY = 99  # as the product's own household has
+_OPEN = (None, "-", "", "~", "null")
 _REGION = re.compile(r"([A-Z]{2})\s+(.*)")  # "AU 0491 570 006": the region, then the number
 
 
@@ -139,18 +141,28 @@ def _policy(rows: Mapping[str, Part]) -> Policy:
 
 def _namespace(name: str, part: Part) -> Namespace:
     rows = part.mapping(_NAMESPACE)
-    _require(part, rows, "priority", "kind")
+    _require(part, rows, "kind")
+    kind = Kind(_choice(rows["kind"], [kind.value for kind in Kind]))
+    if kind is not Kind.HOUSEHOLD:
+        _require(part, rows, "priority")
     if not name or ":" in name:
         raise part.wrong(f"{name!r} is no name of a namespace: it holds no colon")
     return Namespace(
         name,
-        Kind(_choice(rows["kind"], [kind.value for kind in Kind])),
-        rows["priority"].whole(0),
+        kind,
+        _priority(rows["priority"], kind) if "priority" in rows else _NO_PRIORITY,
         max=rows["max"].maybe(_at_least_one) if "max" in rows else None,
         pii=rows["pii"].truth() if "pii" in rows else False,
         hub=rows["hub"].maybe(_at_least_one) if "hub" in rows else None,
         normaliser=_choice(rows["normaliser"], NORMALISERS) if "normaliser" in rows else "none",
     )
+
+
+def _priority(part: Part, kind: Kind) -> int:
+    """Return a priority; a household's decides nothing, and may be left open."""
+    if kind is Kind.HOUSEHOLD and part.value in _OPEN:
+        return _NO_PRIORITY
+    return part.whole(0)
 
 
 def _at_least_one(part: Part) -> int:

@@ -156,6 +156,26 @@ MADE = [
         | {"mail": {"priority": 2, "kind": "person", "pii": True, "normaliser": "email"}},
         clusters=[["mail:a@b.com", "user:a", "cookie:1"]],
     ),
+    # Of personal data too it is the value that breaks a tie, not what is stored of it: by chance hardly all of twelve would pass.
+    *(
+        case(
+            seen(1, f"mail:a{number}@b.com", "cookie:1"),
+            seen(1, f"mail:b{number}@b.com", "cookie:1"),
+            policy=POLICY | {"mail": {"priority": 2, "kind": "person", "max": 1, "pii": True}},
+            clusters=[[f"mail:a{number}@b.com", "cookie:1"], [f"mail:b{number}@b.com"]],
+        )
+        for number in range(12)
+    ),
+    # A household needs no priority.
+    *(
+        case(
+            seen(1, "user:a", "home:1"),
+            seen(2, "user:b", "home:1"),
+            policy=POLICY | {"home": {"kind": "household", **priority}},
+            clusters=[["user:a"], ["user:b"], ["home:1"]],
+        )
+        for priority in ({}, {"priority": None}, {"priority": "-"})
+    ),
 ]
 
 
