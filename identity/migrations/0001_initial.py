@@ -412,6 +412,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Passage',
+            fields=[
+                ('pk', models.CompositePrimaryKey('identifier_id', 'origin', 'target', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('origin', models.BigIntegerField(verbose_name='from')),
+                ('target', models.BigIntegerField(verbose_name='to')),
+                ('moved_at', identity.fields.InstantField(verbose_name='at')),
+                ('identifier', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='identity.identifier')),
+            ],
+            options={
+                'verbose_name': 'passage of an identifier',
+                'verbose_name_plural': 'passages of identifiers',
+            },
+        ),
+        migrations.CreateModel(
             name='PersonalFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -440,8 +454,8 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=5, verbose_name='kind')),
                 ('identifiers', models.TextField(verbose_name='identifiers')),
                 ('evidence', models.TextField(verbose_name='evidence')),
-                ('origin', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='moves_from', to='identity.profile', verbose_name='from')),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='moves_to', to='identity.profile', verbose_name='to')),
+                ('origin', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves_from', to='identity.profile', verbose_name='from')),
+                ('target', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves_to', to='identity.profile', verbose_name='to')),
             ],
             options={
                 'verbose_name': 'merge or split',
@@ -649,7 +663,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='identifier',
-            index=models.Index(condition=models.Q(('policy', 0)), fields=['profile'], name='identifier_unsettled'),
+            index=models.Index(condition=models.Q(('policy', 0)), fields=['profile', 'id'], name='identifier_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='profilemove',
+            index=models.Index(fields=['origin', 'at'], name='move_from'),
+        ),
+        migrations.AddIndex(
+            model_name='profilemove',
+            index=models.Index(fields=['target', 'at'], name='move_to'),
         ),
         migrations.AddConstraint(
             model_name='refusal',

@@ -58,7 +58,9 @@ class Identifier(models.Model):
                 fields=["crowd"], condition=models.Q(crowd__gt=0), name="identifier_in_crowd"
             ),
             models.Index(
-                fields=["profile"], condition=models.Q(policy=0), name="identifier_unsettled"
+                fields=["profile", "id"],
+                condition=models.Q(policy=0),
+                name="identifier_unsettled",
             ),
         ]
 
@@ -286,10 +288,10 @@ class ProfileMove(models.Model):
     at = InstantField(_("at"))
     kind = models.CharField(_("kind"), max_length=5)  # merge, split
     origin = models.ForeignKey(
-        Profile, models.CASCADE, related_name="moves_from", verbose_name=_("from")
+        Profile, models.CASCADE, related_name="moves_from", db_index=False, verbose_name=_("from")
     )
     target = models.ForeignKey(
-        Profile, models.CASCADE, related_name="moves_to", verbose_name=_("to")
+        Profile, models.CASCADE, related_name="moves_to", db_index=False, verbose_name=_("to")
     )
     identifiers = models.TextField(_("identifiers"))  # JSON: keys
     evidence = models.TextField(_("evidence"))
@@ -297,6 +299,31 @@ class ProfileMove(models.Model):
     class Meta:
         verbose_name = _("merge or split")
         verbose_name_plural = _("merges and splits")
+        # Very many may come to one profile and leave it: those of a time are found without the others.
+        indexes = [
+            models.Index(fields=["origin", "at"], name="move_from"),
+            models.Index(fields=["target", "at"], name="move_to"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.origin_id} → {self.target_id}"
+
+
+class Passage(models.Model):
+    """When an identifier last went from one profile to another: what ProfileMove says, found by the identifier.
+
+    `origin` and `target` are row ids of profiles, which an erasure may have taken away.
+    """
+
+    pk = models.CompositePrimaryKey("identifier_id", "origin", "target")
+    identifier = models.ForeignKey(Identifier, models.CASCADE, db_index=False)
+    origin = models.BigIntegerField(_("from"))
+    target = models.BigIntegerField(_("to"))
+    moved_at = InstantField(_("at"))
+
+    class Meta:
+        verbose_name = _("passage of an identifier")
+        verbose_name_plural = _("passages of identifiers")
+
+    def __str__(self) -> str:
+        return f"{self.identifier_id}: {self.origin} → {self.target}"

@@ -160,6 +160,7 @@ def _assign(
     arrived = {each.key for each in coming}
     others = {profile for _, key, profile in members if key not in arrived}
     apart = splits.earliest(splits.apart(made, kinds, profiles, others), deferred or {})
+    splits.note(made, profiles, context.now)
     _remember(made, kinds, profiles, context)
     found = _resolved(counting, members, frozenset(moved - waiting))
     newborn = {identifier.key for identifier in differing if identifier not in here}
@@ -185,12 +186,11 @@ def _inherited(
     made: Iterable[Move], profiles: Mapping[Identifier, int], alive: Collection[int]
 ) -> dict[int, frozenset[int]]:
     """Return, per profile, those that were left empty and gave it their identifiers."""
-    found: dict[int, frozenset[int]] = {}
+    found: dict[int, set[int]] = {}
     for move in made:
         if move.origin not in alive:
-            target = profiles[move.founder]
-            found[target] = found.get(target, frozenset()) | {move.origin}
-    return found
+            found.setdefault(profiles[move.founder], set()).add(move.origin)
+    return {target: frozenset(left) for target, left in found.items()}
 
 
 def _resolved(

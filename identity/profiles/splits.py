@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
 from identity.clock import Instant
 from identity.profiles.moves import Move
-from identity.sql import Rows, fetch
+from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier
 
-LOOKED_UP = 200  # identifiers in one batch, and one of each move: each is looked for in all that went in and out of a profile
-_LAST = "SELECT MAX(m.at) FROM identity_profilemove AS m"
-_NAMED = "replace(m.identifiers, given.word, '') <> m.identifiers"
+LOOKED_UP = 200  # identifiers in one batch, and one of each move
+_LAST = "SELECT MAX(p.moved_at) FROM identity_passage AS p WHERE p.identifier_id = i.id"
 
 
 def kinds(made: Sequence[Move], alive: Collection[int]) -> list[str]:
@@ -37,13 +34,13 @@ def apart(
     """
     parting = [move for move, kind in zip(made, kinds, strict=True) if kind == "split"]
     some = max(1, LOOKED_UP // max(1, len(parting)))
-    words = [
-        (move.origin, profiles[move.founder], _word(each))
+    leaving = [
+        (move.origin, profiles[move.founder], each.key)
         for move in parting
         for each in move.identifiers[:some]
     ]
     since: dict[int, Instant] = {}
-    for origin, target, came, gone in _times(words):
+    for origin, target, came, gone in _times(leaving):
         back = gone if gone is not None or target in others else came
         for side, at in ((origin, came), (target, back)):
             if at is not None:
@@ -52,18 +49,37 @@ def apart(
 
 
 def _times(
-    words: Sequence[tuple[int, int, str]],
+    leaving: Sequence[tuple[int, int, str]],
 ) -> list[tuple[int, int, Instant | None, Instant | None]]:
     """Return origin, target, when those who leave the origin had come to it, and when they had gone from the target."""
-    if not words:
+    if not leaving:
         return []
-    given = Rows("given", origin="bigint", target="bigint", word="text")
+    given = Rows("given", origin="bigint", target="bigint", key="text")
     return fetch(
         "SELECT origin, target, MIN(came), MIN(gone) FROM (SELECT given.origin AS origin, given.target AS target,"
-        f" ({_LAST} WHERE m.target_id = given.origin AND {_NAMED}) AS came,"
-        f" ({_LAST} WHERE m.origin_id = given.target AND {_NAMED}) AS gone FROM {given}) AS looked_up"
+        f" ({_LAST} AND p.target = given.origin) AS came, ({_LAST} AND p.origin = given.target) AS gone"
+        f" FROM {given} JOIN identity_identifier AS i ON i.key = given.key) AS looked_up"
         " GROUP BY origin, target",
-        given.of(words),
+        given.of(leaving),
+    )
+
+
+def note(made: Iterable[Move], profiles: Mapping[Identifier, int], now: Instant) -> None:
+    """Note who went where, for those who ask later since when; one statement, none without a move. `profiles`: founder -> row id."""
+    gone = [
+        (each.key, move.origin, profiles[move.founder])
+        for move in made
+        for each in move.identifiers
+    ]
+    if not gone:
+        return
+    given = Rows("given", key="text", origin="bigint", target="bigint")
+    execute(
+        "INSERT INTO identity_passage (identifier_id, origin, target, moved_at)"
+        f" SELECT i.id, given.origin, given.target, %s FROM {given}"
+        " JOIN identity_identifier AS i ON i.key = given.key WHERE true"
+        " ON CONFLICT (identifier_id, origin, target) DO UPDATE SET moved_at = excluded.moved_at",
+        [now, *given.of(gone)],
     )
 
 
@@ -110,8 +126,3 @@ def earliest(
         if came is not None:
             found[profile] = min(came, found.get(profile, came))
     return found
-
-
-def _word(identifier: Identifier) -> str:
-    """Write an identifier as it stands in a stored move."""
-    return msgspec.json.encode(identifier.key).decode()

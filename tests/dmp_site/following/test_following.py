@@ -35,6 +35,7 @@ _MADE = (
     "noted_at",
     "now",
     "handed_at",
+    "moved_at",
 )
 # Only where the graph store shows memberships; only until the lane's next round.
 _ELSEWHERE = {"identity.Unshown", "activation.Replay"}
