@@ -148,8 +148,11 @@ def settle(context: BatchContext, limit: int) -> bool:
     found = settling.take(work, graph, limit, epoch=context.epoch)
     with lane.fenced(context.epoch):
         reach("settle")
-        regroup(found.neighbourhoods, context, policy, newborn=False)
-        settling.keep(work, found, context.now)
+        settling.prepare(work, found, policy)
+        left = regroup(
+            found.neighbourhoods, context, policy, newborn=False, deferred=work.deferred
+        )
+        settling.keep(work, found, left, context.now)
         remember("identity policy", context, policy=policy)
     return True
 

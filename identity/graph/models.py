@@ -149,8 +149,9 @@ class IdentityPolicy(models.Model):
     """A version of the rules of who is who. One that nobody asked to apply yet is the draft; any other never changes.
 
     In force is the highest version that was applied. From then on the lane brings what is stored to it: first which nodes of the
-    graph are hubs (`step` "hubs"), then whose identifiers are whose ("profiles"); `cursor` says where it goes on, `settled_at` when
-    it was through.
+    graph are hubs (`step` "hubs"), then what is around those that turned ("turned"; `deferred`: profiles that fall apart meanwhile, as
+    JSON, see identity.profiles.unsettled), then whose identifiers are whose ("profiles"); `cursor` says where it goes on, `settled_at`
+    when it was through.
     """
 
     version = models.PositiveIntegerField(_("version"), primary_key=True)
@@ -163,6 +164,7 @@ class IdentityPolicy(models.Model):
     settled_at = InstantField(_("all brought to it"), null=True)
     step = models.CharField(max_length=10, default="hubs")
     cursor = models.CharField(max_length=600, blank=True)
+    deferred = models.TextField(default="[]")
     processed = models.BigIntegerField(_("processed"), default=0)
 
     class Meta:

@@ -49,13 +49,14 @@ def around(ask: Ask, hub: Identifier, limit: int) -> Neighbourhood:
     return Neighbourhood(tuple(nodes.values()), tuple(links))
 
 
-def turn(ask: Ask, after: str, limit: int, policy: Policy) -> tuple[set[str], int, str]:
-    """Write which of the identifiers behind `after` are hubs; return the keys whose neighbourhoods may have changed, how many were looked at, and the last."""
+def turn(ask: Ask, after: str, limit: int, policy: Policy) -> tuple[list[Identifier], int, str]:
+    """Write which of the identifiers behind `after` are hubs; return those whose neighbourhoods may have changed, how many were looked at, and the last."""
     [rows] = ask(_LOOK, after=after, limit=limit, forgotten=FORGOTTEN)
     wrong = [key for key, degree, hub, _ in rows if turns(Identifier.of(key), degree, hub, policy)]
     if wrong:
         ask(_TURN, keys=wrong, turned=under(policy))
     before = {key for key, _, _, turned in rows if turned == under(policy)}
     turned = before.union(wrong)
-    around = neighbours(ask, [Identifier.of(key) for key in sorted(turned)])
-    return turned | around, len(rows), rows[-1][0] if rows else after
+    keys = turned | neighbours(ask, [Identifier.of(key) for key in sorted(turned)])
+    around = [Identifier.of(key) for key in sorted(keys)]
+    return around, len(rows), rows[-1][0] if rows else after

@@ -230,9 +230,8 @@ class Neo4jStore(GraphStore):
     def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
         def work(ask: Ask) -> Turned:
             self._compare(ask, epoch)
-            seeds, looked, last = neo4j_quarantine.turn(ask, after, limit, self._policy)
-            found = reach(ask, seeds, self._policy)
-            return Turned(found, looked, last if looked == limit else None)
+            around, looked, last = neo4j_quarantine.turn(ask, after, limit, self._policy)
+            return Turned(around, looked, last if looked == limit else None)
 
         return self.write(work)
 

@@ -223,7 +223,7 @@ class GraphStore(ABC):
     def turn(self, *, after: str, limit: int, epoch: int) -> Turned:
         """Look again, behind `after`, which of `limit` identifiers are hubs by the policy that it goes by, and write what differs.
 
-        Return the neighbourhoods of all whose answer that policy turned. Done twice, it returns the same twice.
+        Return all whose answer that policy turned, with those around them, who may be very many. Done twice, it returns the same twice.
         """
 
     @abstractmethod

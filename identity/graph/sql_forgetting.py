@@ -56,7 +56,7 @@ def forget(identifier: Identifier, after: int, limit: int, policy: Policy) -> De
     row = _mark(identifier, policy)
     half = [row, after, limit]
     rows = [other for (other,) in fetch(_AROUND, [*half, *half, limit])]
-    around = _identifiers(rows)
+    around = identifiers_of(rows)
     add_up(around, None, policy)
     return Detached(list(around), str(rows[-1]) if len(rows) == limit else None)
 
@@ -120,7 +120,7 @@ def _unvouch(rows: Collection[int]) -> None:
     )
 
 
-def _identifiers(rows: Collection[int]) -> dict[Identifier, int]:
+def identifiers_of(rows: Collection[int]) -> dict[Identifier, int]:
     given = Rows("given", id="bigint")
     found = fetch(
         f"SELECT node.key, node.id FROM {given} JOIN identity_graphidentifier node ON node.id = given.id",

@@ -2,14 +2,15 @@
 
 from identity.graph.policy import Policy
 from identity.graph.recording import turns, under
+from identity.graph.sql_forgetting import identifiers_of
 from identity.graph.sql_recording import neighbours
 from identity.graph.types import FORGOTTEN, Link, Neighbourhood, Node
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier
 
 
-def turn(after: int, limit: int, policy: Policy) -> tuple[set[int], int, int]:
-    """Write which of the rows behind `after` are hubs; return the rows whose neighbourhoods may have changed, how many were looked at, and the last.
+def turn(after: int, limit: int, policy: Policy) -> tuple[list[Identifier], int, int]:
+    """Write which of the rows behind `after` are hubs; return those whose neighbourhoods may have changed, how many were looked at, and the last.
 
     Runs inside the caller's transaction.
     """
@@ -30,7 +31,8 @@ def turn(after: int, limit: int, policy: Policy) -> tuple[set[int], int, int]:
         )
     before = {row for row, _, _, _, turned in rows if turned == under(policy)}
     turned = before.union(wrong)
-    return turned | neighbours(turned), len(rows), rows[-1][0] if rows else after
+    touched = sorted(identifiers_of(turned | neighbours(turned)))
+    return touched, len(rows), rows[-1][0] if rows else after
 
 
 def around(hub: Identifier, limit: int) -> Neighbourhood:

@@ -235,9 +235,8 @@ class SqlStore(GraphStore):
         with answers(), transaction.atomic():
             _compare(epoch)
             last = int(after or 0)
-            seeds, looked, last = sql_quarantine.turn(last, limit, self._policy)
-            found = reach(seeds, self._policy).neighbourhoods
-        return Turned(found, looked, str(last) if looked == limit else None)
+            around, looked, last = sql_quarantine.turn(last, limit, self._policy)
+        return Turned(around, looked, str(last) if looked == limit else None)
 
     def contents(self) -> Contents:
         return SqlContents()

@@ -104,9 +104,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What looking at `looked` identifiers again may have changed; `after` leads to those behind, None when these were the last."""
+    """Whose neighbourhoods looking at `looked` identifiers again may have changed; `after` leads to those behind, None when these were the last."""
 
-    neighbourhoods: Sequence[Neighbourhood]
+    around: Sequence[Identifier]
     looked: int
     after: str | None
 

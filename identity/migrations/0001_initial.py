@@ -121,6 +121,7 @@ class Migration(migrations.Migration):
                 ('settled_at', identity.fields.InstantField(null=True, verbose_name='all brought to it')),
                 ('step', models.CharField(default='hubs', max_length=10)),
                 ('cursor', models.CharField(blank=True, max_length=600)),
+                ('deferred', models.TextField(default='[]')),
                 ('processed', models.BigIntegerField(default=0, verbose_name='processed')),
             ],
             options={

@@ -15,6 +15,7 @@ from identity.graph.models import IdentityPolicy
 from identity.graph.policy import DEFAULT, Policy
 from identity.privacy import audit
 from identity.profiles.models import Identifier
+from identity.profiles.policies import settling
 from identity.touchpoints import commands
 from identity.touchpoints.types import BatchContext
 
@@ -138,6 +139,7 @@ def execute_apply(payload: Mapping[str, Any], context: BatchContext) -> None:
     read = documents.read(row.document, version=row.version)
     documents.require_successor(policies.current(), read)
     IdentityPolicy.objects.filter(pk=row.pk).update(applied_at=context.now)
+    settling.pass_on(row.version)
 
 
 def _require_successor(new: Policy) -> None:

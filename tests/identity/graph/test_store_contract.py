@@ -463,10 +463,10 @@ def turned(store, size: int = 2):
     found, after, looked = [], "", 0
     while True:
         step = store.turn(after=after, limit=size, epoch=EPOCH)
-        found += step.neighbourhoods
+        found += step.around
         looked += step.looked
         if step.after is None:
-            return found, looked
+            return store.neighbourhoods(found), looked
         after = step.after
 
 

@@ -75,8 +75,12 @@ def settle(stages: Stages, limit: int, *, lost: bool = False) -> Any:
         return None
     found = settling.take(work, stages.store, limit, epoch=EPOCH)
     if not lost:
-        resolve.regroup(found.neighbourhoods, context(), newborn=False, policy=policies.current())
-        settling.keep(work, found, NOW)
+        policy = policies.current()
+        settling.prepare(work, found, policy)
+        resolved = resolve.regroup(
+            found.neighbourhoods, context(), newborn=False, policy=policy, deferred=work.deferred
+        )
+        settling.keep(work, found, resolved.deferred, NOW)
     return found
 
 

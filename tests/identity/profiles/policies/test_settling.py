@@ -146,7 +146,7 @@ def test_it_says_how_far_it_is_and_when_it_was_through():
     stages = Stages()
     stages.run(*(seen(n, f"user_id:{n}") for n in range(1, 6)))
     change(stages, followed(email=replace(SMALL["email"], hub=9)))
-    assert settling.left() == (2, settling.HUBS, "")
+    assert settling.left() == (2, settling.HUBS, "", {})
     slices = settle_all(stages, limit=2)
     row = IdentityPolicy.objects.get()
     assert (slices, row.processed) == (6, 10)
@@ -160,7 +160,7 @@ def test_in_another_store_it_begins_again():
     change(stages, followed(loyalty_id=replace(SMALL["loyalty_id"], max=1)))
     settle(stages, limit=2)
     settling.begin_again()
-    assert settling.left() == (2, settling.HUBS, "")
+    assert settling.left() == (2, settling.HUBS, "", {})
     settle_all(stages)
     assert len(set(assignment().values())) == 2
     settling.begin_again()
