@@ -23,6 +23,7 @@ from identity.graph.normalising import (
 from identity.touchpoints.types import Identifier
 
 MAX_BYTES = 512
+KEPT_NAMES = 1_000  # of families, of which anybody may make up more
 MAX_IDENTIFIERS = 32  # links are pairwise, so the work grows with the square
 
 
@@ -101,7 +102,7 @@ class Policy:
     _households: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def find(self, name: str) -> Namespace | None:
-        """Return the policy for a namespace; one of a family (partner_NAME) is made on first sight."""
+        """Return the policy for a namespace; one of a family (partner_NAME) is made at sight, and kept for a while."""
         return self._known.get(name) or self._of_family(name)
 
     def __getitem__(self, name: str) -> Namespace:
@@ -125,8 +126,13 @@ class Policy:
                     model.hub,
                     model.normaliser,
                 )
-                return self._known.setdefault(name, made)
+                return self._keep(made)
         return None
+
+    def _keep(self, made: Namespace) -> Namespace:
+        if len(self._known) >= len(self.namespaces) + KEPT_NAMES:
+            object.__setattr__(self, "_known", dict(self.namespaces))
+        return self._known.setdefault(made.name, made)
 
     def is_blocked(self, value: str) -> bool:
         """Say whether the value is blank or junk, whatever its case. What is over-long no pattern is tried with: it is refused anyway."""

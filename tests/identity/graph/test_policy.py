@@ -1,5 +1,6 @@
 """What is an identifier, and what is refused."""
 
+import gc
 import hashlib
 import hmac
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from identity.graph import policy
 from identity.graph.normalising import Refused, looks_like_pii
-from identity.graph.policy import DEFAULT, Kind, normalise
+from identity.graph.policy import DEFAULT, Kind, Namespace, normalise
 from identity.touchpoints.types import Identifier
 
 KEY = b"k" * 32
@@ -46,6 +47,16 @@ def test_the_default_table(name, kind, priority, most, pii):
         most,
         pii,
     )
+
+
+def test_names_that_anybody_may_send_do_not_fill_the_memory():
+    """The second part of a partner's name comes in with the events of the public."""
+    for number in range(20_000):
+        assert DEFAULT[f"partner_{number}"].name == f"partner_{number}"
+    kept = [each for each in gc.get_objects() if isinstance(each, Namespace)]
+    assert len(kept) < 5_000
+    assert DEFAULT["partner_7"] == DEFAULT["partner_7"]
+    assert DEFAULT["user_id"].max == 1
 
 
 def test_hubs_of_email_and_phone():
