@@ -9,6 +9,7 @@ from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood, alone
 from identity.profiles import decisions, forgetting, rebuild, resolve, unsettled
 from identity.profiles.folding import households
+from identity.profiles.occasions import REBUILD, Doing, Occasion
 from identity.touchpoints import forgetting as sources
 from identity.touchpoints.types import BatchContext
 
@@ -40,7 +41,7 @@ def repair(
     policy = rules(graph)
     neighbourhoods = graph.neighbourhoods(rebuild.asked_for(payload))
     with fence():
-        regroup(neighbourhoods, context, policy, newborn=True)
+        regroup(neighbourhoods, context, policy, REBUILD, newborn=True)
         remember(resolve.REGROUP, context, policy=policy)
 
 
@@ -58,7 +59,8 @@ def decide(
     changed = graph.decide(change.standing, epoch=context.epoch)
     with fence():
         decisions.keep(change, context.now)
-        regroup(changed, context, policy, newborn=False)
+        occasion = Occasion(Doing.DECISION, change.decision)
+        regroup(changed, context, policy, occasion, newborn=False)
         remember(kind, context, policy=policy)
 
 
@@ -84,7 +86,7 @@ def forget(
             unsettled.mark(detached.around)
         if detached.after is None:
             own = [*near, alone(asked.identifier)]
-            _go_on(own, unsettled.Work(forgetting.home(asked.identifier)), context, policy)
+            _go_on(own, forgetting.left_to_group(asked.identifier), context, policy)
         remember(forgetting.FORGET, context, policy=policy)
 
 
@@ -111,7 +113,7 @@ def _go_on(
     near: Sequence[Neighbourhood], work: unsettled.Work, context: BatchContext, policy: Policy
 ) -> None:
     """Group these afresh; ask for the next slice while any is marked."""
-    left = regroup(near, context, policy, newborn=False, deferred=work.deferred)
+    left = regroup(near, context, policy, work.occasion, newborn=False, deferred=work.deferred)
     if left or unsettled.some(1):
         unsettled.ask(work._replace(deferred=left), "lane", context.now)
     elif work.source:

@@ -22,6 +22,7 @@ from identity.graph.types import Neighbourhood
 from identity.privacy import services as privacy
 from identity.privacy import tombstones
 from identity.profiles import crowds, facts, fold, forgetting, resolve
+from identity.profiles.occasions import Doing, Occasion
 from identity.profiles.policies import services as identity_policies
 from identity.profiles.policies import settling
 from identity.profiles.unsettled import Deferred
@@ -88,6 +89,7 @@ def regroup(
     neighbourhoods: Sequence[Neighbourhood],
     context: BatchContext,
     policy: Policy,
+    occasion: Occasion,
     *,
     newborn: bool,
     deferred: Deferred | None = None,
@@ -97,7 +99,12 @@ def regroup(
     Return the profiles that are left to a later slice: none, unless this is one of many (`deferred`, see identity.profiles.unsettled).
     """
     resolved = resolve.regroup(
-        neighbourhoods, context, newborn=newborn, policy=policy, deferred=deferred
+        neighbourhoods,
+        context,
+        newborn=newborn,
+        policy=policy,
+        occasion=occasion,
+        deferred=deferred,
     )
     fold.fold(resolved, context)
     people = facts.load(resolved.people)
@@ -149,8 +156,14 @@ def settle(context: BatchContext, limit: int) -> bool:
     with lane.fenced(context.epoch):
         reach("settle")
         settling.prepare(work, found, policy)
+        occasion = Occasion(Doing.POLICY, work.version)
         left = regroup(
-            found.neighbourhoods, context, policy, newborn=False, deferred=work.deferred
+            found.neighbourhoods,
+            context,
+            policy,
+            occasion,
+            newborn=False,
+            deferred=work.deferred,
         )
         settling.keep(work, found, left, context.now)
         remember("identity policy", context, policy=policy)

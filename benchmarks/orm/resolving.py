@@ -13,6 +13,7 @@ from identity.profiles.assignment import uids_of
 from identity.profiles.models import Identifier as IdentifierRow
 from identity.profiles.models import Profile, ProfileMove
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
+from identity.profiles.occasions import Doing
 from identity.profiles.resolve import evidence_of
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
@@ -138,6 +139,7 @@ def _remember(
             target_id=profiles[move.founder],
             identifiers=msgspec.json.encode([each.key for each in move.identifiers]).decode(),
             evidence=evidence_of(move),
+            occasion=Doing.TOUCHPOINTS,
         )
         for move in made
     ]

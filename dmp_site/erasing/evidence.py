@@ -11,6 +11,7 @@ from dmp_site.erasing.parts import SLICE, Tools, identifiers
 from identity.graph import policies
 from identity.privacy.models import Erasure
 from identity.profiles import unsettled
+from identity.profiles.occasions import Doing, Occasion
 from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -104,7 +105,10 @@ def others(row: Erasure, tools: Tools) -> None:
     with tools.part():
         unsettled.settle(some, policy)
         before = unsettled.read(row.cursor.get("deferred", []))
-        left = pipeline.regroup(near, tools.context, policy, newborn=False, deferred=before)
+        occasion = Occasion(Doing.ERASURE, row.pk)
+        left = pipeline.regroup(
+            near, tools.context, policy, occasion, newborn=False, deferred=before
+        )
         more = left or unsettled.some(1)
         cursor = {"deferred": unsettled.written(left)} if more else {}
         parts.go_on(row, "others" if more else "nodes", **cursor)

@@ -18,6 +18,7 @@ from dmp_site.processes.outages import foreseen
 from identity import stages
 from identity.clock import Instant
 from identity.graph.port import GraphStore
+from identity.profiles.occasions import Doing, Occasion
 from identity.touchpoints import aside, decode, lane, waiting
 from identity.touchpoints.inbox.port import Claim, InboxReader
 from identity.touchpoints.types import BatchContext, InboxRow, Mode
@@ -197,7 +198,8 @@ class Claims:
         )
         with settling(self.epoch, settle):
             if changed:
-                pipeline.regroup(changed, context, policy, newborn=False)
+                occasion = Occasion(Doing.SET_ASIDE, row.number)
+                pipeline.regroup(changed, context, policy, occasion, newborn=False)
             pipeline.remember("aside", context, claim.rows, policy=policy)
             aside.set_aside(row.number, touchpoint, error, self.clock())
 

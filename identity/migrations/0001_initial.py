@@ -455,6 +455,8 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=5, verbose_name='kind')),
                 ('identifiers', models.TextField(verbose_name='identifiers')),
                 ('evidence', models.TextField(verbose_name='evidence')),
+                ('occasion', models.CharField(max_length=20, verbose_name='occasion')),
+                ('number', models.BigIntegerField(null=True, verbose_name='number')),
                 ('origin', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves_from', to='identity.profile', verbose_name='from')),
                 ('target', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves_to', to='identity.profile', verbose_name='to')),
             ],

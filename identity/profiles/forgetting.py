@@ -18,6 +18,7 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Detached
 from identity.privacy import audit, erasures
 from identity.profiles import models
+from identity.profiles.unsettled import Work
 from identity.sql import Rows, fetch
 from identity.touchpoints import commands
 from identity.touchpoints.models import LaneCommand
@@ -90,10 +91,10 @@ def is_whole(slice_: Slice, detached: Detached) -> bool:
     return not slice_.after and detached.after is None
 
 
-def home(identifier: Identifier) -> dict[int, Instant | None]:
-    """Return the profile that it leaves, as one to be looked at when everybody else has left it who does."""
-    rows = models.Identifier.objects.filter(key=identifier.key)
-    return dict.fromkeys(rows.values_list("profile", flat=True))
+def left_to_group(identifier: Identifier) -> Work:
+    """Return what there is to group: the profile that it leaves is looked at when everybody else has left it who does."""
+    row = models.Identifier.objects.get(key=identifier.key)
+    return Work({row.profile_id: None}, identifier=row.pk)
 
 
 def left_out(touchpoints: Sequence[Touchpoint], *, policy: Policy = DEFAULT) -> list[Touchpoint]:

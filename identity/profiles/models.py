@@ -282,7 +282,8 @@ class HouseholdTie(models.Model):
 class ProfileMove(models.Model):
     """Identifiers that went from one profile to another: a merge when the first was left empty, else a split.
 
-    `evidence` is JSON: the links that joined them to the target (merge), or that were refused (split), with the reason.
+    `evidence` is JSON: the links that joined them to the target (merge), or that were refused (split), with the reason. `occasion` and
+    `number` say what the lane was doing, see identity.profiles.occasions.
     """
 
     at = InstantField(_("at"))
@@ -295,6 +296,8 @@ class ProfileMove(models.Model):
     )
     identifiers = models.TextField(_("identifiers"))  # JSON: keys
     evidence = models.TextField(_("evidence"))
+    occasion = models.CharField(_("occasion"), max_length=20)
+    number = models.BigIntegerField(_("number"), null=True)
 
     class Meta:
         verbose_name = _("merge or split")

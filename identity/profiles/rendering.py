@@ -177,6 +177,7 @@ def move(one: Move) -> dict[str, Any]:
         "to": one.target,
         "identifiers": [each.key for each in one.identifiers],
         "evidence": one.evidence,
+        "occasion": {"doing": one.occasion.doing.value, "number": one.occasion.number},
     }
 
 

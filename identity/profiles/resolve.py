@@ -18,6 +18,7 @@ from identity.graph.policy import DEFAULT, Policy
 from identity.graph.types import Neighbourhood, Recorded
 from identity.profiles import assignment, crowds, showing, splits, unsettled
 from identity.profiles.moves import Move, Place, Wanted, changed, moves, wanted
+from identity.profiles.occasions import EVIDENCE_GONE, REBUILD, TOUCHPOINTS, Occasion
 from identity.profiles.types import Arrival, Person, Resolved
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import BatchContext, Identifier, Touchpoint
@@ -96,7 +97,8 @@ def resolve(
         for touchpoint in touchpoints
         if touchpoint.owner and recorded.first_numbers[touchpoint.id] == touchpoint.number
     ]
-    return _assign(evidence, assignment.places(evidence.targets), counting, context, policy)
+    here = assignment.places(evidence.targets)
+    return _assign(evidence, here, counting, context, policy, occasion=TOUCHPOINTS)
 
 
 def regroup(
@@ -105,6 +107,7 @@ def regroup(
     *,
     newborn: bool = True,
     policy: Policy = DEFAULT,
+    occasion: Occasion = REBUILD,
     deferred: Mapping[int, Instant | None] | None = None,
 ) -> Resolved:
     """Bring the assignment up to date without touchpoints: evidence was taken away, or the assignment is being repaired.
@@ -118,7 +121,7 @@ def regroup(
         evidence.targets = {each: evidence.targets[each] for each in here}
         evidence.links = [link for link in evidence.links if link.a in here and link.b in here]
         evidence.decisions = [one for one in evidence.decisions if one.a in here and one.b in here]
-    return _assign(evidence, here, (), context, policy, deferred=deferred)
+    return _assign(evidence, here, (), context, policy, occasion=occasion, deferred=deferred)
 
 
 # --- Difference ---------------------------------------------------------------------------------------------------------
@@ -131,6 +134,7 @@ def _assign(
     context: BatchContext,
     policy: Policy,
     *,
+    occasion: Occasion,
     deferred: Mapping[int, Instant | None] | None = None,
 ) -> Resolved:
     differing = changed(evidence, here)
@@ -161,7 +165,8 @@ def _assign(
     others = {profile for _, key, profile in members if key not in arrived}
     apart = splits.earliest(splits.apart(made, kinds, profiles, others), deferred or {})
     splits.note(made, profiles, context.now)
-    _remember(made, kinds, profiles, context)
+    occasions = [_occasion(move, here, occasion) for move in made]
+    _remember(list(zip(made, kinds, occasions, strict=True)), profiles, context)
     found = _resolved(counting, members, frozenset(moved - waiting))
     newborn = {identifier.key for identifier in differing if identifier not in here}
     return replace(
@@ -217,9 +222,16 @@ def _resolved(
 # --- History ------------------------------------------------------------------------------------------------------------
 
 
+def _occasion(move: Move, here: Mapping[Identifier, Place], doing: Occasion) -> Occasion:
+    """Say of touchpoints that came to somebody before the slice that would have parted them that it was not they who did."""
+    if doing != TOUCHPOINTS or move.joined or move.refused or move.decisions:
+        return doing
+    gone = any(here[each].policy == unsettled.MARK for each in move.identifiers)
+    return EVIDENCE_GONE if gone else doing
+
+
 def _remember(
-    made: Sequence[Move],
-    kinds: Sequence[str],
+    made: Sequence[tuple[Move, str, Occasion]],
     profiles: Mapping[Identifier, int],
     context: BatchContext,
 ) -> None:
@@ -227,11 +239,18 @@ def _remember(
     if not made:
         return
     given = Rows(
-        "given", kind="text", origin="bigint", target="bigint", identifiers="text", evidence="text"
+        "given",
+        kind="text",
+        origin="bigint",
+        target="bigint",
+        identifiers="text",
+        evidence="text",
+        occasion="text",
+        number="bigint",
     )
     execute(
-        "INSERT INTO identity_profilemove (at, kind, origin_id, target_id, identifiers, evidence)"
-        f" SELECT %s, kind, origin, target, identifiers, evidence FROM {given}",
+        "INSERT INTO identity_profilemove (at, kind, origin_id, target_id, identifiers, evidence, occasion, number)"
+        f" SELECT %s, kind, origin, target, identifiers, evidence, occasion, number FROM {given}",
         [
             context.now,
             *given.of(
@@ -242,8 +261,9 @@ def _remember(
                         profiles[move.founder],
                         _json.encode([each.key for each in move.identifiers]).decode(),
                         evidence_of(move),
+                        *occasion,
                     )
-                    for move, kind in zip(made, kinds, strict=True)
+                    for move, kind, occasion in made
                 ]
             ),
         ],

@@ -224,11 +224,12 @@ def history(moves: Sequence[Move], names: Names) -> Section:
     """Return who came and went."""
     return Section(
         _("Merges and splits"),
-        [_("at"), _("what"), _("from"), _("to"), _("identifiers")],
+        [_("at"), _("what"), _("occasion"), _("from"), _("to"), _("identifiers")],
         [
             [
                 when(each.at),
                 each.kind,
+                each.occasion.text,
                 each.origin,
                 each.target,
                 ", ".join(map(names.identifier, each.identifiers)),

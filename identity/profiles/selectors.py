@@ -14,6 +14,7 @@ from identity.clock import Instant, from_datetime
 from identity.errors import NotFound
 from identity.privacy import tombstones
 from identity.profiles import models
+from identity.profiles.occasions import Doing, Occasion
 from identity.sql import Rows, any_of
 from identity.touchpoints.types import Identifier
 
@@ -36,6 +37,7 @@ class Move:
     target: str
     identifiers: tuple[Identifier, ...]
     evidence: dict[str, Any]
+    occasion: Occasion
 
 
 def find(uid: str | UUID) -> Found:
@@ -110,6 +112,7 @@ def move(row: models.ProfileMove) -> Move:
         target=row.target.uid,
         identifiers=tuple(map(Identifier.of, msgspec.json.decode(row.identifiers))),
         evidence=msgspec.json.decode(row.evidence),
+        occasion=Occasion(Doing(row.occasion), row.number),
     )
 
 

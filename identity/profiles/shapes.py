@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from identity.privacy.shapes import SuppressionShape
+from identity.profiles.occasions import Doing
 
 
 class IdentifierShape(serializers.Serializer[Any]):
@@ -133,12 +134,21 @@ class RefusedLinkShape(serializers.Serializer[Any]):
     evidence = LinkShape(many=True)
 
 
+class _OccasionShape(serializers.Serializer[Any]):
+    doing = serializers.ChoiceField([each.value for each in Doing])
+    number = serializers.IntegerField(
+        allow_null=True,
+        help_text="Of the decision, source, identifier (row), erasure, version of the policy, or touchpoint (inbox) that it was about.",
+    )
+
+
 class MoveShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     kind = serializers.CharField()
     to = serializers.UUIDField()
     identifiers = serializers.ListField(child=serializers.CharField())
     evidence = serializers.DictField()
+    occasion = _OccasionShape(help_text="What the lane was doing.")
 
     def get_fields(self) -> dict[str, Any]:
         return {**super().get_fields(), "from": serializers.UUIDField()}

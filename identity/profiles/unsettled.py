@@ -14,6 +14,7 @@ import msgspec
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.policy import Policy
+from identity.profiles.occasions import Doing, Occasion
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints import commands
 from identity.touchpoints.forgetting import GROUPS
@@ -21,23 +22,30 @@ from identity.touchpoints.types import Identifier
 
 SETTLE = GROUPS  # a lane command: group a slice of the marked ones; the next slice is a command of its own
 SLICE = 500  # marked identifiers in one transaction of the lane
-_MARK = 0  # in the place of a policy's version
+MARK = 0  # in the place of a policy's version
 
 Deferred = Mapping[int, Instant | None]  # see identity.profiles.types.Resolved
 
 
 class Work(NamedTuple):
-    """What a SETTLE command says. `source`: it is forgotten when all is settled; 0: nothing waits for it."""
+    """What a SETTLE command says. `source`: it is forgotten when all is settled. `identifier`: the row of the one that is forgotten. Else 0."""
 
     deferred: Deferred
     source: int = 0
+    identifier: int = 0
+
+    @property
+    def occasion(self) -> Occasion:
+        if self.source:
+            return Occasion(Doing.FORGET_SOURCE, self.source)
+        return Occasion(Doing.FORGET_IDENTIFIER, self.identifier or None)
 
 
 def mark(identifiers: Collection[Identifier]) -> None:
     """Note that these have to be grouped afresh; one statement, in the caller's transaction."""
     given = Rows("given", key="text")
     execute(
-        f"UPDATE identity_identifier SET policy = {_MARK}"
+        f"UPDATE identity_identifier SET policy = {MARK}"
         f" WHERE NOT forgotten AND key IN (SELECT key FROM {given})",
         given.of((each.key,) for each in identifiers),
     )
@@ -46,7 +54,7 @@ def mark(identifiers: Collection[Identifier]) -> None:
 def some(limit: int) -> list[Identifier]:
     """Return up to `limit` marked identifiers, those of one profile together."""
     rows = fetch(
-        f"SELECT key FROM identity_identifier WHERE policy = {_MARK} ORDER BY profile_id, id LIMIT %s",
+        f"SELECT key FROM identity_identifier WHERE policy = {MARK} ORDER BY profile_id, id LIMIT %s",
         [limit],
     )
     return [Identifier.of(key) for (key,) in rows]
@@ -56,7 +64,7 @@ def settle(identifiers: Collection[Identifier], policy: Policy) -> None:
     """Take the marks away; in the transaction that groups them, before it does: one that is in no neighbourhood would keep its own."""
     given = Rows("given", key="text")
     execute(
-        f"UPDATE identity_identifier SET policy = %s WHERE policy = {_MARK} AND key IN (SELECT key FROM {given})",
+        f"UPDATE identity_identifier SET policy = %s WHERE policy = {MARK} AND key IN (SELECT key FROM {given})",
         [policy.version, *given.of((each.key,) for each in identifiers)],
     )
 
@@ -66,7 +74,7 @@ def profiles(rows: Collection[int]) -> frozenset[int]:
     given = Rows("given", id="bigint")
     found = fetch(
         f"SELECT given.id FROM {given} WHERE EXISTS (SELECT 1 FROM identity_identifier AS i"
-        f" WHERE i.profile_id = given.id AND i.policy = {_MARK})",
+        f" WHERE i.profile_id = given.id AND i.policy = {MARK})",
         given.of((row,) for row in rows),
     )
     return frozenset(row for (row,) in found)
@@ -77,14 +85,16 @@ def profiles(rows: Collection[int]) -> frozenset[int]:
 
 def ask(work: Work, actor: str, now: Instant) -> int:
     """Ask the lane for the next slice."""
-    said = {"deferred": written(work.deferred), "source": work.source}
+    said = work._asdict() | {"deferred": written(work.deferred)}
     return commands.enqueue(SETTLE, said, actor, now)
 
 
 def asked_for(payload: Mapping[str, Any]) -> Work:
     """Read a SETTLE command. Raises DomainError."""
     try:
-        return Work(read(payload["deferred"]), int(payload["source"]))
+        return Work(
+            read(payload["deferred"]), int(payload["source"]), int(payload.get("identifier", 0))
+        )
     except (KeyError, ValueError) as error:
         raise DomainError("bad_command", str(error)) from error
 

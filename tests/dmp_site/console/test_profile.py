@@ -12,6 +12,7 @@ from activation.audiences import services as audiences
 from activation.pressure import services as pressure
 from identity.clock import DAY, now
 from identity.profiles.models import Profile
+from identity.touchpoints import forgetting as sources
 from tests.content import journey, path, template
 from tests.identity.signing import SignIn
 from tests.road import Road
@@ -96,6 +97,21 @@ def test_the_page_has_everything_about_a_person(
         for word in words:
             assert word in page[title], (title, page[title])
     assert ADDRESS not in str(page)
+
+
+def test_the_history_says_what_made_each_merge_and_split(
+    sign_in: SignIn, road: Road, alice: Profile
+) -> None:
+    crm = road.make_source("crm", "crm")
+    road.receive({"event": "x", "anonymousId": "tv"})
+    road.run()
+    road.receive({"event": "x", "anonymousId": "tv", "userId": "alice"}, source=crm)
+    road.run()
+    sources.ask(crm.pk, actor="user:1", now=road.now)
+    road.run()
+    history = sections(sign_in("viewer"), alice)["Merges and splits"]
+    assert "touchpoints" in history
+    assert f"source forgotten {crm.pk}" in history
 
 
 def test_who_may_not_see_a_floor_is_not_shown_it(road: Road, alice: Profile) -> None:

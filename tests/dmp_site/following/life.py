@@ -38,6 +38,7 @@ from identity.privacy.models import Erasure, PersonalFile, Tombstone
 from identity.profiles import decisions
 from identity.profiles.models import Decision
 from identity.profiles.models import Identifier as Row
+from identity.profiles.occasions import Doing, Occasion
 from identity.profiles.policies import services as identities
 from identity.sql import fetch
 from identity.touchpoints import commands, forgetting, lane, naming, sources
@@ -267,7 +268,8 @@ class Life:
         )
         context = BatchContext(now=now, horizon=now, mode=Mode.LIVE, epoch=loop.epoch)
         with lane.fenced(loop.epoch):
-            pipeline.regroup(changed, context, policies.current(), newborn=False)
+            occasion = Occasion(Doing.SET_ASIDE)
+            pipeline.regroup(changed, context, policies.current(), occasion, newborn=False)
 
     def undo(self) -> None:
         """Take back the decision that made them one."""

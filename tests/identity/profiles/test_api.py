@@ -160,6 +160,7 @@ def test_what_a_profile_is_made_of(alice: str) -> None:
     assert walk(api, f"profiles/{alice}/refused-links", 1) == []
     moves = walk(api, f"profiles/{alice}/history", 1)
     assert [move["to"] for move in moves][:1] == [alice]
+    assert moves[0]["occasion"] == {"doing": "touchpoints", "number": None}
 
 
 def test_clear_data_needs_its_scope_and_a_reason_and_is_logged(alice: str) -> None:
