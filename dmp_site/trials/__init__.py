@@ -21,22 +21,25 @@ _SLICE = 500  # identifiers in one question
 
 
 def step(document: Any, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a dry run one step further; return the next checkpoint: `run`, `after` (None when it is over) and what was `found` so far.
+    """Take a dry run one step further; return the next checkpoint.
+
+    `run`; `old`: the version that was in force at the first step; `after`: None when it is over; `found`: so far.
 
     It writes nothing; call it outside a transaction. Raises BadPolicy.
     """
     found, run = Trial(**checkpoint.get("found", {})), checkpoint.get("run") or uuid4().hex
-    between = _between(run, json.dumps(document))
+    old = checkpoint.get("old") or policies.current().version
+    between = _between(run, old, json.dumps(document))
     after = checkpoint.get("after", "")
     done = trial.step(store(), between, found, after=after, size=trial.BLOCK)
     _count(done.moved, found)
-    return {"run": run, "after": done.after, "found": asdict(found)}
+    return {"run": run, "old": old, "after": done.after, "found": asdict(found)}
 
 
 @lru_cache(maxsize=2)
-def _between(run: str, document: str) -> Between:  # noqa: ARG001 - the next run reads them anew
+def _between(run: str, version: int, document: str) -> Between:  # noqa: ARG001 - the next run reads them anew
     """Return the two policies of one run and what is between them; read once in each process that takes a step of it."""
-    old = policies.current()
+    old = policies.applied(version)
     return trial.between(store(), old, trial.read(json.loads(document), old))
 
 

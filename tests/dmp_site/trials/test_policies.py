@@ -213,6 +213,23 @@ def test_a_dry_run_reads_the_hubs_once_and_the_next_one_anew(road, monkeypatch):
     assert asked.count("") == 2
 
 
+def test_a_policy_applied_in_between_is_not_what_the_rest_is_compared_with(road, monkeypatch):
+    """Whichever process goes on: this one has forgotten the run for two others."""
+    monkeypatch.setattr(trial, "BLOCK", 1)
+    cards = [{"externalIds": [{"type": "loyalty_id", "id": card}]} for card in ("d1", "d2")]
+    road.receive(*({"anonymousId": "w1", "context": each} for each in cards))
+    road.run()
+    checkpoint = trials.step(stricter(), {})
+    services.change(stricter(), now(), actor="tests")
+    services.apply(now(), actor="tests")
+    road.run()
+    for _ in range(2):
+        trials.step(stricter(), {})
+    while checkpoint["after"] is not None:
+        checkpoint = trials.step(stricter(), checkpoint)
+    assert checkpoint["found"]["split"] == 2
+
+
 def test_the_command_says_what_would_change(road, tmp_path):
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(stricter()))
