@@ -92,15 +92,24 @@ def progress(row: IdentityPolicy) -> Progress | None:
 def change(document: Mapping[str, Any], now: Instant, *, actor: str) -> IdentityPolicy:
     """Let this be the draft. Raises BadPolicy, which names each mistake."""
     with transaction.atomic():
-        row = draft(lock=True)
-        if row is None:
-            row = IdentityPolicy(version=_next(), created_at=now)
+        row = _begun(now)
         read = documents.read(document, version=row.version)
         _require_successor(read)
         row.document = documents.write(read)
         row.changed_at, row.changed_by = now, actor
         row.save()
         audit.record(actor, "identity_policy.change", f"{_OBJECT}:{row.pk}", {}, now)
+    return row
+
+
+def _begun(now: Instant) -> IdentityPolicy:
+    """Return the draft, held for the rest of the transaction; one is begun unless there is one.
+
+    Two may begin it at once. The second waits until the row of the first is there, and finds it.
+    """
+    while (row := draft(lock=True)) is None:
+        begun = {"document": {}, "created_at": now, "changed_at": now}
+        IdentityPolicy.objects.get_or_create(version=_next(), defaults=begun)
     return row
 
 

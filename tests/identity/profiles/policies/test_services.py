@@ -1,6 +1,9 @@
 """The draft of the identity policy: every mistake is named with its place, and what is stored stays readable."""
 
+import threading
+
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from identity.errors import DomainError, NotFound
 from identity.graph import documents, policies
@@ -44,6 +47,37 @@ def test_the_default_holds_until_something_else_is_applied():
     assert documents.write(stored) == documents.write(DEFAULT)
     told = services.progress(IdentityPolicy.objects.get())
     assert told == services.Progress(0, 0, done=True)
+
+
+@pytest.mark.stores
+@pytest.mark.django_db(transaction=True)
+def test_two_who_begin_a_draft_at_once_write_one_after_the_other():
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one write at a time anyway")
+    services.seed(NOW)
+    written, failed = threading.Event(), []
+
+    def other():
+        try:
+            written.wait(10)
+            change(document(email={"hub": 30}))
+        except IntegrityError as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with transaction.atomic():
+        change(document(email={"hub": 20}))
+        written.set()
+        thread.join(1)  # it waits for this transaction
+        assert thread.is_alive()
+    thread.join(10)
+    assert failed == []
+    [drafted] = IdentityPolicy.objects.filter(requested_at=None)
+    assert (drafted.version, drafted.document["namespaces"]["email"]["hub"]) == (2, 30)
+    assert AuditEntry.objects.filter(action="identity_policy.change").count() == 2
 
 
 def test_a_draft_changes_nothing_before_it_is_applied():
