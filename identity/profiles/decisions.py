@@ -86,10 +86,16 @@ def hand_over(actor: str, now: Instant, strays: Collection[Keys] = ()) -> int:
     `strays`: pairs that the log may not name, and about which the graph may know something.
     """
     pairs = sorted({*models.Decision.objects.values_list("a", "b"), *strays})
+    slices = range(0, len(pairs), SLICE)
+    if not slices:
+        return 0
     with transaction.atomic():
-        for start in range(0, len(pairs), SLICE):
-            commands.enqueue(STAND, {"pairs": pairs[start : start + SLICE]}, actor, now)
-    return len(range(0, len(pairs), SLICE))
+        for start in slices:
+            said = {"pairs": pairs[start : start + SLICE]}
+            last = commands.enqueue(STAND, said, actor, now)
+        detail = {"pairs": len(pairs), "commands": len(slices)}
+        audit.record(actor, STAND, f"identity.lanecommand:{last}", detail, now)
+    return len(slices)
 
 
 def _require_two(a: Identifier, b: Identifier, policy: Policy) -> None:

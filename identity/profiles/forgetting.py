@@ -44,8 +44,12 @@ def ask(identifier: Identifier, *, actor: str, now: Instant) -> int:
 def hand_over(actor: str, now: Instant) -> int:
     """Ask the lane to have the graph forget again what is forgotten; return how many commands that took."""
     keys = list(models.Identifier.objects.filter(forgotten=True).values_list("key", flat=True))
-    for key in keys:
-        commands.enqueue(FORGET, {"identifier": key}, actor, now)
+    if not keys:
+        return 0
+    with transaction.atomic():
+        for key in keys:
+            last = commands.enqueue(FORGET, {"identifier": key}, actor, now)
+        audit.record(actor, FORGET, f"identity.lanecommand:{last}", {"commands": len(keys)}, now)
     return len(keys)
 
 

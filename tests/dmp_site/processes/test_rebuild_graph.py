@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from identity import graph
 from identity.graph.contents import add_up
 from identity.graph.types import Verdict
-from identity.models import Decision, Identifier, Profile, ProfileMove, SetAside
-from identity.profiles import decisions
+from identity.models import AuditEntry, Decision, Identifier, Profile, ProfileMove, SetAside
+from identity.profiles import decisions, forgetting
 from identity.profiles import fold as fold_stage
 from identity.profiles.types import Resolved
 from identity.touchpoints import aside
@@ -105,6 +105,18 @@ def test_the_graph_learns_what_the_log_of_decisions_says(
     assert "as the evidence says" in said("--check")
     known = add_up(graph.store().contents()).decided
     assert bool(known) == decisions.listed("standing").exists()
+
+
+def test_what_is_handed_to_the_lane_stands_in_the_audit_log(apart: Road) -> None:
+    forgetting.ask(PAIR[0], actor="tests", now=apart.now)
+    apart.run()
+    before = AuditEntry.objects.latest("pk").pk
+    said()
+    found = AuditEntry.objects.filter(pk__gt=before).order_by("pk")
+    assert list(found.values_list("action", "detail")) == [
+        ("profiles.stand", {"pairs": 1, "commands": 1}),
+        ("profiles.forget", {"commands": 1}),
+    ]
 
 
 def test_evidence_that_is_set_aside_holds_nobody_together(
