@@ -29,7 +29,7 @@ LAST = Identifier("email", "z")
 each_example = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(60),
+    max_examples=examples(200, soak=20_000),
 )
 
 

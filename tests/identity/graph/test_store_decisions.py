@@ -32,7 +32,7 @@ Shape = set[tuple[frozenset, frozenset, frozenset]]
 each_example = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(40),
+    max_examples=examples(200, soak=20_000),
 )
 
 

@@ -24,7 +24,7 @@ BAD = 2  # the source that is forgotten
 each_example = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(40),
+    max_examples=examples(200, soak=20_000),
 )
 
 

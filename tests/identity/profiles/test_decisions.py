@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 each_example = hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(40),
+    max_examples=examples(200, soak=20_000),
 )
 ALICE, BOB, COOKIE, TABLET = ids(
     "user_id:alice", "user_id:bob", "anonymous_id:c", "anonymous_id:t"
