@@ -26,6 +26,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     properties: Mapping[str, Any] = {}
     context: Mapping[str, Any] = {}
     clock_corrected: bool = False
+    strength: float = 1.0
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -48,6 +49,7 @@ def encode(touchpoint: Touchpoint) -> str:
         properties=touchpoint.properties,
         context=touchpoint.context,
         clock_corrected=touchpoint.clock_corrected,
+        strength=touchpoint.strength,
     )
     return _encoder.encode(body).decode()
 
@@ -77,4 +79,5 @@ def decode(
         properties=found.properties,
         context=found.context,
         clock_corrected=found.clock_corrected,
+        strength=found.strength,
     )

@@ -20,6 +20,7 @@ class Evidence:
     first_number: int
     count: int = 1
     same: bool = False
+    strength: float = 1.0
 
 
 def carried(touchpoint: Touchpoint) -> tuple[Identifier, ...]:
@@ -61,12 +62,13 @@ def links(touchpoints: Iterable[Touchpoint]) -> dict[tuple[Identifier, Identifie
             key = (a, b, touchpoint.source)
             evidence = found.get(key)
             if evidence is None:
-                evidence = found[key] = Evidence(at, at, number)
+                evidence = found[key] = Evidence(at, at, number, strength=touchpoint.strength)
             else:
                 evidence.first_seen = min(evidence.first_seen, at)
                 evidence.last_seen = max(evidence.last_seen, at)
                 evidence.first_number = min(evidence.first_number, number)
                 evidence.count += 1
+                evidence.strength = max(evidence.strength, touchpoint.strength)
             if (a, b) in same:
                 evidence.same = True
     return found

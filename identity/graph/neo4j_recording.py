@@ -19,7 +19,7 @@ from identity.graph.neo4j_properties import (
     touchpoint_row,
 )
 from identity.graph.policy import Policy
-from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
+from identity.graph.recording import Known, LinkKey, advance, changed
 from identity.graph.types import FORGOTTEN, VOID
 from identity.touchpoints.types import Identifier, Touchpoint
 
@@ -68,6 +68,7 @@ MERGE (a)-[r:TYPE {key: row.key}]->(b)
 _LINKS = f"""{LINKS}
 ON CREATE SET {assigned("r", LINK)}
 ON MATCH SET r.count = r.count + row.count, r.same = r.same OR row.same,
+    r.strength = CASE WHEN row.strength > r.strength THEN row.strength ELSE r.strength END,
     r.first_seen = CASE WHEN row.first_seen < r.first_seen THEN row.first_seen ELSE r.first_seen END,
     r.last_seen = CASE WHEN row.last_seen > r.last_seen THEN row.last_seen ELSE r.last_seen END,
     r.first_number = CASE WHEN row.first_number < r.first_number THEN row.first_number ELSE r.first_number END
@@ -163,7 +164,7 @@ def write_links(ask: Ask, brought: Mapping[LinkKey, Evidence], policy: Policy) -
                     evidence.last_seen,
                     evidence.count,
                     evidence.same,
-                    STRENGTH,
+                    evidence.strength,
                     evidence.first_number,
                 ),
             )

@@ -1,12 +1,13 @@
 """Who is one person: a pure function of the evidence. No Django, no store, no clock.
 
 The order in which evidence arrived does not matter: links are sorted by what they say, then joined one by one (Kruskal) unless a
-limit of the policy would break. A link that is refused stays in the graph and is tried again each time.
+limit of the policy would break. What a model guessed comes after all that was seen, the surest guess first. A link that is refused stays in the graph and is tried again each time.
 
 What people decided comes before all evidence, the newest first; see docs/decisions/0012-what-people-decide.md.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from identity.graph.policy import Kind, Namespace, Policy
 from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
-_Ordered = tuple[bool, int, int, int, int]  # what says when a pair's turn comes, then the pair
+_Ordered = tuple[float, int, int, int, int]  # what says when a pair's turn comes, then the pair
 
 _PERSON = Kind.PERSON  # looked up once: an enumeration is slow to ask
 _identifier = attrgetter("identifier")
@@ -109,12 +110,13 @@ def _replay(
     pairs = [(at[each.a], at[each.b]) for each in decisions]
     void = _void(pairs, decisions) if decisions else frozenset()
     newest, same, turned_down = _evidence(neighbourhood.links, at, hub, void)
+    guessed = _guessed(neighbourhood.links, at, newest)
     if decisions:
         same += _declared(rules, pairs, decisions)
     limits = sorted([(rule.name, rule.max) for rule in table.values() if rule.max])
     parts = Parts(values(rules, same), limits)
     overruled = _overruled(parts, rules, hub, pairs, decisions) if decisions else ()
-    refused = _join(parts, _in_order(newest, rules))
+    refused = _join(parts, chain(_in_order(newest, rules), _surest_first(guessed, rules)))
     refused += [(a, b, _hub(rules, hub, a, b) or Verdict.UNLINK) for a, b in turned_down]
     return Partition(
         _profiles(nodes, parts.home),
@@ -241,6 +243,36 @@ def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> lis
         [
             (other[a] or other[b], -seen, priority[a] + priority[b], a, b)
             for (a, b), seen in newest.items()
+        ]
+    )
+
+
+def _guessed(
+    links: Sequence[Link], at: Mapping[Identifier, int], newest: dict[Pair, Instant]
+) -> dict[Pair, tuple[float, Instant]]:
+    """Take the pairs that nobody saw together, and models alone hold for one, out of `newest`; return how sure they are, and since when."""
+    if min([link.strength for link in links], default=1.0) >= 1:
+        return {}
+    surest: dict[Pair, float] = {}
+    for link in links:
+        pair = at[link.a], at[link.b]
+        surest[pair] = max(surest.get(pair, 0.0), link.strength)
+    return {
+        pair: (strength, newest.pop(pair))
+        for pair, strength in surest.items()
+        if strength < 1 and pair in newest
+    }
+
+
+def _surest_first(
+    guessed: Mapping[Pair, tuple[float, Instant]], rules: Sequence[Namespace]
+) -> list[_Ordered]:
+    """Return the pairs in the order of joining: the surest first, then as what was seen."""
+    priority = [rule.priority for rule in rules]
+    return sorted(
+        [
+            (-strength, -seen, priority[a] + priority[b], a, b)
+            for (a, b), (strength, seen) in guessed.items()
         ]
     )
 

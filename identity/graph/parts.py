@@ -60,18 +60,16 @@ class Parts:
 def values(rules: Sequence[Namespace], same: Iterable[Pair]) -> list[Values]:
     """Return each node's own value where its namespace has a limit; what alias calls declare to be one has one value."""
     value = list(range(len(rules)))
-    alike: dict[int, list[int]] = {}  # value -> the nodes that have it; the fewer change theirs
+
+    def one_of(each: int) -> int:
+        while value[each] != each:
+            value[each] = each = value[value[each]]
+        return each
+
     for a, b in same:
-        old, new = value[a], value[b]
-        if old == new:
-            continue
-        if len(alike.setdefault(old, [old])) > len(alike.setdefault(new, [new])):
-            old, new = new, old
-        for each in alike[old]:
-            value[each] = new
-        alike[new] += alike.pop(old)
+        value[one_of(a)] = one_of(b)
     return [
-        {rule.name: frozenset((value[each],))} if rule.max else _NONE
+        {rule.name: frozenset((one_of(each),))} if rule.max else _NONE
         for each, rule in enumerate(rules)
     ]
 

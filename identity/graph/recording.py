@@ -13,9 +13,6 @@ from identity.graph.types import RESERVED, VOID, Decision, Verdict
 from identity.touchpoints.types import Identifier, Touchpoint
 
 LinkKey = tuple[Identifier, Identifier, int]
-STRENGTH = 1.0  # of a link that touchpoints bear witness to
-
-
 # Pairs, and all that stands of what people decided about each.
 Standing = Mapping[Pair, Collection[Decision]]
 
@@ -134,7 +131,7 @@ def decided(
                 each.at,
                 0,
                 False,
-                STRENGTH,
+                1.0,
                 each.verdict is Verdict.ALWAYS,
                 each.number,
             ),

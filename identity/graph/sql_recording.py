@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from identity.graph import bodies
 from identity.graph.evidence import Evidence, carried, carried_beside, links, vouches
 from identity.graph.policy import Policy
-from identity.graph.recording import STRENGTH, Known, LinkKey, advance, changed
+from identity.graph.recording import Known, LinkKey, advance, changed
 from identity.graph.sql_columns import IDENTIFIER, LINK, TOUCHPOINT, names
 from identity.graph.types import FORGOTTEN, VOID
 from identity.sql import Rows, execute, fetch
@@ -184,6 +184,8 @@ def write_links(
         ON CONFLICT (a, b, source) DO UPDATE SET
             count = identity_graphlink.count + excluded.count,
             same = identity_graphlink.same OR excluded.same,
+            strength = CASE WHEN excluded.strength > identity_graphlink.strength
+                THEN excluded.strength ELSE identity_graphlink.strength END,
             first_seen = CASE WHEN excluded.first_seen < identity_graphlink.first_seen
                 THEN excluded.first_seen ELSE identity_graphlink.first_seen END,
             last_seen = CASE WHEN excluded.last_seen > identity_graphlink.last_seen
@@ -201,7 +203,7 @@ def write_links(
                     evidence.last_seen,
                     evidence.count,
                     evidence.same,
-                    STRENGTH,
+                    evidence.strength,
                     not (policy.is_household(a) or policy.is_household(b)),
                     evidence.first_number,
                 )

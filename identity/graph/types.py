@@ -14,7 +14,7 @@ from identity.touchpoints.types import Identifier
 class Link:
     """All evidence of one source that two identifiers belong together; `a` < `b`.
 
-    `same`: an alias call declared both values to be one. `strength` is 1 for exact evidence, lower for a model's guess.
+    `same`: an alias call declared both values to be one. `strength` is 1 for exact evidence, lower for a model's guess: the highest of its touchpoints.
     """
 
     a: Identifier

@@ -143,6 +143,7 @@ def link(one: Link) -> dict[str, Any]:
         "first_seen": time(one.first_seen),
         "last_seen": time(one.last_seen),
         "count": one.count,
+        "strength": one.strength,
     }
 
 

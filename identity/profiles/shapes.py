@@ -123,6 +123,9 @@ class LinkShape(serializers.Serializer[Any]):
     first_seen = serializers.DateTimeField()
     last_seen = serializers.DateTimeField()
     count = serializers.IntegerField()
+    strength = serializers.FloatField(
+        help_text="1: they were seen together. Below 1: a model's guess, with this probability."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         return {**super().get_fields(), "source": serializers.IntegerField()}

@@ -18,7 +18,7 @@ from identity.admin_base import ReadOnlyModelAdmin, ServiceModelAdmin
 from identity.errors import DomainError
 from identity.privacy.masking import masked
 from identity.touchpoints import aside, forgetting, refusals, sources, unowned, waiting
-from identity.touchpoints.decode import INTERNAL
+from identity.touchpoints.decode import INTERNAL, MODEL
 from identity.touchpoints.models import (
     Batch,
     Forgetting,
@@ -106,7 +106,7 @@ class SourceAdmin(ServiceModelAdmin):
         return [ForgettingInline, *self.inlines] if going else self.inlines
 
     def has_change_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
-        own = obj is not None and obj.kind == INTERNAL
+        own = obj is not None and obj.kind in {INTERNAL, MODEL}
         return not own and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
@@ -153,7 +153,10 @@ class SourceAdmin(ServiceModelAdmin):
     @admin.action(description=_("Make a write key"), permissions=["key"])
     def new_key(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
         for source in chosen:
-            self._show_key(request, source)
+            try:
+                self._show_key(request, source)
+            except DomainError as error:
+                messages.error(request, f"{source.name}: {error.message}")
 
     def has_forget_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("identity.change_source")

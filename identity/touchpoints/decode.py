@@ -24,6 +24,10 @@ from identity.touchpoints.types import InboxRow, Touchpoint, touchpoint_id
 
 NO_SOURCE = 0  # rows of the collector's own: what it refused
 INTERNAL = "internal"  # the kind of source whose events name their identifiers themselves
+MODEL = "model"  # the kind whose evidence is a guess, as sure as each event says
+UNSURE = (
+    "no_strength"  # why a model's touchpoint is no evidence: it does not say how sure the guess is
+)
 
 _LONGEST_INTEGER = 1_000  # digits
 
@@ -197,6 +201,7 @@ def _touchpoint(
         clock_corrected=corrected,
         undated=corrected or instant(said) is None,
         dropped=tuple(who.dropped),
+        strength=_strength(event) if origin.kind == MODEL else 1.0,
     )
 
 
@@ -207,7 +212,18 @@ def _evidence(event: Mapping[str, Any], origin: Origin, key: bytes, policy: Poli
     found = evidence.of_event(
         event, key=key, region=origin.region, household=origin.household, policy=policy
     )
-    return replace(found, owner=None, refusal=SOURCE_FORGOTTEN) if origin.forgotten else found
+    if origin.forgotten:
+        return replace(found, owner=None, refusal=SOURCE_FORGOTTEN)
+    if origin.kind == MODEL and not found.refusal and not 0 < _strength(event) < 1:
+        return replace(found, owner=None, refusal=UNSURE)
+    return found
+
+
+def _strength(event: Mapping[str, Any]) -> float:
+    """Return how sure a model is of its guess, 0 when it does not say so."""
+    own = (event.get("context") or {}).get("filrouge")
+    said = own.get("strength") if isinstance(own, dict) else None
+    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else 0.0
 
 
 def _traits(event: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from identity.clock import Instant
 from identity.errors import DomainError, NotFound
 from identity.graph.normalising import REGIONS
 from identity.privacy import audit
-from identity.touchpoints.decode import INTERNAL
+from identity.touchpoints.decode import INTERNAL, MODEL
 from identity.touchpoints.installation import SETUP
 from identity.touchpoints.models import Forgetting, Source, WriteKey
 
@@ -69,6 +69,9 @@ def change(source: int, values: Mapping[str, Any], now: Instant, *, actor: str) 
             raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
         if row.kind == INTERNAL:
             raise DomainError("own_source", _("The product's own source stays as it is."))
+        if row.kind == MODEL:
+            said = _("A source of guesses stays as it is; to take its links back, forget it.")
+            raise DomainError("model_source", said)
         if values.get("enabled") and Forgetting.objects.filter(source=row).exists():
             said = _(
                 "This source is forgotten, and nothing that it sends would be evidence: make a new one."
@@ -87,6 +90,25 @@ def ensure(name: str, kind: str, now: Instant, *, actor: str) -> Source:
         return found or create(name, kind, now, actor=actor)
 
 
+def model(name: str, now: Instant, *, actor: str) -> Source:
+    """Return the source of that name for a model's guesses, made unless it exists. Raises DomainError.
+
+    It is made here alone: no key writes to it, so that nobody outside can say how sure a link is.
+    """
+    with transaction.atomic():
+        found = Source.objects.filter(name=name).order_by("pk").first()
+        if found is None:
+            row = Source(uuid=uuid.uuid4(), created_at=clock.to_datetime(now), kind=MODEL)
+            _fill(row, {"name": name})
+            return _added(row, actor, now)
+        if found.kind != MODEL or Forgetting.objects.filter(source=found).exists():
+            said = _(
+                "%(name)s is a source of another kind, or a forgotten one: guesses need one of their own."
+            )
+            raise DomainError("no_model_source", said % {"name": name})
+        return found
+
+
 def internal(now: Instant) -> Source:
     """Return the product's own source: opens, clicks, unsubscribes, receipts. Made unless it exists."""
     with transaction.atomic():
@@ -102,8 +124,11 @@ def create_key(source: int, now: Instant, *, actor: str) -> tuple[WriteKey, str]
     """Make a write key; return its row and the key itself, which nobody can show again. Raises NotFound."""
     clear = _PREFIX + secrets.token_hex(24)
     with transaction.atomic():
-        if not Source.objects.filter(pk=source).exists():
+        kind = Source.objects.filter(pk=source).values_list("kind", flat=True).first()
+        if kind is None:
             raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
+        if kind == MODEL:
+            raise DomainError("model_source", _("Nobody but a model's command may send guesses."))
         row = WriteKey.objects.create(
             source_id=source,
             prefix=clear[:_SHOWN],

@@ -55,6 +55,7 @@ class Touchpoint:
     stores them.
     `undated`: nobody said when it happened, or what was said could not be.
     `unnamed`: it came without a messageId; sent again, it counts again.
+    `strength`: how sure it is that its identifiers belong together: 1, or the probability that a model gave its guess.
     `dropped`: why values were not taken as identifiers ("blocked:user_id"); counted, shown by the source's page.
     """
 
@@ -81,6 +82,7 @@ class Touchpoint:
     clock_corrected: bool = False
     undated: bool = False
     unnamed: bool = False
+    strength: float = 1.0
     dropped: tuple[str, ...] = ()
 
 

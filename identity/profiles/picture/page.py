@@ -17,6 +17,7 @@ from identity.profiles.sections import Names, Section, when
 from identity.touchpoints.types import Identifier
 
 COLOURS = 6  # sources that have a colour of their own
+_NEARLY = 99.9
 _AGES = (DAY, 30 * DAY, 365 * DAY)  # since a link was seen last; beyond the last one it is old
 
 
@@ -91,6 +92,14 @@ def _says(tie: Tie, names: Names, policy: Policy) -> Iterable[str]:
             "first": when(link.first_seen),
             "last": when(link.last_seen),
         }
+        if link.strength < 1:
+            yield guess(link)
+
+
+def guess(link: Link) -> str:
+    """Say how sure a model is that the two are one person. What is nearly sure is not said to be sure."""
+    percent = min(link.strength * 100, _NEARLY)
+    return _("A guess: %(percent)s %% sure") % {"percent": f"{percent:.1f}"}
 
 
 def refusal(reason: str, policy: Policy) -> str:
@@ -218,7 +227,7 @@ def table(
             names.identifier(tie.a),
             names.identifier(tie.b),
             *_seen(link, names),
-            _note(tie, policy),
+            _note(tie, link, policy),
         ]
         for tie in ties
         for link in (*_newest_first(tie.evidence), *(() if tie.evidence else (None,)))
@@ -237,8 +246,9 @@ def _seen(link: Link | None, names: Names) -> list[str]:
     ]
 
 
-def _note(tie: Tie, policy: Policy) -> str:
+def _note(tie: Tie, link: Link | None, policy: Policy) -> str:
     said = [
+        guess(link) if link and link.strength < 1 else "",
         refusal(tie.refused, policy) if tie.refused else "",
         _("decided by people") if tie.decision else "",
         _("the only link") if tie.bridge else "",

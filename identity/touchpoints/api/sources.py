@@ -47,7 +47,9 @@ class _NewSource(_SourceChange):
 class _SourceShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
-    kind = serializers.CharField(help_text='"internal" is the product\'s own.')
+    kind = serializers.CharField(
+        help_text='"internal" is the product\'s own, "model" brings guesses.'
+    )
     enabled = serializers.BooleanField()
     region = serializers.CharField()
     group_is_household = serializers.BooleanField()

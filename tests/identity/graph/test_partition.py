@@ -1,6 +1,7 @@
 """The partition: published cases in every order, and what must hold for any evidence."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, permutations
 from random import Random
 
@@ -266,3 +267,43 @@ def test_the_newest_wins_among_links_of_one_class():
 def test_orders_are_what_they_say():
     assert len(orders(5)) == 120
     assert len(list(islice(orders(6), 60))) == 50
+
+
+# --- Guesses ------------------------------------------------------------------------------------------------------------
+
+
+def guessed(a: str, b: str, strength: float, at: int = 0) -> Link:
+    return Link(Identifier.of(a), Identifier.of(b), 9, at, at, 1, strength=strength)
+
+
+def test_what_was_seen_comes_before_guesses_and_the_surest_guess_first():
+    nodes = tuple(Node(Identifier.of(f"loyalty_id:{each}"), 1) for each in "abc")
+    unsure = guessed("loyalty_id:a", "loyalty_id:b", 0.7, at=9)
+    sure = guessed("loyalty_id:b", "loyalty_id:c", 0.8, at=5)
+    seen = guessed("loyalty_id:a", "loyalty_id:b", 1.0, at=1)
+    for links, apart in (((unsure, sure), "a"), ((unsure, sure, seen), "c")):
+        found = partition(Neighbourhood(nodes, links), SMALL)  # two cards a person
+        assert [each.identifier.value for each in min(found.profiles, key=len)] == [apart]
+        assert [each.reason for each in found.refused] == ["max:loyalty_id"]
+
+
+@long
+@given(events(), st.randoms())
+def test_guesses_part_nobody_whom_evidence_joins(happened, random):
+    nodes, links = graph(happened, SMALL)
+    both = [
+        replace(link, strength=random.choice((0.5, 0.9)), same=False) if link.source == 2 else link
+        for link in links
+    ]
+    seen = [link for link in both if link.strength == 1]
+    home: dict[Identifier, tuple[Node, int]] = {}
+    for each in neighbourhoods(nodes, both, SMALL):
+        for number, profile in enumerate(partition(each, SMALL).profiles):
+            home |= {
+                node.identifier: (each.nodes[0], number)
+                for node in profile
+                if not node.quarantined
+            }
+    for each in neighbourhoods(nodes, seen, SMALL):
+        for profile in partition(each, SMALL).profiles:
+            assert len({home[node.identifier] for node in profile if not node.quarantined}) <= 1

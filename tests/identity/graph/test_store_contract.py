@@ -89,6 +89,19 @@ def test_an_alias_marks_the_link(graph_store):
     assert [link.same for link in found.links] == [True]
 
 
+def test_a_link_is_as_sure_as_its_surest_touchpoint(graph_store):
+    """Also when it is added up again without one that was set aside."""
+    unsure, sure = (seen(n, ALICE, BOB, strength=n / 4, refusal="", owner=ALICE) for n in (1, 3))
+    record(graph_store, unsure)
+    strengths = [graph_store.neighbourhoods([ALICE])[0].links[0].strength]
+    record(graph_store, sure)
+    strengths.append(graph_store.neighbourhoods([ALICE])[0].links[0].strength)
+    for aside in (True, False):
+        graph_store.set_aside([sure.id], aside=aside, epoch=EPOCH)
+        strengths.append(graph_store.neighbourhoods([ALICE])[0].links[0].strength)
+    assert strengths == [0.25, 0.75, 0.25, 0.75]
+
+
 def test_a_touchpoint_refused_as_evidence_is_kept_and_says_nothing(graph_store):
     refused = seen(1, ALICE, BOB)
     assert refused.refusal
