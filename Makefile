@@ -44,7 +44,7 @@ frontend: .venv/bin/python  ## build the front end
 	@$(MAKE) --no-print-directory $(FRONTEND)/dist/.built
 
 lock:  ## resolve the dependencies afresh into requirements/ (names no host)
-	for part in dev demo served base; do \
+	for part in dev demo served matching base; do \
 		flags=$$([ $$part = base ] || echo "--extra $$part"); [ $$part = dev ] || flags="$$flags -c requirements/dev.txt"; \
 		$(PYTHON) -m uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$flags pyproject.toml -o requirements/$$part.txt || exit 1; \
