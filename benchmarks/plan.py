@@ -78,6 +78,11 @@ class Plan:
         return 10 if self.quick else 300
 
     @property
+    def records(self) -> int:
+        """Of a file, that are guessed about at the most."""
+        return 5_000 if self.quick else 10_000_000
+
+    @property
     def reads(self) -> int:
         """Profile reads beside a rebuild, and as many without one, in each round."""
         return 50 if self.quick else 2_000

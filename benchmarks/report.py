@@ -56,6 +56,7 @@ belong to that machine, ratios were taken in one run. The load generators ran on
         "latency": "Latency in real processes",
         "identity": "Who is who",
         "crowds": "Crowds that arrive live",
+        "linkage": "Guesses about offline records",
         **{
             f"{benchmark}_{kind}": f"{title} {stores}"
             for benchmark, title in _PER_STORES.items()
