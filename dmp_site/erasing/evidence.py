@@ -140,7 +140,7 @@ def unowned(row: Erasure, tools: Tools) -> None:
     present = Source.objects.filter(pk__gte=source).order_by("pk").first()
     if present is None:
         with tools.part():
-            parts.go_on(row, "rows")
+            parts.go_on(row, "history")
         return
     place = before if present.pk == source else None
     page = tools.graph.unowned(present.pk, before=place, limit=SLICE)

@@ -2,15 +2,15 @@
 
 Each part is written down before it is done (`pending`, `cursor`), and changes nothing when it is done twice: a lane that dies in
 between leaves what the next one needs. The order matters: tombstones first, so that nothing new comes in; then what could still act
-(journeys, deliveries); then files, which need the clear values; then the graph, which could make rows anew; rows and traces; last the
-identifiers themselves, in one transaction with what came up meanwhile. See docs/decisions/0013-what-an-erasure-leaves.md.
+(journeys, deliveries); then files, which need the clear values; then the graph, which could make rows anew; other people's history, rows and
+traces; last the identifiers themselves, in one transaction with what came up meanwhile. See docs/decisions/0013-what-an-erasure-leaves.md.
 """
 
 from collections.abc import Callable, Mapping
 
 from activation import holdings as activation
 from dmp_site import pipeline
-from dmp_site.erasing import evidence, files, parts, tables, wal
+from dmp_site.erasing import evidence, files, history, parts, tables, wal
 from dmp_site.erasing.parts import Tools
 from identity import holdings as identity
 from identity.errors import NotFound
@@ -106,6 +106,7 @@ PHASES: Mapping[str, Callable[[Erasure, Tools], bool | None]] = {
     "others": evidence.others,
     "nodes": evidence.nodes,
     "unowned": evidence.unowned,
+    "history": history.moves,
     "rows": tables.rows,
     "traces": tables.names,
     "end": _end,

@@ -1,18 +1,17 @@
-"""Takes a person's identifiers out of rows that hang on nobody, but name people in their texts: history, jobs, commands, what was set aside.
+"""Takes a person's identifiers out of rows that hang on nobody, but name people in their texts: jobs, commands, what was set aside.
 
-Such tables are walked by their row ids, some rows at a time; what their retention keeps is not much.
+Nothing says whose these rows are, so such tables are walked whole by their row ids, some rows at a time. Jobs and commands have a retention;
+what was set aside waits for people or for a crowd's turn.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import msgspec
 from django.db.models import Model
 
 from dmp_site.erasing.aside import Known, theirs
 from dmp_site.models import Job
 from identity.privacy.masking import masked
-from identity.profiles.models import ProfileMove
 from identity.touchpoints.models import LaneCommand, Refusal, SetAside
 
 SLICE = 1_000  # rows looked at in one transaction
@@ -38,39 +37,19 @@ def scrub(place: str, after: int, known: Known) -> tuple[int, int | None]:
 
 
 def _command(row: LaneCommand, known: Known) -> bool:
-    if not _names(row.payload, known.keys) and not any(key in row.error for key in known.keys):
+    if not names(row.payload, known.keys) and not any(key in row.error for key in known.keys):
         return False
     left = {name: _without(value, known.keys) for name, value in row.payload.items()}
-    row.payload = left if not _names(left, known.keys) else dict(_MARK)
+    row.payload = left if not names(left, known.keys) else dict(_MARK)
     row.error = "" if any(key in row.error for key in known.keys) else row.error
     row.save(update_fields=["payload", "error"])
-    return True
-
-
-def _move(row: ProfileMove, known: Known) -> bool:
-    """Take the identifiers, and the evidence that they are an end of, out of somebody else's history."""
-    identifiers = msgspec.json.decode(row.identifiers)
-    evidence = msgspec.json.decode(row.evidence)
-    if not _names([identifiers, evidence], known.keys):
-        return False
-    left = [key for key in identifiers if key not in known.keys]
-    if not left:
-        row.delete()
-        return True
-    row.identifiers = msgspec.json.encode(left).decode()
-    kept = {
-        name: [link for link in links if not _names(link, known.keys)]
-        for name, links in evidence.items()
-    }
-    row.evidence = msgspec.json.encode(kept).decode()
-    row.save(update_fields=["identifiers", "evidence"])
     return True
 
 
 def _job(row: Job, known: Known) -> bool:
     """Take the identifiers out of what a job found. One that is not over begins again: it holds what it has read already."""
     shown = known.keys | {masked(key) for key in known.keys}
-    if not _names([row.payload, row.checkpoint], shown):
+    if not names([row.payload, row.checkpoint], shown):
         return False
     row.payload = _emptied(row.payload, shown)
     if row.state in Job.OPEN:
@@ -98,25 +77,24 @@ def aside(after: int, known: Known) -> list[str]:
 
 PLACES: Mapping[str, tuple[type[Model], Callable[[Any, Known], bool]]] = {
     "identity.setaside": (SetAside, _set_aside),
-    "identity.profilemove": (ProfileMove, _move),
     "dmp_site.job": (Job, _job),
     COMMANDS: (LaneCommand, _command),
 }
 
 
-def _names(value: Any, keys: frozenset[str]) -> bool:
+def names(value: Any, keys: frozenset[str]) -> bool:
     """Tell whether a JSON value holds one of the keys, as a text or as the name of a member."""
     if isinstance(value, str):
         return value in keys
     if isinstance(value, Mapping):
-        return any(name in keys or _names(each, keys) for name, each in value.items())
-    return isinstance(value, list | tuple) and any(_names(each, keys) for each in value)
+        return any(name in keys or names(each, keys) for name, each in value.items())
+    return isinstance(value, list | tuple) and any(names(each, keys) for each in value)
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:
     if isinstance(value, list):
-        return [each for each in value if not _names(each, keys)]
-    return "" if _names(value, keys) else value
+        return [each for each in value if not names(each, keys)]
+    return "" if names(value, keys) else value
 
 
 def _emptied(value: Any, keys: frozenset[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Whom a split makes what they were before, and since when they had not been that."""
+"""Whom a split makes what they were before, and since when they had not been that; and who ever was where."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -81,6 +81,32 @@ def note(made: Iterable[Move], profiles: Mapping[Identifier, int], now: Instant)
         " ON CONFLICT (identifier_id, origin, target) DO UPDATE SET moved_at = excluded.moved_at",
         [now, *given.of(gone)],
     )
+
+
+def homes(keys: Iterable[str]) -> set[int]:
+    """Return the profiles in which these identifiers are, and those that they ever came to or left; one statement.
+
+    Whoever a move names (it goes along, or is an end of evidence) was in one of its two profiles, before or behind it.
+    """
+    given = Rows("given", key="text")
+    mine = f"{given} JOIN identity_identifier AS i ON i.key = given.key"
+    passed = f"{mine} JOIN identity_passage AS p ON p.identifier_id = i.id"
+    found = fetch(
+        f"SELECT i.profile_id FROM {mine} UNION SELECT p.origin FROM {passed} UNION SELECT p.target FROM {passed}",
+        given.of((each,) for each in keys) * 3,
+    )
+    return {row for (row,) in found}
+
+
+def page(profile: int, after: Sequence[int], limit: int) -> list[tuple[int, int]]:
+    """Return the next moves from and to a profile, behind one of `after`, as (time, row id), in that order; one statement."""
+    ends = " UNION ".join(
+        f"SELECT at, id FROM (SELECT at, id FROM identity_profilemove WHERE {end} = %s AND at >= %s AND (at > %s OR id > %s)"
+        f" ORDER BY at, id LIMIT %s) AS {end}"
+        for end in ("origin_id", "target_id")
+    )
+    at, row = after
+    return fetch(f"{ends} ORDER BY at, id LIMIT %s", [*[profile, at, at, row, limit] * 2, limit])
 
 
 def restless(people: Iterable[tuple[int, Instant, Instant]]) -> set[int]:
