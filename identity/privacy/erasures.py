@@ -1,7 +1,7 @@
 """Asking for an erasure, and its certificate. What carries it out knows all floors: dmp_site.erasing."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext
@@ -59,10 +59,27 @@ def one(number: int) -> Erasure:
     return row
 
 
+class Leaving(NamedTuple):
+    """People who are being erased at the moment: keys of their identifiers, and ids of the profiles that those founded."""
+
+    keys: frozenset[str]
+    uids: frozenset[str]
+
+
+def leaving() -> Leaving:
+    """Return who is being erased; one statement. Whoever was is not in it any more, and nowhere else either."""
+    running = Erasure.objects.filter(state=Erasure.State.RUNNING).values_list("keys", "uids")
+    keys: set[str] = set()
+    uids: set[str] = set()
+    for theirs, founded in running:
+        keys.update(theirs)
+        uids.update(founded)
+    return Leaving(frozenset(keys), frozenset(uids))
+
+
 def under_way(keys: Collection[str]) -> set[str]:
     """Return which of these identifiers are being erased: what would name them anew has to be refused."""
-    running = Erasure.objects.filter(state=Erasure.State.RUNNING).values_list("keys", flat=True)
-    return set(keys).intersection(key for theirs in running for key in theirs)
+    return set(leaving().keys.intersection(keys))
 
 
 def asked_for() -> list[int]:

@@ -150,6 +150,7 @@ class Erasure(models.Model):
     class Meta:
         verbose_name = _("erasure")
         verbose_name_plural = _("erasures")
+        indexes = [models.Index(fields=["state"], name="erasure_state")]
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"

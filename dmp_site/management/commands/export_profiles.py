@@ -1,6 +1,7 @@
 """Exports profiles to a file."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from identity.privacy import personal_files
 from identity.privacy.keys import KeysMissing
 from identity.privacy.models import PersonalFile
 from identity.profiles.exports import files, records
-from identity.profiles.exports.files import BadTarget
-from identity.profiles.exports.records import COLUMNS, PERSONAL, Reveal, Whose
+from identity.profiles.exports.files import BadTarget, Blocks
+from identity.profiles.exports.records import COLUMNS, PERSONAL, Record, Reveal, Whose
 
 ACTOR = "command:export_profiles"
 
@@ -66,11 +67,11 @@ class Command(Documented):
     def _export(self, options: dict[str, Any], reveal: Reveal | None) -> int:
         output: Path | None = options["output"]
         format_ = _format(output, options["format"])
-        blocks = records.blocks(self._whose(options["audience"]), reveal=reveal)
+        blocks: Blocks = records.blocks(self._whose(options["audience"]), reveal=reveal)
         columns = [*COLUMNS, PERSONAL] if reveal else [*COLUMNS]
         report = (lambda _: None) if options["quiet"] else _Report()
         if output is not None:
-            personal_files.note(output, PersonalFile.Kind.EXPORT, format_, now())
+            blocks = _registered(output, format_, blocks)
             return files.write_file(output, format_, blocks, columns, report)
         if format_ == "parquet":
             raise BadTarget("Parquet needs a file: --output FILE")
@@ -85,6 +86,15 @@ class Command(Documented):
         return lambda after, limit: audiences.member_profiles(
             audience.pk, after=after, limit=limit
         )
+
+
+def _registered(output: Path, format_: str, blocks: Blocks) -> Iterator[Sequence[Record]]:
+    """Remember the file once it is begun, before anybody is read: an erasure would strike off a file that it does not find.
+
+    One that passed the file by before that is open, so that the blocks leave out whom it is about.
+    """
+    personal_files.note(output, PersonalFile.Kind.EXPORT, format_, now())
+    yield from blocks
 
 
 class _Report:

@@ -15,7 +15,7 @@ from identity.clock import now
 from identity.errors import DomainError
 from identity.graph import store
 from identity.graph.port import StoreAway
-from identity.privacy import personal_files
+from identity.privacy import personal_files, tombstones
 from identity.privacy.keys import KeysMissing
 from identity.privacy.models import PersonalFile
 
@@ -59,13 +59,22 @@ class Command(Documented):
             self.stdout.write(said.decode())
         else:
             _write(options["output"], said)
+            _take_back_if_erased(options["output"], profile.uid)
 
 
 def _write(path: Path, said: bytes) -> None:
-    personal_files.note(path, PersonalFile.Kind.BUNDLE, "json", now())
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
+            # Once it is there: an erasure would strike off a file that it does not find.
+            personal_files.note(path, PersonalFile.Kind.BUNDLE, "json", now())
             file.write(said)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
+
+
+def _take_back_if_erased(path: Path, uid: str) -> None:
+    """Delete the file if the person's erasure has begun: it may have looked for the file already. One that begins now finds it."""
+    if tombstones.buries(uid):
+        path.unlink(missing_ok=True)
+        raise CommandError(f"{path}: not written, the person is being erased")

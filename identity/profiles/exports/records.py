@@ -9,7 +9,7 @@ from django.db import transaction
 
 from identity import clock
 from identity.clock import Instant
-from identity.privacy import vault
+from identity.privacy import erasures, vault
 from identity.profiles import facts, rendering
 from identity.profiles.facts import Owner
 from identity.profiles.types import Facts
@@ -52,24 +52,39 @@ def blocks(
 ) -> Iterator[list[Record]]:
     """Yield the records of these profiles, in the order of their row ids.
 
-    Personal data is left out without `reveal`. A profile that loses its identifiers meanwhile (a merge) is left out too.
+    Personal data is left out without `reveal`. A profile that loses its identifiers meanwhile (a merge) is left out too, as is whoever
+    is being erased. That is asked before a block is read: whose erasure begins afterwards is taken out of the file where it is written.
     """
     after = 0
-    while profiles := whose(after, size):
+    while True:
+        leaving = erasures.leaving()
+        profiles = whose(after, size)
+        if not profiles:
+            return
         after = profiles[-1]
-        yield _block(profiles, reveal)
+        yield _block(profiles, leaving, reveal)
 
 
-def _block(profiles: Sequence[int], reveal: Reveal | None) -> list[Record]:
+def _block(
+    profiles: Sequence[int], leaving: erasures.Leaving, reveal: Reveal | None
+) -> list[Record]:
     known = facts.of(profiles)
     owners = facts.owners_of(profiles)
-    together = [one for one in profiles if one in known and one in owners]
+    together = [
+        one
+        for one in profiles
+        if one in known and one in owners and not _leaves(owners[one], leaving)
+    ]
     records = [_record(known[one], owners[one]) for one in together]
     if reveal is not None:
         personal = _personal({one: owners[one] for one in together}, reveal)
         for profile, record in zip(together, records, strict=True):
             record[PERSONAL] = personal[profile]
     return records
+
+
+def _leaves(owners: Sequence[Owner], leaving: erasures.Leaving) -> bool:
+    return any(owner.key in leaving.keys or owner.uid in leaving.uids for owner in owners)
 
 
 def _record(one: Facts, owners: Sequence[Owner]) -> Record:
