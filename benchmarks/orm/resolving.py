@@ -37,7 +37,13 @@ def resolve(
     homes = keep.find(Profile, "pk", {row.profile_id for row in stored})
     founders = {row.pk: Identifier.of(row.founder) for row in homes}
     here = {
-        each: Place(row.profile_id, founders[row.profile_id], row.first_number, row.contested)
+        each: Place(
+            row.profile_id,
+            founders[row.profile_id],
+            row.first_number,
+            row.contested,
+            undecided=row.undecided,
+        )
         for each, row in known.items()
     }
     differing = changed(evidence, here)
@@ -110,8 +116,9 @@ def _assign(
         row.first_number = target.first_number
         row.profile_id = profiles[target.founder]
         row.contested = target.contested
+        row.undecided = target.undecided
         rows.append(row)
-    keep.put(rows, "first_number", "profile", "contested")
+    keep.put(rows, "first_number", "profile", "contested", "undecided")
 
 
 def _members(

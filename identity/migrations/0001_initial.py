@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('forgotten', models.BooleanField(db_default=False, default=False, verbose_name='forgotten')),
                 ('policy', models.PositiveIntegerField(db_default=1, default=1, verbose_name='identity policy')),
                 ('crowd', models.BigIntegerField(db_default=0, default=0)),
+                ('undecided', models.BooleanField(db_default=False, default=False)),
             ],
             options={
                 'verbose_name': 'identifier',
@@ -668,6 +669,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='identifier',
             index=models.Index(condition=models.Q(('policy', 0)), fields=['profile', 'id'], name='identifier_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='identifier',
+            index=models.Index(condition=models.Q(('undecided', True)), fields=['profile'], name='identifier_undecided'),
         ),
         migrations.AddIndex(
             model_name='profilemove',

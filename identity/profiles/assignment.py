@@ -33,14 +33,14 @@ def places(identifiers: Collection[Identifier]) -> dict[Identifier, Place]:
     given = Rows("given", key="text")
     names = _Names({each.key: each for each in identifiers})
     rows = fetch(
-        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested, i.policy, i.crowd"
+        "SELECT i.key, i.profile_id, p.founder, i.first_number, i.contested, i.policy, i.crowd, i.undecided"
         f" FROM {given} JOIN identity_identifier i ON i.key = given.key"
         " JOIN identity_profile p ON p.id = i.profile_id",
         given.of([(key,) for key in names]),
     )
     return {
-        names[key]: Place(profile, names[founder], number, bool(flag), version, crowd)
-        for key, profile, founder, number, flag, version, crowd in rows
+        names[key]: Place(profile, names[founder], number, bool(flag), version, crowd, bool(doubt))
+        for key, profile, founder, number, flag, version, crowd, doubt in rows
     }
 
 
@@ -84,6 +84,7 @@ def write(
         contested="boolean",
         policy="bigint",
         crowd="bigint",
+        undecided="boolean",
     )
     rows = []
     for identifier, target in sorted(targets.items()):
@@ -99,13 +100,14 @@ def write(
                 target.contested,
                 target.policy,
                 target.crowd,
+                target.undecided,
             )
         )
     execute(
         f"""
         INSERT INTO identity_identifier
-            (key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd)
-        SELECT key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd
+            (key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd, undecided)
+        SELECT key, namespace, kind, priority, first_number, profile_id, contested, policy, crowd, undecided
         FROM {given} WHERE true
         ON CONFLICT (key) DO UPDATE SET
             priority = excluded.priority,
@@ -113,7 +115,8 @@ def write(
             first_number = excluded.first_number,
             profile_id = excluded.profile_id,
             contested = excluded.contested,
-            crowd = excluded.crowd
+            crowd = excluded.crowd,
+            undecided = excluded.undecided
         """,
         given.of(rows),
     )

@@ -46,6 +46,8 @@ class Identifier(models.Model):
     policy = models.PositiveIntegerField(_("identity policy"), default=1, db_default=1)
     # identity.graph.models.Crowd; 0: its neighbourhood is no crowd.
     crowd = models.BigIntegerField(default=0, db_default=0)
+    # It founded a profile that may be several people (see undecided.py), as stage 2 saw that last.
+    undecided = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name = _("identifier")
@@ -61,6 +63,11 @@ class Identifier(models.Model):
                 fields=["profile", "id"],
                 condition=models.Q(policy=0),
                 name="identifier_unsettled",
+            ),
+            models.Index(
+                fields=["profile"],
+                condition=models.Q(undecided=True),
+                name="identifier_undecided",
             ),
         ]
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from identity.graph.partition import RefusedLink, founder, partition
-from identity.graph.policy import Policy
+from identity.graph.policy import Kind, Policy
 from identity.graph.types import Decision, Link, Neighbourhood, Node, Verdict
 from identity.touchpoints.types import Identifier
 
 MAX_EVIDENCE = 20  # links kept with one move; the graph has them all
+_FEWEST = 3  # identifiers of an undecided profile: two of people, and what they share
+_PERSON, _THINGS = Kind.PERSON, (Kind.COOKIE, Kind.DEVICE)  # an enumeration is slow to ask
 
 
 class Place(NamedTuple):
@@ -21,12 +23,14 @@ class Place(NamedTuple):
     contested: bool
     policy: int = 1
     crowd: int = 0
+    undecided: bool = False
 
 
 class Target(NamedTuple):
     """Where the evidence says that an identifier belongs, under the version `policy` of the rules.
 
-    `crowd`: the id of its neighbourhood if that is too large to be read with each batch, else 0.
+    `crowd`: the id of its neighbourhood if that is too large to be read with each batch, else 0. `undecided`: it founded a profile that
+    may be several people.
     """
 
     founder: Identifier
@@ -34,6 +38,7 @@ class Target(NamedTuple):
     contested: bool
     policy: int = 1
     crowd: int = 0
+    undecided: bool = False
 
 
 class Size(NamedTuple):
@@ -126,10 +131,28 @@ def _place(
         targets[node.identifier] = lone
         return
     first = founder(profile, policy)
+    undecided = len(profile) >= _FEWEST and _is_undecided(profile, policy)
     for node in profile:
         targets[node.identifier] = Target(
-            first, node.first_number, contested, policy.version, crowd
+            first,
+            node.first_number,
+            contested,
+            policy.version,
+            crowd,
+            undecided and node.identifier == first,
         )
+
+
+def _is_undecided(profile: Sequence[Node], policy: Policy) -> bool:
+    """Tell whether it holds a cookie or device and several values of one kind of person, but none of a `max: 1`: see undecided.py."""
+    names = [node.identifier.namespace for node in profile]
+    rules = {name: policy[name] for name in names}
+    people = [name for name in names if rules[name].kind is _PERSON]
+    return (
+        len(people) > len(set(people))
+        and any(rule.kind in _THINGS for rule in rules.values())
+        and not any(name in policy.namespaces and rules[name].max == 1 for name in people)
+    )
 
 
 def changed(wanted: Wanted, places: Mapping[Identifier, Place]) -> list[Identifier]:

@@ -1,6 +1,6 @@
 """What the rules cannot decide: profiles that may be several people and have no id of a person, and crowds, which they do not look at in time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from identity.graph import policies, store
@@ -33,7 +33,8 @@ class Undecided:
 def undecided(query: Mapping[str, str], *, policy: Policy | None = None) -> KeysetPage[Undecided]:
     """Return a page of crowds, then of profiles that hold a cookie or device and several values of one kind of person, but none of a `max: 1`.
 
-    Two mail addresses on one tablet, say: one person with two, or two people.
+    Two mail addresses on one tablet, say: one person with two, or two people. Stage 2 marks such profiles, so that a page costs what is on
+    it; those that a new policy makes so are listed once they are brought to it.
     """
     profiles, above = map(int, after(query, int, int) or (0, 0))
     limit = limit_of(query)
@@ -57,29 +58,52 @@ def _crowds(above: int, limit: int) -> list[Undecided]:
 
 
 def _rows(above: int, limit: int, policy: Policy) -> list[Undecided]:
+    found: list[int] = []
+    while len(found) < limit and (some := _candidates(above, limit)):
+        found += _confirmed(some, policy)
+        above = some[-1]
+    return _told(found[:limit])
+
+
+def _candidates(above: int, limit: int) -> list[int]:
+    """Return profiles of which stage 2 said that they are; a policy that is being applied may say otherwise."""
+    rows = fetch(
+        "SELECT DISTINCT i.profile_id FROM identity_identifier AS i"
+        " WHERE i.undecided AND i.profile_id > %s ORDER BY i.profile_id LIMIT %s",
+        [above, limit],
+    )
+    return [row for (row,) in rows]
+
+
+def _confirmed(profiles: Collection[int], policy: Policy) -> list[int]:
+    """Return those of these profiles that are, in the order of their row ids."""
     ids = sorted(
         row.name for row in policy.namespaces.values() if row.kind is Kind.PERSON and row.max == 1
     )
-    known = Rows("known", name="text")
+    given, known = Rows("given", profile="bigint"), Rows("known", name="text")
     # More identifiers of persons than namespaces: some namespace has several.
-    found = fetch(
-        "SELECT i.profile_id FROM identity_identifier AS i"
-        f" LEFT JOIN {known} ON known.name = i.namespace"
-        " WHERE i.profile_id > %s AND NOT i.forgotten GROUP BY i.profile_id"
+    rows = fetch(
+        f"SELECT i.profile_id FROM {given}"
+        " JOIN identity_identifier AS i ON i.profile_id = given.profile AND NOT i.forgotten"
+        f" LEFT JOIN {known} ON known.name = i.namespace GROUP BY i.profile_id"
         " HAVING COUNT(known.name) = 0"
         " AND COUNT(CASE WHEN i.kind IN ('cookie', 'device') THEN 1 END) > 0"
         " AND COUNT(CASE WHEN i.kind = 'person' THEN 1 END)"
         "   > COUNT(DISTINCT CASE WHEN i.kind = 'person' THEN i.namespace END)"
-        " ORDER BY i.profile_id LIMIT %s",
-        [*known.of((name,) for name in ids), above, limit],
+        " ORDER BY i.profile_id",
+        [*given.of((row,) for row in profiles), *known.of((name,) for name in ids)],
     )
+    return [row for (row,) in rows]
+
+
+def _told(profiles: Collection[int]) -> list[Undecided]:
     given = Rows("given", profile="bigint")
     members: dict[int, tuple[str, list[str]]] = {}
     for row, uid, member in fetch(
         f"SELECT p.id, p.uid, i.key FROM {given} JOIN identity_profile AS p ON p.id = given.profile"
         " JOIN identity_identifier AS i ON i.profile_id = p.id AND NOT i.forgotten"
         " ORDER BY p.id, i.priority, i.key",
-        given.of(found),
+        given.of((row,) for row in profiles),
     ):
         members.setdefault(row, (uid, []))[1].append(member)
     return [Undecided(row, uid, tuple(keys)) for row, (uid, keys) in members.items()]
