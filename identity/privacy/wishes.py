@@ -5,12 +5,15 @@
 - "Unsubscribed" refuses marketing on its channel (properties.channel; "email" unless said);
 - "Email Marked as Spam" refuses marketing on it and bars it altogether;
 - "Email Bounced" bars the address, unless it says that it was a soft bounce.
+
+The newest word counts, by the time at which it was said, which is at most the time at which it was received.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from identity.clock import Instant
 from identity.privacy.types import ADDRESS, EVERY, MARKETING, Barred, Reason, Said
 from identity.touchpoints.types import Touchpoint
 
@@ -100,7 +103,7 @@ def _said(
         purpose,
         channel,
         granted,
-        touchpoint.at,
+        _when(touchpoint),
         touchpoint.received_at,
         touchpoint.id,
         f"source:{touchpoint.source}",
@@ -113,11 +116,16 @@ def _barred(touchpoint: Touchpoint, identifier: str, channel: str, reason: Reaso
         channel,
         reason.value,
         True,  # noqa: FBT003 - a row of the table
-        touchpoint.at,
+        _when(touchpoint),
         touchpoint.received_at,
         touchpoint.id,
         f"source:{touchpoint.source}",
     )
+
+
+def _when(touchpoint: Touchpoint) -> Instant:
+    """Return when it was said: not after we heard it. By a clock that is ahead a yes would outrank the no that was said after it."""
+    return min(touchpoint.at, touchpoint.received_at)
 
 
 def _channel(touchpoint: Touchpoint) -> str:

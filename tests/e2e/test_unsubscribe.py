@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from identity.clock import MINUTE, now, to_datetime
 from tests.installation import Installation, installation
 from tests.sink import Sink
 
@@ -40,9 +41,9 @@ def home(tmp_path: Path, sink: Sink) -> Iterator[Installation]:
         yield made
 
 
-def consent(home: Installation, write_key: str) -> None:
+def consent(home: Installation, write_key: str, **more: str) -> None:
     traits = {"email": "alice@example.org", "consent": {"marketing": {"email": True}}}
-    home.post(write_key, {"type": "identify", "userId": "alice", "traits": traits})
+    home.post(write_key, {"type": "identify", "userId": "alice", "traits": traits, **more})
 
 
 def unsubscribe(url: str) -> None:
@@ -76,9 +77,28 @@ def test_who_unsubscribes_consents_and_unsubscribes_again_gets_no_marketing(
     home.wait_for(lambda: len(sink.mails) == 2, "a mail after the new consent")
     unsubscribe(url)
     news(home, write_key, "Third")
+    assert_refused(home, key, "Third")
+    assert [mail["Subject"] for mail in sink.mails] == ["First", "Second"]
+
+
+def test_a_consent_by_a_clock_that_is_ahead_does_not_outrank_the_click_that_follows(
+    home: Installation, sink: Sink
+) -> None:
+    key, write_key = home.api_key("*"), home.write_key("shop")
+    ahead = to_datetime(now() + 4 * MINUTE).isoformat()
+    consent(home, write_key, timestamp=ahead)
+    news(home, write_key, "First")
+    [first] = home.wait_for(lambda: sink.to("alice@example.org"), "the first mail")
+    unsubscribe(first["List-Unsubscribe"].strip("<> "))
+    news(home, write_key, "Second")
+    assert_refused(home, key, "Second")
+    assert [mail["Subject"] for mail in sink.mails] == ["First"]
+
+
+def assert_refused(home: Installation, key: str, name: str) -> None:
+    """Wait for the end of a journey: the person wants no marketing."""
     run = home.wait_for(
-        lambda: (found := runs(home, key).get("Third")) and found["state"] != "active" and found,
-        "an end of the third journey",
+        lambda: (found := runs(home, key).get(name)) and found["state"] != "active" and found,
+        f"an end of the journey {name}",
     )
     assert "consent_refused" in run["reason"], run
-    assert [mail["Subject"] for mail in sink.mails] == ["First", "Second"]

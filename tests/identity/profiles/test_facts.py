@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from identity.clock import MINUTE
 from identity.privacy import services
+from identity.privacy.models import Consent
 from identity.profiles import facts, portrait
 from identity.profiles.models import Identifier as Row
 from identity.profiles.models import Profile
@@ -135,6 +137,21 @@ def test_a_late_consent_does_not_undo_an_unsubscribe() -> None:
     late = {"consent": {"marketing": {"email": True}}}
     fold_all(touchpoint(2, "identify", at=19, received_at=T0 + 99, traits=late))
     assert of(alice).consent == {("marketing", "email"): False}
+
+
+def test_a_word_is_not_later_than_its_receipt() -> None:
+    """Alice consents by a clock that is four minutes ahead, and unsubscribes a minute later, by ours."""
+    yes = {"consent": {"marketing": {"email": True}}}
+    ahead = touchpoint(1, "identify", at=4 * MINUTE, received_at=T0, traits=yes)
+    no = touchpoint(2, "Unsubscribed", at=MINUTE, channel="email")
+    alice = profile("user_id:alice")
+    for order in ([ahead, no], [no, ahead]):
+        for one in order:
+            fold_all(one)
+        assert of(alice).consent == {("marketing", "email"): False}
+        Consent.objects.all().delete()
+    fold_all(no, touchpoint(3, "identify", at=2 * MINUTE, traits=yes), ahead)
+    assert of(alice).consent == {("marketing", "email"): True}, "a yes that came later"
 
 
 def test_a_complaint_closes_the_channel_until_somebody_lifts_it() -> None:

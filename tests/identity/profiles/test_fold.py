@@ -253,6 +253,7 @@ def mixed(number: int, choice: int) -> Touchpoint:
     of = [KEYS[:1], KEYS[1:], KEYS[2:], KEYS][choice % 4]
     at = (choice * 7 % 11) * 11 * MINUTE
     order = "AB"[choice % 2]
+    heard = T0 + at - choice // 9 % 3 * 2 * MINUTE  # some by a clock that is ahead
     kinds = (
         lambda: touchpoint(number, of=of, at=at),
         lambda: touchpoint(number, "identify", of=of, at=at, traits={"plan": choice % 5}),
@@ -260,13 +261,18 @@ def mixed(number: int, choice: int) -> Touchpoint:
         lambda: bought(number, order, "Order Updated", of=of, at=at, **said(choice // 8)),
         lambda: bought(number, order, "Order Refunded", of=of, at=at, **said(choice // 8, 9)),
         lambda: bought(number, order, "Order Cancelled", of=of, at=at),
-        lambda: touchpoint(number, "Unsubscribed", of=of, at=at, channel="email"),
-        lambda: touchpoint(number, "Email Marked as Spam", of=of, at=at, channel="email"),
+        lambda: touchpoint(
+            number, "Unsubscribed", of=of, at=at, received_at=heard, channel="email"
+        ),
+        lambda: touchpoint(
+            number, "Email Marked as Spam", of=of, at=at, received_at=heard, channel="email"
+        ),
         lambda: touchpoint(
             number,
             "identify",
             of=of,
             at=at,
+            received_at=heard,
             context={"consent": {"categoryPreferences": {"marketing": choice % 3 == 0}}},
         ),
     )
