@@ -7,7 +7,7 @@ from dmp_site.pipeline import Fence, regroup, remember, rules
 from identity.graph.policy import Policy
 from identity.graph.port import GraphStore
 from identity.graph.types import Neighbourhood, alone
-from identity.profiles import decisions, forgetting, rebuild, resolve, unsettled
+from identity.profiles import decisions, forgetting, rebuild, recounting, resolve, unsettled
 from identity.profiles.folding import households
 from identity.profiles.occasions import REBUILD, Doing, Occasion
 from identity.touchpoints import forgetting as sources
@@ -43,6 +43,37 @@ def repair(
     with fence():
         regroup(neighbourhoods, context, policy, REBUILD, newborn=True)
         remember(resolve.REGROUP, context, policy=policy)
+
+
+def recount(
+    _kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+) -> None:
+    """Add up again what the graph holds otherwise than its touchpoints say; those around it are grouped when all is added up."""
+    policy = rules(graph)
+    around = graph.recount(recounting.asked_for(payload), epoch=context.epoch)
+    with fence():
+        unsettled.mark(around)
+        remember(recounting.RECOUNT, context, policy=policy)
+
+
+def recarry(
+    _kind: str,
+    payload: Mapping[str, Any],
+    context: BatchContext,
+    *,
+    graph: GraphStore,
+    fence: Fence,
+) -> None:
+    """Write again what touchpoints carry whose identifiers were lost from the graph."""
+    policy = rules(graph)
+    graph.recarry(recounting.to_be_carried(payload), epoch=context.epoch)
+    with fence():
+        remember(recounting.RECARRY, context, policy=policy)
 
 
 def decide(
@@ -148,5 +179,7 @@ ON_GRAPH: Mapping[str, OnGraph] = {
     forgetting.FORGET: forget,
     sources.FORGET: forget_source,
     unsettled.SETTLE: settle_forgotten,
+    recounting.RECOUNT: recount,
+    recounting.RECARRY: recarry,
     resolve.REGROUP: repair,
 }

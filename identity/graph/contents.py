@@ -189,12 +189,17 @@ class Sums:
 
 
 def add_up(
-    contents: Contents, *, size: int = 5_000, progress: Callable[[Sums], None] = lambda _: None
+    contents: Contents,
+    *,
+    size: int = 5_000,
+    progress: Callable[[Sums], None] = lambda _: None,
+    show: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Sums:
-    """Read everything once, `size` rows at a time."""
+    """Read everything once, `size` rows at a time. `show`: is shown them all, to add up something else of them."""
     sums = Sums()
     for part in Part:
         for page in contents.pages(part, size=size):
             sums.add(part, page.rows)
+            show(page.rows)
             progress(sums)
     return sums

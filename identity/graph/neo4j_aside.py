@@ -29,10 +29,15 @@ UNWIND $rows AS row MATCH (t:Touchpoint {id: row[0]})
 SET t.owner = row[1], t.aside_owner = null REMOVE t:Aside
 FOREACH (_ IN CASE WHEN row[1] IS NULL THEN [1] ELSE [] END | SET t:Unowned)
 """
+# From the end that fewer carry: the other may be a hub.
 _VOUCHING = f"""
 UNWIND $pairs AS pair
-MATCH (:Identifier {{key: pair[0]}})<-[:CARRIES]-(t:Touchpoint)-[:CARRIES]->(:Identifier {{key: pair[1]}})
-WHERE t.source = pair[2] AND NOT t:Aside
+MATCH (a:Identifier {{key: pair[0]}})
+MATCH (b:Identifier {{key: pair[1]}})
+WITH pair, CASE WHEN COUNT {{ (a)<-[:CARRIES]-() }} < COUNT {{ (b)<-[:CARRIES]-() }} THEN [a, b] ELSE [b, a] END AS ends
+WITH pair, ends[0] AS near, ends[1] AS far
+MATCH (near)<-[:CARRIES]-(t:Touchpoint)
+WHERE t.source = pair[2] AND NOT t:Aside AND EXISTS {{ (t)-[:CARRIES]->(far) }}
 WITH DISTINCT t
 RETURN collect({COLUMNS})
 """

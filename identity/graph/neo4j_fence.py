@@ -59,6 +59,11 @@ def compare(ask: Ask, epoch: int, known: UUID | None) -> None:
     _compare(found[1], known)
 
 
+def hold(ask: Ask) -> None:
+    """Let nobody else write until the end of the transaction."""
+    ask(_FENCE)
+
+
 def _compare(found: str | None, known: UUID | None) -> None:
     if known and str(known) != found:
         raise LaneSuperseded(

@@ -85,7 +85,7 @@ def record(
     """Store what is new; return the first number of each touchpoint, and the keys whose neighbourhoods may have changed."""
     stored = dict(ask(_STORED, ids=[each.id for each in touchpoints])[0])
     fresh = [each for each in touchpoints if each.id not in stored]
-    known = _known(ask, {identifier for each in touchpoints for identifier in carried(each)})
+    known = look_up(ask, {identifier for each in touchpoints for identifier in carried(each)})
     brought = links(fresh)
     wanted = brought if len(fresh) == len(touchpoints) else links(touchpoints)
     before = _links_before(ask, wanted, known)
@@ -99,7 +99,7 @@ def record(
     return {each.id: stored.get(each.id, each.number) for each in touchpoints}, seeds
 
 
-def _known(ask: Ask, identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
+def look_up(ask: Ask, identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
     [rows] = ask(_KNOWN, keys=sorted(each.key for each in identifiers))
     return {
         Identifier.of(key): Known(1, first, degree, bool(hub), turned, kind == FORGOTTEN)

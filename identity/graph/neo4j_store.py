@@ -20,6 +20,7 @@ from identity.graph import (
     neo4j_pages,
     neo4j_quarantine,
     neo4j_recording,
+    neo4j_recounting,
     neo4j_schema,
 )
 from identity.graph.contents import Contents
@@ -33,6 +34,7 @@ from identity.graph.recording import Standing
 from identity.graph.types import (
     Block,
     Detached,
+    Doubts,
     Hub,
     Neighbourhood,
     Recorded,
@@ -234,6 +236,33 @@ class Neo4jStore(GraphStore):
             return Turned(around, looked, last if looked == limit else None)
 
         return self.write(work)
+
+    def miscounted(self, doubts: Doubts) -> Doubts:
+        def work(ask: Ask) -> None:
+            neo4j_fence.hold(ask)
+            raise neo4j_recounting.TakenBack(
+                neo4j_recounting.recount(ask, doubts, self._policy).wrong
+            )
+
+        try:
+            self.write(work)
+        except neo4j_recounting.TakenBack as found:
+            return found.wrong
+        raise AssertionError("a recount that only looks is always taken back")
+
+    def recount(self, doubts: Doubts, *, epoch: int) -> Sequence[Identifier]:
+        def work(ask: Ask) -> Sequence[Identifier]:
+            self._compare(ask, epoch)
+            return neo4j_recounting.recount(ask, doubts, self._policy).around
+
+        return self.write(work)
+
+    def recarry(self, numbers: Collection[int], *, epoch: int) -> None:
+        def work(ask: Ask) -> None:
+            self._compare(ask, epoch)
+            neo4j_recounting.recarry(ask, numbers, self._policy)
+
+        self.write(work)
 
     def contents(self) -> Contents:
         return Neo4jContents(self)

@@ -13,7 +13,16 @@ from identity.clock import Instant
 from identity.graph.contents import Contents
 from identity.graph.policy import DEFAULT, Policy
 from identity.graph.recording import Standing
-from identity.graph.types import Block, Detached, Hub, Neighbourhood, Recorded, Swept, Turned
+from identity.graph.types import (
+    Block,
+    Detached,
+    Doubts,
+    Hub,
+    Neighbourhood,
+    Recorded,
+    Swept,
+    Turned,
+)
 from identity.touchpoints.types import Identifier, Touchpoint
 
 
@@ -224,6 +233,27 @@ class GraphStore(ABC):
         """Look again, behind `after`, which of `limit` identifiers are hubs by the policy that it goes by, and write what differs.
 
         Return all whose answer that policy turned, with those around them, who may be very many. Done twice, it returns the same twice.
+        """
+
+    @abstractmethod
+    def miscounted(self, doubts: Doubts) -> Doubts:
+        """Return those that are stored otherwise than the touchpoints say, and write nothing. What is not stored is passed over.
+
+        No lane writes meanwhile, so nothing that it was about to write is taken for a miscount.
+        """
+
+    @abstractmethod
+    def recount(self, doubts: Doubts, *, epoch: int) -> Sequence[Identifier]:
+        """Write these afresh from the touchpoints; return whose neighbourhoods may have changed. What is not stored is passed over, and nothing made.
+
+        Done twice, it returns the same twice. An identifier that no touchpoint vouches for is kept, as `forget_source` keeps it.
+        """
+
+    @abstractmethod
+    def recarry(self, numbers: Collection[int], *, epoch: int) -> None:
+        """Write afresh which identifiers the touchpoints of these numbers carry, and whose they are.
+
+        An identifier that is not stored is made, and kept without evidence until it is added up again. Done twice, it changes nothing more.
         """
 
     @abstractmethod

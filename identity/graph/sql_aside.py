@@ -16,6 +16,7 @@ from identity.sql import Rows, execute, fetch
 from identity.touchpoints.types import Identifier, Touchpoint
 
 _COLUMNS = "t.number, t.uid, t.source, t.at, t.received_at, t.body"
+_MANY = 1_000
 
 
 def touchpoints(rows: Iterable[tuple[int, str, int, Instant, Instant, str]]) -> list[Touchpoint]:
@@ -82,33 +83,56 @@ def add_up_links(
 ) -> None:
     """Write these links afresh from every touchpoint that carries both ends and is not set aside."""
     pairs = Rows("given", a="bigint", b="bigint", source="bigint")
-    values = pairs.of([(rows[a], rows[b], source) for a, b, source in wanted])
-    vouching = touchpoints(
-        fetch(
-            f"SELECT {_COLUMNS} FROM identity_graphtouchpoint t WHERE t.number IN ("
-            # One end at least is not the owner.
-            + " UNION ".join(
-                f"SELECT t.number FROM {pairs}"
-                f" JOIN identity_graphcarries one ON one.identifier = given.{one}"
-                " JOIN identity_graphtouchpoint t"
-                "   ON t.number = one.touchpoint AND t.source = given.source AND NOT t.aside"
-                f" WHERE (t.owner = given.{other} AND t.vouches) OR EXISTS ("
-                f"SELECT 1 FROM identity_graphcarries two"
-                f" WHERE two.identifier = given.{other} AND two.touchpoint = t.number)"
-                for one, other in (("a", "b"), ("b", "a"))
-            )
-            + ")",
-            [*values, *values],
-        )
-    )
+    stored = [(rows[a], rows[b], source) for a, b, source in wanted]
+    vouching = _vouching(stored)
     execute(
         "DELETE FROM identity_graphlink WHERE id IN (SELECT link.id"
         f" FROM {pairs} JOIN identity_graphlink link ON link.a = given.a AND link.b = given.b"
         " AND link.source = given.source)",
-        values,
+        pairs.of(stored),
     )
     left = {key: evidence for key, evidence in links(vouching).items() if key in wanted}
     write_links(left, {identifier: Known(row) for identifier, row in rows.items()}, policy)
+
+
+def _vouching(pairs: Sequence[tuple[int, int, int]]) -> list[Touchpoint]:
+    """Return the touchpoints of a source that carry both of two rows: found from the one that fewer carry, as the other may be a hub."""
+    carrying = _few({row for a, b, _ in pairs for row in (a, b)})
+    given = Rows("given", near="bigint", far="bigint", source="bigint")
+    values = given.of(
+        (*sorted((a, b), key=carrying.__getitem__), source) for a, b, source in pairs
+    )
+    with_far = (
+        "((t.owner = given.far AND t.vouches) OR EXISTS (SELECT 1 FROM identity_graphcarries two"
+        " WHERE two.identifier = given.far AND two.touchpoint = t.number))"
+    )
+    return touchpoints(
+        fetch(
+            f"SELECT {_COLUMNS} FROM identity_graphtouchpoint t WHERE t.number IN ("
+            f"SELECT t.number FROM {given}"
+            " JOIN identity_graphcarries one ON one.identifier = given.near"
+            " JOIN identity_graphtouchpoint t"
+            "   ON t.number = one.touchpoint AND t.source = given.source AND NOT t.aside"
+            f" WHERE {with_far} UNION SELECT t.number FROM {given}"
+            " JOIN identity_graphtouchpoint t"
+            "   ON t.owner = given.near AND t.vouches AND t.source = given.source AND NOT t.aside"
+            f" WHERE {with_far})",
+            [*values, *values],
+        )
+    )
+
+
+def _few(rows: Collection[int]) -> dict[int, int]:
+    """Return how many touchpoints carry each of these rows or belong to it; of very many not all are counted."""
+    given = Rows("given", id="bigint")
+    found = fetch(
+        "SELECT given.id,"
+        f" (SELECT COUNT(*) FROM (SELECT 1 FROM identity_graphcarries c WHERE c.identifier = given.id LIMIT {_MANY}) AS few)"
+        f" + (SELECT COUNT(*) FROM (SELECT 1 FROM identity_graphtouchpoint t WHERE t.owner = given.id LIMIT {_MANY}) AS few)"
+        f" FROM {given}",
+        given.of((row,) for row in rows),
+    )
+    return dict(found)
 
 
 def add_up(rows: Mapping[Identifier, int], number: int | None, policy: Policy) -> None:

@@ -30,7 +30,7 @@ def record(
     """Store what is new of the touchpoints. Runs inside the caller's transaction."""
     stored = _stored(touchpoints)
     fresh = [touchpoint for touchpoint in touchpoints if touchpoint.id not in stored]
-    known = _known(
+    known = look_up(
         {identifier for each in touchpoints for identifier in carried(each)} | set(contested)
     )
     brought = links(fresh)
@@ -60,7 +60,7 @@ def _stored(touchpoints: Sequence[Touchpoint]) -> dict[str, int]:
     return dict(rows)
 
 
-def _known(identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
+def look_up(identifiers: Collection[Identifier]) -> dict[Identifier, Known]:
     given = Rows("given", key="text")
     names = {identifier.key: identifier for identifier in identifiers}
     rows = fetch(

@@ -15,6 +15,7 @@ from identity.graph import (
     sql_forgetting,
     sql_quarantine,
     sql_recording,
+    sql_recounting,
     sql_walking,
 )
 from identity.graph.contents import Contents
@@ -29,6 +30,7 @@ from identity.graph.types import (
     FORGOTTEN,
     Block,
     Detached,
+    Doubts,
     Hub,
     Neighbourhood,
     Recorded,
@@ -238,13 +240,35 @@ class SqlStore(GraphStore):
             around, looked, last = sql_quarantine.turn(last, limit, self._policy)
         return Turned(around, looked, str(last) if looked == limit else None)
 
+    def miscounted(self, doubts: Doubts) -> Doubts:
+        with answers(), transaction.atomic():
+            _hold()
+            wrong = sql_recounting.recount(doubts, self._policy).wrong
+            transaction.set_rollback(True)
+        return wrong
+
+    def recount(self, doubts: Doubts, *, epoch: int) -> Sequence[Identifier]:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            return sql_recounting.recount(doubts, self._policy).around
+
+    def recarry(self, numbers: Collection[int], *, epoch: int) -> None:
+        with answers(), transaction.atomic():
+            _compare(epoch)
+            sql_recounting.recarry(numbers, self._policy)
+
     def contents(self) -> Contents:
         return SqlContents()
 
 
 def _compare(epoch: int) -> None:
     """Raise LaneSuperseded unless `epoch` is the present one; holds it for the rest of the transaction."""
+    if _hold() != epoch:
+        raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
+
+
+def _hold() -> int | None:
+    """Let nobody else write until the end of the transaction; return the present epoch."""
     lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
     rows = fetch(f"SELECT epoch FROM identity_graphmark WHERE id = %s{lock}", [MARK])
-    if not rows or rows[0][0] != epoch:
-        raise LaneSuperseded(f"epoch {epoch} has passed: another lane has taken over")
+    return rows[0][0] if rows else None

@@ -1,6 +1,6 @@
 """Links and neighbourhoods as values. No Django, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -146,6 +146,13 @@ class Detached:
 
     around: Sequence[Identifier]
     after: str | None
+
+
+class Doubts(NamedTuple):
+    """What of a store may not be as its touchpoints say: links, by their ends and source, and identifiers."""
+
+    links: Collection[tuple[Identifier, Identifier, int]] = ()
+    identifiers: Collection[Identifier] = ()
 
 
 def alone(identifier: Identifier) -> Neighbourhood:

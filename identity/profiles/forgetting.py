@@ -53,6 +53,12 @@ def hand_over(actor: str, now: Instant) -> int:
     return len(keys)
 
 
+def under_way() -> set[str]:
+    """Return the keys of the identifiers that the lane has still to forget, or is just forgetting."""
+    waiting = LaneCommand.objects.filter(kind=FORGET, done_at=None)
+    return {str(each.get("identifier", "")) for each in waiting.values_list("payload", flat=True)}
+
+
 def begin_again() -> None:
     """Let what is not finished begin once more: the graph is in another store now, where the places to go on mean nothing."""
     for row in LaneCommand.objects.filter(kind=FORGET, done_at=None):

@@ -14,7 +14,7 @@ import msgspec
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.policy import Policy
-from identity.profiles.occasions import Doing, Occasion
+from identity.profiles.occasions import REBUILD, Doing, Occasion
 from identity.sql import Rows, execute, fetch
 from identity.touchpoints import commands
 from identity.touchpoints.forgetting import GROUPS
@@ -28,7 +28,7 @@ Deferred = Mapping[int, Instant | None]  # see identity.profiles.types.Resolved
 
 
 class Work(NamedTuple):
-    """What a SETTLE command says. `source`: it is forgotten when all is settled. `identifier`: the row of the one that is forgotten. Else 0."""
+    """What a SETTLE command says. `source`: it is forgotten when all is settled. `identifier`: the row of the one that is forgotten. Else 0: links were added up again."""
 
     deferred: Deferred
     source: int = 0
@@ -38,7 +38,7 @@ class Work(NamedTuple):
     def occasion(self) -> Occasion:
         if self.source:
             return Occasion(Doing.FORGET_SOURCE, self.source)
-        return Occasion(Doing.FORGET_IDENTIFIER, self.identifier or None)
+        return Occasion(Doing.FORGET_IDENTIFIER, self.identifier) if self.identifier else REBUILD
 
 
 def mark(identifiers: Collection[Identifier]) -> None:

@@ -61,6 +61,11 @@ def progress(source: int) -> Forgetting:
     return found
 
 
+def under_way() -> set[int]:
+    """Return the sources whose evidence is being taken out, or whose neighbours are being grouped afresh."""
+    return set(Forgetting.objects.filter(done_at=None).values_list("source", flat=True))
+
+
 # --- Carried out by the lane --------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """rebuild_graph compares, and the lane repairs; evidence that is set aside no longer holds anybody together."""
 
 from collections.abc import Callable
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -14,8 +15,16 @@ from identity.profiles import decisions, forgetting
 from identity.profiles import fold as fold_stage
 from identity.profiles.types import Resolved
 from identity.touchpoints import aside
+from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import BatchContext
 from identity.touchpoints.types import Identifier as Named
+from tests.identity.graph.tampering import (
+    change_link,
+    change_node,
+    lose_link,
+    lose_node,
+    make_link,
+)
 from tests.road import Road
 
 
@@ -62,6 +71,62 @@ def test_the_digest_of_all_that_is_held_is_printed(road: Road) -> None:
 
 def test_an_empty_installation_agrees(road: Road) -> None:
     assert "0 identifiers" in said("--check")
+
+
+ALICE, BROWSER = Named.of("user_id:alice"), Named.of("anonymous_id:browser")
+TAMPERED: dict[str, tuple[Callable[[], None], str]] = {
+    "lost": (partial(lose_link, BROWSER, ALICE), r"links differ .*\(1 lost\)"),
+    "made": (
+        partial(make_link, BROWSER, Named.of("user_id:bob"), source=1),
+        r"links differ .*\(1 stray\)",
+    ),
+    "counted": (partial(change_link, BROWSER, ALICE, count=9), r"links differ .*\(1 otherwise\)"),
+    "numbered": (
+        partial(change_node, ALICE, first_number=9),
+        "1 identifiers are counted otherwise",
+    ),
+    "gone": (partial(lose_node, ALICE), "1 identifiers are lost"),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_a_graph_that_does_not_say_what_its_touchpoints_say_is_mended(
+    road: Road, case: str
+) -> None:
+    road.receive(
+        {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
+        {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
+        {"event": "Product Viewed", "userId": "bob", "anonymousId": "phone"},
+    )
+    road.run()
+    before, digest = homes(), said("--digest")
+    assert "Every link is as the touchpoints say" in said("--check")
+
+    tamper, message = TAMPERED[case]
+    tamper()
+    with pytest.raises(CommandError, match=message):
+        said("--check")
+    assert not LaneCommand.objects.exists()
+    for _ in range(2 if case == "gone" else 1):
+        assert "wait for the lane" in said()
+        road.run()
+    assert "Every link is as the touchpoints say" in said("--check")
+    assert (homes(), said("--digest")) == (before, digest)
+    assert not ProfileMove.objects.exists()  # nobody was parted meanwhile
+
+
+def test_what_differs_is_shown_masked_and_noted_in_the_audit_log(road: Road) -> None:
+    road.receive(
+        {"event": "Signed Up", "userId": "alice", "properties": {"email": "alice@shop.example"}}
+    )
+    road.run()
+    [mail] = Identifier.objects.filter(key__startswith="email:").values_list("key", flat=True)
+    change_link(Named.of(mail), ALICE, count=9)
+    shown = said()
+    assert mail not in shown
+    assert f"otherwise: email: {mail[6:18]}… and user_id: alice (source " in shown
+    entry = AuditEntry.objects.get(action="profiles.recount")
+    assert entry.detail == {"links": 1, "identifiers": 0}
 
 
 PAIR = Named.of("user_id:alice"), Named.of("user_id:bob")
