@@ -250,13 +250,20 @@ def _in_order(newest: Mapping[Pair, Instant], rules: Sequence[Namespace]) -> lis
 def _guessed(
     links: Sequence[Link], at: Mapping[Identifier, int], newest: dict[Pair, Instant]
 ) -> dict[Pair, tuple[float, Instant]]:
-    """Take the pairs that nobody saw together, and models alone hold for one, out of `newest`; return how sure they are, and since when."""
+    """Take the pairs that nobody saw together, and models alone hold for one, out of `newest`; return how sure they are, and since when.
+
+    A pair that was seen too counts as of when it was seen: a guess about it says nothing new.
+    """
     if min([link.strength for link in links], default=1.0) >= 1:
         return {}
     surest: dict[Pair, float] = {}
+    seen: dict[Pair, Instant] = {}
     for link in links:
         pair = at[link.a], at[link.b]
         surest[pair] = max(surest.get(pair, 0.0), link.strength)
+        if link.strength >= 1:
+            seen[pair] = max(seen.get(pair, link.last_seen), link.last_seen)
+    newest.update({pair: last for pair, last in seen.items() if pair in newest})
     return {
         pair: (strength, newest.pop(pair))
         for pair, strength in surest.items()

@@ -287,6 +287,16 @@ def test_what_was_seen_comes_before_guesses_and_the_surest_guess_first():
         assert [each.reason for each in found.refused] == ["max:loyalty_id"]
 
 
+def test_a_guess_about_a_pair_that_was_seen_does_not_make_it_newer():
+    a, b, one, two = ids("anonymous_id:a", "anonymous_id:b", "crm_id:1", "crm_id:2")
+    nodes = tuple(Node(each, number) for number, each in enumerate((a, b, one, two)))
+    links = [Link(a, b, 1, 1, 1, 1), Link(a, one, 1, 1, 1, 1), Link(b, two, 1, 1, 1, 1)]
+    guess = Link(a, b, 2, 2, 2, 1, strength=0.9)
+    seen = partition(Neighbourhood(nodes, tuple(links)), SMALL)
+    both = partition(Neighbourhood(nodes, (*links, guess)), SMALL)
+    assert both.profiles == seen.profiles
+
+
 @long
 @given(events(), st.randoms())
 def test_guesses_part_nobody_whom_evidence_joins(happened, random):
