@@ -146,7 +146,7 @@ def _place(
 def _is_undecided(profile: Sequence[Node], policy: Policy) -> bool:
     """Tell whether it holds a cookie or device and several values of one kind of person, but none of a `max: 1`: see undecided.py."""
     names = [node.identifier.namespace for node in profile]
-    rules = {name: policy[name] for name in names}
+    rules = {name: policy[name] for name in set(names)}  # a crowd's profile has very many
     people = [name for name in names if rules[name].kind is _PERSON]
     return (
         len(people) > len(set(people))
