@@ -98,13 +98,13 @@ test: install frontend  ## every test on the embedded stores; on PostgreSQL and 
 	echo "Waiting for the tests on Neo4j"; wait $$beside; there=$$?; cat build/test-on-neo4j.log; exit $$((here + there))
 
 test-embedded:
-	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not soak"
+	$(PYTHON) -m pytest --timeout 400 -n 2 --dist worksteal -m "not soak"
 
 test-on-postgresql:
-	STORES=postgresql $(PYTHON) -m pytest -n 2 --dist worksteal -m "stores and $(QUICKLY)"
+	STORES=postgresql $(PYTHON) -m pytest --timeout 400 -n 2 --dist worksteal -m "stores and $(QUICKLY)"
 
 test-on-neo4j:
-	STORES=neo4j $(PYTHON) -m pytest -m "stores and $(QUICKLY)" $(ON_NEO4J)
+	STORES=neo4j $(PYTHON) -m pytest --timeout 400 -m "stores and $(QUICKLY)" $(ON_NEO4J)
 
 # Where real processes run on servers, and servers are stopped, frozen and killed, takes half an hour more.
 test-served: export SERVED_REPORT := benchmarks/SOAK.md

@@ -133,6 +133,8 @@ def empty_inbox(directory: Path) -> Inbox:
     else:
         made = PostgresInbox()
         with contextlib.closing(postgres.connect("tests")) as own:
+            # Who looked into it within the test keeps it from being emptied.
+            own.execute("SET lock_timeout = '20s'")
             own.execute("TRUNCATE inbox_live, inbox_history")
             own.execute(_EMPTY)
     return made
@@ -140,9 +142,14 @@ def empty_inbox(directory: Path) -> Inbox:
 
 def use_inbox(settings: Any, directory: Path) -> Inbox:
     """Let the product, within a test, use an empty inbox of its own: settings.INBOX names it."""
+    name_inbox(settings, directory)
+    return empty_inbox(directory)
+
+
+def name_inbox(settings: Any, directory: Path) -> None:
+    """Let the product, within a test, use the inbox that is in the directory, or in tables."""
     if STORES == "sqlite":
         settings.INBOX = settings.INBOX | {"OPTIONS": {"path": directory / "inbox.sqlite3"}}
-    return empty_inbox(directory)
 
 
 def make_inbox_tables() -> None:

@@ -85,6 +85,7 @@ def test_a_store_is_filled_as_the_evidence_says():
         rebuilding.measure()
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_who_is_who_is_measured_at_small_sizes():
     text = identity.section(Plan(quick=True))
@@ -92,6 +93,7 @@ def test_who_is_who_is_measured_at_small_sizes():
         assert figure in text
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_crowds_are_measured_at_small_sizes():
     text = crowds.section(Plan(quick=True))

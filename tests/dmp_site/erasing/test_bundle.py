@@ -12,7 +12,7 @@ from identity.profiles import selectors
 from identity.touchpoints.types import Identifier as Value
 from tests.dmp_site.erasing.test_erasing import ALICE, MAIL, come, mail
 from tests.road import Road
-from tests.stores import use_inbox
+from tests.stores import name_inbox
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.stores]
 
@@ -113,10 +113,10 @@ def test_touchpoints_that_wait_for_a_crowds_turn_are_told(road: Road, settings: 
 
 
 def test_what_waits_in_the_inbox_is_counted_and_said_to_be_missing(
-    road: Road, settings: Any, tmp_path: Path
+    road: Road, settings: Any
 ) -> None:
     come(road)
-    use_inbox(settings, tmp_path)
+    name_inbox(settings, road.directory)
     assert told(road)["not_told"] == {"inbox": {"live": 0, "history": 0}}
     road.receive({"userId": ALICE.value}, {"userId": "bob"})
     assert told(road)["not_told"] == {"inbox": {"live": 2, "history": 0}}
