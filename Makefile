@@ -119,8 +119,8 @@ test-fast: install  ## the tests that start no process and no browser and are no
 soak: export HYPOTHESIS_PROFILE := soak
 soak: export SOAK_REPORT := benchmarks/SOAK.md
 soak: install frontend  ## the long property, kill and outage runs, and the recorded stream at its full length, on all stores
-	$(PYTHON) -m pytest -m soak
-	STORES=postgresql $(PYTHON) -m pytest -m "soak and stores"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m soak
+	STORES=postgresql $(PYTHON) -m pytest -n 2 --dist worksteal -m "soak and stores"
 	STORES=neo4j $(PYTHON) -m pytest -m "soak and stores"
 
 bench: install  ## measure; writes benchmarks/RESULTS.md
