@@ -84,10 +84,13 @@ def change(source: int, values: Mapping[str, Any], now: Instant, *, actor: str) 
 
 
 def ensure(name: str, kind: str, now: Instant, *, actor: str) -> Source:
-    """Return the source of that name, made unless it exists. Raises DomainError."""
+    """Return the source of that name that others may write to, made unless it exists. Raises DomainError."""
     with transaction.atomic():
         found = Source.objects.filter(name=name).order_by("pk").first()
-        return found or create(name, kind, now, actor=actor)
+        if found is None:
+            return create(name, kind, now, actor=actor)
+        _open_to_others(found)
+        return found
 
 
 def model(name: str, now: Instant, *, actor: str) -> Source:
@@ -121,14 +124,13 @@ def internal(now: Instant) -> Source:
 
 
 def create_key(source: int, now: Instant, *, actor: str) -> tuple[WriteKey, str]:
-    """Make a write key; return its row and the key itself, which nobody can show again. Raises NotFound."""
+    """Make a write key; return its row and the key itself, which nobody can show again. Raises NotFound, DomainError."""
     clear = _PREFIX + secrets.token_hex(24)
     with transaction.atomic():
-        kind = Source.objects.filter(pk=source).values_list("kind", flat=True).first()
-        if kind is None:
+        found = Source.objects.filter(pk=source).first()
+        if found is None:
             raise NotFound("no_source", _("There is no source %(id)s.") % {"id": source})
-        if kind == MODEL:
-            raise DomainError("model_source", _("Nobody but a model's command may send guesses."))
+        _open_to_others(found)
         row = WriteKey.objects.create(
             source_id=source,
             prefix=clear[:_SHOWN],
@@ -148,6 +150,21 @@ def revoke_key(key: int, now: Instant, *, actor: str) -> None:
                 "no_such_key", _("No write key in use has the number %(key)s.") % {"key": key}
             )
         audit.record(actor, "writekey.revoke", f"identity.writekey:{key}", {}, now)
+
+
+def _open_to_others(row: Source) -> None:
+    """Check that not the product alone may write to a source: it is believed more than anybody else. Raises DomainError."""
+    if row.kind == INTERNAL:
+        said = _(
+            "%(name)s is the product's own source: what it sends is believed about everybody, so that nobody else may write to it. "
+            "Take another source."
+        )
+        raise DomainError("own_source", said % {"name": row.name})
+    if row.kind == MODEL:
+        said = _(
+            "%(name)s is a source of guesses: nobody but a model's command may send them. Take another source."
+        )
+        raise DomainError("model_source", said % {"name": row.name})
 
 
 def _added(row: Source, actor: str, now: Instant) -> Source:

@@ -74,3 +74,12 @@ def test_what_makes_no_sense_is_refused(arguments):
         createkey(*arguments)
     assert not ApiKey.objects.exists()
     assert not WriteKey.objects.exists()
+
+
+def test_the_products_own_source_gets_no_key_and_the_refusal_says_what_to_do():
+    own = sources.internal(now())
+    with pytest.raises(
+        CommandError, match=f"{own.name} is the product's own source.*Take another"
+    ):
+        createkey("--source", own.name)
+    assert not WriteKey.objects.exists()

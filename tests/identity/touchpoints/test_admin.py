@@ -78,6 +78,13 @@ def test_the_products_own_source_is_not_changed(sign_in: SignIn) -> None:
     assert Source.objects.get().name == "Filrouge"
 
 
+def test_the_products_own_source_gets_no_key(sign_in: SignIn) -> None:
+    chosen = {"action": "new_key", "_selected_action": [sources.internal(NOW).pk]}
+    page = sign_in("operator").post(LIST, chosen, follow=True).content.decode()
+    assert "own source: what it sends is believed" in page
+    assert not WriteKey.objects.exists()
+
+
 def test_a_sources_page_shows_how_often_its_events_were_refused_and_why(sign_in: SignIn) -> None:
     shop, other = (sources.create(name, "site", NOW, actor="tests") for name in ("Shop", "Other"))
     for source, reason, detail in [

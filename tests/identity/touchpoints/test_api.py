@@ -75,6 +75,14 @@ def test_the_products_own_source_stays_as_it_is(call: Call) -> None:
     assert call("PATCH", f"sources/{own}", {"enabled": False}, 409)["code"] == "own_source"
 
 
+def test_the_products_own_source_gets_no_key(call: Call) -> None:
+    own = sources.internal(NOW)
+    refused = call("POST", f"sources/{own.pk}/keys", expect=409)
+    assert refused["code"] == "own_source"
+    assert refused["message"].startswith(f"{own.name} is the product's own source")
+    assert not WriteKey.objects.exists()
+
+
 def test_a_write_key_is_shown_once_and_revoked(call: Call) -> None:
     source = sources.create("Shop", "site", NOW, actor="tests").pk
     made = call("POST", f"sources/{source}/keys", expect=201)

@@ -53,6 +53,8 @@ def test_a_model_has_no_key_and_stays_what_it_is(model: Source) -> None:
     other = sources.create("public", "crm", NOW, actor="tests")
     with pytest.raises(DomainError, match="guesses"):
         sources.create_key(model.pk, NOW, actor="tests")
+    with pytest.raises(DomainError, match="guesses"):
+        sources.ensure(model.name, "crm", NOW, actor="tests")  # as for an import
     assert not WriteKey.objects.exists()
     for row_, values in (
         (model, {"kind": "crm"}),
