@@ -16,7 +16,7 @@ from dmp_site.processes.lifeline import VARIABLE
 
 log = logging.getLogger(__name__)
 
-STOP_WITHIN = 10.0  # seconds a child may take to end after SIGTERM
+STOP_WITHIN = 10.0  # seconds the children may take to end after SIGTERM
 _LOOK = 0.25  # seconds between looks at the children
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
@@ -78,15 +78,13 @@ class Supervisor:
         """Ask every child to end, in reverse order of their start, and make sure that it does."""
         for child in reversed(self.children):
             _signal(child, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN  # one for all of them
         for child in self.children:
-            if child.process is None:
-                continue
-            try:
-                child.process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                log.warning("%s did not end within %.0f s; killed", child.name, STOP_WITHIN)
-            _signal(child, signal.SIGKILL)
-            child.process.wait()
+            _wait_for(child, deadline)
+            _signal(child, signal.SIGKILL)  # or what it left in its group
+        for child in self.children:
+            if child.process is not None:
+                child.process.wait()
 
     def _start(self, child: Child) -> None:
         try:
@@ -161,6 +159,15 @@ class _Onlooker:
             process, started = child.process, child.started
             if process is not None and child.hung(time.monotonic(), started, process.pid):
                 yield process
+
+
+def _wait_for(child: Child, deadline: float) -> None:
+    if child.process is None:
+        return
+    try:
+        child.process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        log.warning("%s did not end within %.0f s; killed", child.name, STOP_WITHIN)
 
 
 def _signal(child: Child, number: int) -> None:

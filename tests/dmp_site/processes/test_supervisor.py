@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dmp_site.processes import supervisor
 from dmp_site.processes.lifeline import VARIABLE
-from dmp_site.processes.supervisor import manage
+from dmp_site.processes.supervisor import Child, Supervisor, manage
 
 pytestmark = pytest.mark.process
 
@@ -93,6 +94,44 @@ def test_sigterm_ends_all_of_it(supervised: Supervised) -> None:
     assert supervised.process.wait(20) == 0
     # It waits for its children; whom they left behind the system ends a moment after the signal.
     wait_until(lambda: not any(alive(pid) for pid in supervised.everyone()), seconds=5)
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """Give back what a supervisor that runs in this process takes over."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
+DEAF = "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+
+
+def ended_within(directory: Path, count: int) -> float:
+    """Return the seconds in which a supervisor ended this many children that do not listen."""
+    signs = [directory / f"{number} of {count}" for number in range(count)]
+    running = Supervisor(
+        [Child(sign.name, [sys.executable, "-c", DEAF, str(sign)]) for sign in signs]
+    )
+    told = []
+
+    def tell() -> None:
+        wait_until(lambda: all(sign.exists() for sign in signs))
+        told.append(time.monotonic())
+        running.stop.set()
+
+    running.run(ready=tell)
+    assert all(child.process and not alive(child.process.pid) for child in running.children)
+    return time.monotonic() - told[0]
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_children_that_do_not_end_are_waited_for_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "STOP_WITHIN", 2.0)
+    assert ended_within(tmp_path, 6) < 3 * ended_within(tmp_path, 1)
 
 
 def test_after_the_supervisors_sudden_death_its_children_end_within_five_seconds(
