@@ -29,7 +29,7 @@ from identity.graph import policies
 from identity.graph.types import Link
 from identity.privacy import erasures, services, vault
 from identity.privacy.types import ADDRESS, EVERY, MARKETING
-from identity.profiles import decisions, portrait, sections, selectors, timeline
+from identity.profiles import decisions, happenings, portrait, sections, selectors, timeline
 from identity.profiles.finding import FindForm
 from identity.profiles.households import sections as residence
 from identity.profiles.households import selectors as households
@@ -263,10 +263,10 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             *sections.about(found, names),
             residence.of_profile(households.places(profile.pk)),
             *(section for panel in self.panels for section in panel(request, profile.pk)),
-            sections.timeline(page.results, names),
-            sections.decided(decided, decisions.overruled(decided, policy=policy), names),
+            happenings.timeline(page.results, names),
+            happenings.decided(decided, decisions.overruled(decided, policy=policy), names),
             *picture.tables(drawn, names, policy),
-            sections.history(selectors.history(profile.pk), names),
+            happenings.history(selectors.history(profile.pk), names),
         ]
         context = {
             **self.admin_site.each_context(request),

@@ -26,9 +26,10 @@ from identity.privacy.masking import masked
 from identity.profiles import decisions, forgetting, undecided
 from identity.profiles.asking import explained
 from identity.profiles.finding import FindForm, TwoForm, namespaces
+from identity.profiles.happenings import STATES, WORDS
 from identity.profiles.models import Decision
 from identity.profiles.picture.chain import answer
-from identity.profiles.sections import STATES, WORDS, cut, when
+from identity.profiles.sections import cut, when
 from identity.touchpoints import naming
 from identity.touchpoints.types import Identifier
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from identity.touchpoints.models import Source
 from identity.touchpoints.types import Identifier
 
 SHOWN = 20  # of orders and visits, the newest
+LISTED = 200  # of identifiers, the strongest; of equally strong ones those that came last
 
 
 class Member(NamedTuple):
@@ -95,10 +97,14 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """One profile, summed over its owner identifiers. `visits` counts all; the lists hold the newest."""
+    """One profile, summed over its owner identifiers. `visits` counts all; the lists hold the newest.
+
+    `members` are all, however many; `listed` those of them that a list shows.
+    """
 
     facts: Facts
     members: Sequence[Member]
+    listed: Sequence[Member]
     traits: Sequence[TraitValue]
     clear: Sequence[ClearField]
     contacts: Sequence[Contacts]
@@ -122,6 +128,7 @@ def of(profile: int) -> Portrait | None:
     return Portrait(
         facts=facts.of([profile])[profile],
         members=[member(owner, policy) for owner in owners],
+        listed=[member(owner, policy) for owner in _listed(owners)],
         traits=traits(ids),
         clear=[ClearField(*row) for row in vault.fields(keys)],
         contacts=contacts(ids),
@@ -135,6 +142,14 @@ def of(profile: int) -> Portrait | None:
         consent=consent(keys),
         bars=bars(keys),
     )
+
+
+def _listed(owners: Sequence[Owner]) -> Sequence[Owner]:
+    """Return those that stand for all in a list, in the order of all."""
+    if len(owners) <= LISTED:
+        return owners
+    chosen = nsmallest(LISTED, owners, key=lambda one: (*facts.rank(one)[:3], -one.first_number))
+    return sorted(chosen, key=facts.rank)
 
 
 def member(owner: Owner, policy: Policy) -> Member:

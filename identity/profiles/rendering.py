@@ -23,14 +23,16 @@ def time(instant: Instant | None) -> str | None:
 
 
 def portrait(one: Portrait, merged_into: str | None = None) -> dict[str, Any]:
-    """Write a whole profile, clear personal data left out."""
+    """Write a profile, clear personal data left out; of very many identifiers those that a list shows."""
+    listed = {each.key for each in one.listed}
     return {
         "id": one.facts.uid,
         "merged_into": merged_into,
         "first_seen": time(one.facts.first_seen),
         "last_seen": time(one.facts.last_seen),
         "time_zone": one.facts.time_zone,
-        "identifiers": [identifier(each) for each in one.members],
+        "identifier_count": len(one.members),
+        "identifiers": [identifier(each) for each in one.listed],
         "traits": {
             each.name: {"value": each.value, "at": time(each.at), "source": each.source}
             for each in one.traits
@@ -38,6 +40,7 @@ def portrait(one: Portrait, merged_into: str | None = None) -> dict[str, Any]:
         "personal": [
             {"identifier": each.identifier, "field": each.field, "at": time(each.at)}
             for each in one.clear
+            if each.identifier in listed
         ],
         "contacts": [
             {

@@ -1,6 +1,6 @@
 """The tables of a profile's page. Higher floors add theirs through dmp_site (see ProfileAdmin.panels)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,30 +14,16 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from identity import clock
 from identity.clock import Instant
-from identity.graph.types import Verdict
-from identity.profiles import decisions, money
-from identity.profiles.models import Decision
+from identity.profiles import money
 from identity.profiles.orders import Order
 from identity.profiles.portrait import Member, Portrait
-from identity.profiles.selectors import Move
-from identity.touchpoints.types import Identifier, Touchpoint
+from identity.touchpoints.types import Identifier
 
 _SHORT = 12  # digits of an HMAC
 _LONGEST = 60  # characters of an identifier in a table
-WORDS = {
-    Verdict.ALWAYS.value: gettext_lazy("are one person"),
-    Verdict.NEVER.value: gettext_lazy("are never one person"),
-    Verdict.UNLINK.value: gettext_lazy("their evidence is void"),
-}
-STATES = {
-    "waiting": gettext_lazy("waiting"),
-    "standing": gettext_lazy("in force"),
-    "undone": gettext_lazy("undone"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +114,24 @@ def _identifiers(one: Portrait, names: Names) -> Section:
         [_("identifier"), _("kind"), _("first seen"), _("last active")],
         [
             [names.identifier(each.key), each.kind, when(each.first_at), when(each.last_at)]
-            for each in one.members
+            for each in one.listed
         ],
+        _unlisted(one),
     )
+
+
+def _unlisted(one: Portrait) -> str:
+    """Say how many identifiers there are and where all of them can be had, "" when all are listed."""
+    if len(one.listed) == len(one.members):
+        return ""
+    return _(
+        "%(listed)s of %(all)s identifiers are shown: the strongest, and of equally strong ones those that came last. "
+        "GET %(address)s has all of them."
+    ) % {
+        "listed": f"{len(one.listed):,}",
+        "all": f"{len(one.members):,}",
+        "address": reverse("api-profile-identifiers", args=[one.facts.uid]),
+    }
 
 
 def _traits(one: Portrait) -> Section:
@@ -216,62 +217,6 @@ def _closed(one: Portrait, names: Names) -> Section:
                 names.said_by(each.said_by),
             ]
             for each in one.bars
-        ],
-    )
-
-
-def history(moves: Sequence[Move], names: Names) -> Section:
-    """Return who came and went."""
-    return Section(
-        _("Merges and splits"),
-        [_("at"), _("what"), _("occasion"), _("from"), _("to"), _("identifiers")],
-        [
-            [
-                when(each.at),
-                each.kind,
-                each.occasion.text,
-                each.origin,
-                each.target,
-                ", ".join(map(names.identifier, each.identifiers)),
-            ]
-            for each in moves
-        ],
-    )
-
-
-def decided(rows: Sequence[Decision], overruled: Mapping[int, str], names: Names) -> Section:
-    """Return what people decided about the identifiers of a profile."""
-    return Section(
-        _("Decisions"),
-        [_("decision"), _("identifiers"), _("state"), _("overruled by"), _("decided")],
-        [
-            [
-                WORDS[row.verdict],
-                ", ".join(names.identifier(key) for key in (row.a, row.b)),
-                STATES[decisions.state(row)],
-                overruled.get(row.pk, "-"),
-                moment(row.made_at),
-            ]
-            for row in rows
-        ],
-    )
-
-
-def timeline(touchpoints: Sequence[Touchpoint], names: Names) -> Section:
-    """Return the touchpoints of one page."""
-    return Section(
-        _("Timeline"),
-        [_("at"), _("event"), _("direction"), _("channel"), _("source"), _("what")],
-        [
-            [
-                when(each.at),
-                each.event,
-                each.direction or "-",
-                each.channel or "-",
-                names.source(each.source),
-                text(dict(each.properties) or dict(each.traits)),
-            ]
-            for each in touchpoints
         ],
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from identity.privacy.shapes import SuppressionShape
+from identity.profiles import portrait
 from identity.profiles.occasions import Doing
 
 
@@ -87,9 +88,15 @@ class ProfileShape(serializers.Serializer[Any]):
     first_seen = serializers.DateTimeField(allow_null=True)
     last_seen = serializers.DateTimeField(allow_null=True)
     time_zone = serializers.CharField()
-    identifiers = IdentifierShape(many=True)
+    identifier_count = serializers.IntegerField(help_text="All of them.")
+    identifiers = IdentifierShape(
+        many=True,
+        help_text=f"The {portrait.LISTED} strongest, of equally strong ones those that came last; profiles/{{id}}/identifiers has all, page by page.",
+    )
     traits = serializers.DictField(child=_TraitShape())
-    personal = _PersonalFieldShape(many=True)
+    personal = _PersonalFieldShape(
+        many=True, help_text="What the vault holds of those identifiers."
+    )
     contacts = _ContactShape(many=True)
     visits = _VisitsShape()
     orders = _OrdersShape()

@@ -8,7 +8,7 @@ import pytest
 from dmp_site.erasing import bundle
 from identity.clock import to_datetime
 from identity.models import SetAside
-from identity.profiles import selectors
+from identity.profiles import portrait, selectors
 from identity.touchpoints.types import Identifier as Value
 from tests.dmp_site.erasing.test_erasing import ALICE, MAIL, come, mail
 from tests.road import Road
@@ -35,6 +35,16 @@ def put_aside(road: Road, *events: str) -> None:
             state="aside",
             changed_at=road.now,
         )
+
+
+def test_all_identifiers_are_told_however_few_of_them_a_page_lists(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(road)
+    whole = told(road)["identifiers"]
+    monkeypatch.setattr(portrait, "LISTED", 1)
+    assert told(road)["identifiers"] == whole
+    assert len(whole) > 1
 
 
 def test_touchpoints_that_were_set_aside_are_told_with_their_clear_values(road: Road) -> None:
