@@ -22,6 +22,7 @@ from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.types import Mode
 
 ACTOR = "command:import_touchpoints"
+BAD_ROWS = PersonalFile.Kind.BAD_ROWS
 
 
 class Command(BaseCommand):
@@ -88,7 +89,7 @@ class Command(BaseCommand):
             raise files.BadFile(f"{file} is not there")
         source = sources.ensure(options["source"], "crm", moment, actor=ACTOR)
         what = fingerprint(file, _digest(options["mapping"]), str(source.pk), options["mode"])
-        personal_files.note(_bad_file(options), PersonalFile.Kind.BAD_ROWS, "jsonl", moment)
+        bad_file = _bad_file(options)
         with door.opened() as opened:
             return Import(
                 door=opened,
@@ -96,7 +97,9 @@ class Command(BaseCommand):
                 mode=Mode(options["mode"]),
                 translator=_translator(options["mapping"]),
                 checkpoint=Checkpoint(file.with_name(file.name + ".checkpoint"), what),
-                bad_file=_bad_file(options),
+                bad_file=bad_file,
+                # Once it is there: an erasure would strike off a file that it does not find.
+                begun=lambda: personal_files.note(bad_file, BAD_ROWS, "jsonl", moment),
                 report=(lambda _: None) if options["quiet"] else _Report(moment),
             ).run(files.rows(file, options["format"]))
 

@@ -24,6 +24,7 @@ from identity.touchpoints.matching import columns, events, limits, model, record
 from identity.touchpoints.types import Mode
 
 ACTOR = "command:link_records"
+BAD_ROWS = PersonalFile.Kind.BAD_ROWS
 
 
 class Command(BaseCommand):
@@ -116,7 +117,6 @@ class Command(BaseCommand):
         made = list(events.events(found, options["namespace"]))
         what = hashlib.sha256(msgspec.json.encode([source.pk, made])).hexdigest()
         bad_file = file.with_name(file.name + ".guesses.bad.jsonl")
-        personal_files.note(bad_file, PersonalFile.Kind.BAD_ROWS, "jsonl", moment)
         with door.opened() as opened:
             done = Import(
                 door=opened,
@@ -125,6 +125,8 @@ class Command(BaseCommand):
                 translator=AsEvents(),
                 checkpoint=Checkpoint(file.with_name(file.name + ".guesses.checkpoint"), what),
                 bad_file=bad_file,
+                # Once it is there: an erasure would strike off a file that it does not find.
+                begun=lambda: personal_files.note(bad_file, BAD_ROWS, "jsonl", moment),
                 report=lambda progress: self._say(options, _sent(progress, len(made))),
             ).run(iter(made))
         said = _("%(sent)d links sent from the source %(source)s") % {

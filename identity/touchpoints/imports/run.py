@@ -65,7 +65,10 @@ def fingerprint(file: Path, *others: str) -> str:
 
 @dataclass
 class Import:
-    """One run. `wait` sleeps, `report` hears of progress after each batch. Bad rows are written to `bad_file`."""
+    """One run. `wait` sleeps, `report` hears of progress after each batch.
+
+    Bad rows are written to `bad_file`; `begun` is called once it is there, before anything is written to it.
+    """
 
     door: Door
     source: int
@@ -73,6 +76,7 @@ class Import:
     translator: Translator
     checkpoint: Checkpoint
     bad_file: Path
+    begun: Callable[[], None] = lambda: None
     report: Callable[[Progress], None] = lambda _: None
     wait: Callable[[float], None] = time.sleep
     _progress: Progress = field(default_factory=Progress)
@@ -83,6 +87,7 @@ class Import:
         for row in islice(rows, self._progress.done):
             self._translated(row)  # rows of the same content are counted from the beginning
         with self._open_bad_file() as bad:
+            self.begun()
             while batch := list(islice(rows, BATCH)):
                 self._send(batch, bad)
                 self.checkpoint.save(self._progress)

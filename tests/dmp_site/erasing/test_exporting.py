@@ -1,14 +1,16 @@
-"""What is exported while somebody is being erased is without them, whichever of the two is first at the file."""
+"""What is exported while somebody is being erased is without them, whichever of the two is first at the file. No file is forgotten."""
 
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
 
 from identity.models import Erasure, PersonalFile
 from identity.privacy import personal_files
+from identity.privacy.keys import make_keys
 from identity.profiles.exports import files, records
 from tests.dmp_site.erasing.test_doors import run
 from tests.dmp_site.erasing.test_erasing import MAIL, come, needles
@@ -23,8 +25,15 @@ def _one_part_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dmp_site.processes.lane._ERASING", 0.0)
 
 
+@pytest.fixture
+def _keys(settings: Any, tmp_path: Path) -> None:
+    """Make a key file, which an import needs."""
+    settings.KEYS_FILE = tmp_path / "keys.json"
+    make_keys(settings.KEYS_FILE)
+
+
 @pytest.fixture(autouse=True)
-def _two_people(road: Road) -> None:
+def _two_people(_keys: None, road: Road) -> None:
     come(road)
     come(road, "bob", "bob@shop.example", "browser-b")
 
@@ -96,9 +105,9 @@ def test_so_does_one_that_goes_on_while_the_erasure_does(road: Road, tmp_path: P
     assert not [each for each in needles() if each in text]
 
 
-def test_an_erasure_that_comes_to_a_file_that_is_only_begun_does_not_forget_it(
-    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def erased(road: Road, monkeypatch: pytest.MonkeyPatch) -> Erasure:
+    """Let an erasure come to the files as soon as one is registered."""
     row = ask(road)
     register = personal_files.note
 
@@ -107,12 +116,33 @@ def test_an_erasure_that_comes_to_a_file_that_is_only_begun_does_not_forget_it(
         pass_files(road, row)
 
     monkeypatch.setattr(personal_files, "note", note)
+    return row
+
+
+def test_an_erasure_that_comes_to_a_file_that_is_only_begun_does_not_forget_it(
+    road: Road, tmp_path: Path, erased: Erasure
+) -> None:
     path = tmp_path / "people.jsonl"
     with contextlib.suppress(CommandError):
         write(path)
-    finish(road, row)
+    finish(road, erased)
     assert not path.exists() or PersonalFile.objects.filter(path=str(path)).exists()
     assert not path.exists() or says(path) == []
+
+
+def test_nor_a_file_of_bad_rows_of_an_import_that_only_begins(
+    road: Road, tmp_path: Path, erased: Erasure
+) -> None:
+    mapping, customers = tmp_path / "m.yaml", tmp_path / "customers.csv"
+    mapping.write_text(
+        "type: identify\nidentifiers: {crm_id: id}\nkey: [id]\ntraits: {mail: mail}\n"
+    )
+    customers.write_text(f"id,mail\n,{MAIL}\n")  # a row of nobody, which no collector gets
+    run("import_touchpoints", str(customers), "--mapping", str(mapping), "--source", "crm")
+    finish(road, erased)
+    bad = tmp_path / "customers.csv.bad.jsonl"
+    assert MAIL in bad.read_text()
+    assert PersonalFile.objects.filter(path=str(bad), kind=PersonalFile.Kind.BAD_ROWS).exists()
 
 
 @pytest.mark.parametrize("phase", ["contacts", "touchpoints", "rows", "end"])
