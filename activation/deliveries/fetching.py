@@ -26,14 +26,16 @@ from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
 from identity.clock import SECOND, Instant, from_datetime
 from identity.errors import DomainError
+from identity.privacy.wishes import BOUNCED, COMPLAINED, UNSUBSCRIBED
 from identity.touchpoints import door
+from identity.touchpoints.contacts import is_soft
 from identity.touchpoints.inbox.port import InboxAway
 
 log = logging.getLogger(__name__)
 
 _LOOK, _LOOKS = 0.05, 40  # seconds between looks for the lane's answer, and how many
-_OF_ADDRESS = frozenset({"Unsubscribed", "Email Marked as Spam", "Email Bounced"})
-_WISHES = frozenset({"Unsubscribed", "Email Marked as Spam"})
+_WISHES = frozenset({UNSUBSCRIBED, COMPLAINED})
+_OF_ADDRESS = _WISHES | {BOUNCED}
 _FORBIDDEN = frozenset({"filrouge", "identifiers", "delivery"})
 
 
@@ -166,9 +168,10 @@ def _of_channel(channel: str, keys: Collection[str]) -> list[Delivery]:
 
 
 def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str, Any]:
-    """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open and time.
+    """Make the touchpoint of a receipt: once under its own id, else once per delivery, event, kind of open or bounce, and time.
 
-    A wish with neither id nor time counts each time: the person may have consented since it was reported last.
+    A wish with neither id nor time counts each time: the person may have consented since it was reported last. A bounce does not: a
+    message bounces for good once, and whoever opened the channel again since knows more than the same report.
     """
     name = str(receipt["event"])
     if name not in REACTIONS:
@@ -184,8 +187,9 @@ def _event(row: Delivery, receipt: Mapping[str, Any], now: Instant) -> dict[str,
     }
     own = event_of(sent, name, both=name in _OF_ADDRESS)
     at = receipt.get("at") or iso(now)
-    # What a machine did first must not swallow what a person does later.
-    seen = (name, said.get("open_kind", ""), at if name in _WISHES else receipt.get("at") or "")
+    # What a machine did first must not swallow what a person does later, nor a bounce that may pass the one for good.
+    kind = "soft" if name == BOUNCED and is_soft(said) else said.get("open_kind", "")
+    seen = (name, kind, at if name in _WISHES else receipt.get("at") or "")
     mark = receipt.get("id") or ":".join(str(each) for each in seen if each)
     return {
         **own,

@@ -4,17 +4,15 @@ A machine's open is kept and moves nothing. Runs in the lane's transaction; the 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from activation.deliveries import events
 from activation.deliveries.types import DeliveryStatus, OpenKind, ReactionKind
 from activation.pressure import ledger
 from identity.profiles.types import Arrival
 from identity.sql import Rows, execute, fetch
-from identity.touchpoints.contacts import is_human
+from identity.touchpoints.contacts import is_human, is_soft
 from identity.touchpoints.types import BatchContext, Touchpoint
-
-_SOFT = ("soft", "transient", "temporary", "undetermined")
 
 # What a reaction makes of a delivery: the status it gets, and those it may have had. What proves that a message arrived also
 # settles one of which nobody knew.
@@ -74,14 +72,9 @@ def _moving(receipts: Sequence[_Receipt]) -> dict[ReactionKind, set[str]]:
 def _moves(receipt: _Receipt) -> bool:
     """Tell whether a receipt says something about the message: not what a machine did, nor a bounce that may pass."""
     if receipt.kind is ReactionKind.BOUNCED:
-        return not _soft(receipt.touchpoint.properties)
+        return not is_soft(receipt.touchpoint.properties)
     touchpoint = receipt.touchpoint
     return receipt.kind in _CHANGES and is_human(touchpoint.event, touchpoint.properties)
-
-
-def _soft(properties: Mapping[str, Any]) -> bool:
-    said = properties.get("bounce_type", properties.get("type"))
-    return isinstance(said, str) and said.strip().lower().startswith(_SOFT)
 
 
 def _keep(receipts: Sequence[_Receipt]) -> None:

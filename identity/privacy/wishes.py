@@ -10,11 +10,11 @@ The newest word counts, by the time at which it was said, which is at most the t
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from identity.clock import Instant
 from identity.privacy.types import ADDRESS, EVERY, MARKETING, Barred, Reason, Said
+from identity.touchpoints.contacts import is_soft
 from identity.touchpoints.types import Touchpoint
 
 UNSUBSCRIBED = "Unsubscribed"
@@ -22,7 +22,6 @@ COMPLAINED = "Email Marked as Spam"
 BOUNCED = "Email Bounced"
 _ENDS = {UNSUBSCRIBED, COMPLAINED}
 _BARS = {COMPLAINED, BOUNCED}
-_SOFT = ("soft", "transient", "temporary", "undetermined")
 _PURPOSE, _CHANNEL = 100, 60  # the longest names that are kept
 # A letter or a space, written so that a word is not seen.
 _ESCAPED = re.compile(rb"\\u00(?:20|[4-6]|7[0-9aA])")
@@ -66,7 +65,7 @@ def barred(touchpoint: Touchpoint) -> list[Barred]:
     channel = _channel(touchpoint)
     if touchpoint.event == COMPLAINED:
         whose, reason = _both(touchpoint, channel), Reason.COMPLAINED
-    elif _soft(touchpoint.properties):
+    elif is_soft(touchpoint.properties):
         return []
     else:
         # A mailbox that is gone closes its address, not its owner's others; where there are no addresses it closes the person.
@@ -142,8 +141,3 @@ def _both(touchpoint: Touchpoint, channel: str) -> list[str]:
     """Return the owner's key and those of the addresses: the wish holds for the person, and for the address wherever it goes."""
     owner = [touchpoint.owner.key] if touchpoint.owner else []
     return list(dict.fromkeys([*owner, *_addresses(touchpoint, channel)]))
-
-
-def _soft(properties: Mapping[str, Any]) -> bool:
-    kind = properties.get("bounce_type", properties.get("type"))
-    return isinstance(kind, str) and kind.strip().lower().startswith(_SOFT)

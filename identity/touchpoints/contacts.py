@@ -43,6 +43,7 @@ KNOWN: Mapping[str, Contact] = {
 }
 _BY_TYPE = {"page": "site", "screen": "app"}
 _BY_SOURCE = {"site": "site", "app": "app", "ads": "display", "crm": "crm"}
+_SOFT = ("soft", "transient", "temporary", "undetermined")
 _OPENED, _SCANNED = "Email Opened", "Message Link Scanned"
 _ACTIVE = frozenset({_IN.value, _OUT.value})
 _HUMAN = "human"
@@ -62,6 +63,12 @@ def is_human(event: str, properties: Mapping[str, Any]) -> bool:
         return event != _SCANNED
     kind = properties.get("open_kind")
     return kind is None or kind in ("", _HUMAN)
+
+
+def is_soft(properties: Mapping[str, Any]) -> bool:
+    """Tell whether a bounce says that it may pass, and so nothing about the message and its address."""
+    kind = properties.get("bounce_type", properties.get("type"))
+    return isinstance(kind, str) and kind.strip().lower().startswith(_SOFT)
 
 
 def contact(type_: str, event: str, properties: Mapping[str, Any], source_kind: str) -> Contact:

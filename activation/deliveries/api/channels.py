@@ -67,7 +67,7 @@ class _Receipt(serializers.Serializer[Any]):
     id = serializers.CharField(
         required=False,
         max_length=200,
-        help_text="Counts once under this id; without one, once per event and `at`."
+        help_text="Counts once under this id; without one, once per event and `at`, a soft bounce apart from a hard one."
         " An unsubscribe or a complaint with neither counts each time it is posted.",
     )
     at = serializers.CharField(

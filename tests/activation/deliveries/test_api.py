@@ -202,6 +202,21 @@ def test_without_an_id_a_machines_open_does_not_swallow_a_persons(call, letters,
     assert len({event["messageId"] for event in posted}) == 3
 
 
+def test_without_an_id_a_soft_bounce_does_not_swallow_the_hard_one_and_each_counts_once(
+    call, letters, posted, now
+):
+    """A message bounces for good once, however often its provider says so."""
+    bounced = {"key": "1:send:1", "event": "Email Bounced"}
+    soft = {**bounced, "properties": {"bounce_type": "Transient"}}
+    hard = {**bounced, "properties": {"bounce_type": "Permanent"}}
+    for receipt in (soft, hard, bounced) * 2:
+        call("POST", "channels/letter/receipts", {"receipts": [receipt]})
+        now[0] += SECOND
+    ids = [sent["messageId"] for sent in posted]
+    assert ids[:3] == ids[3:]
+    assert ids[0] != ids[1] == ids[2]
+
+
 @pytest.mark.parametrize("event", ["Unsubscribed", "Email Marked as Spam"])
 def test_a_wish_that_is_reported_later_again_counts_again(call, letters, posted, now, event):
     """There may have been a new consent in between; an id or a time says that it is the same one."""
