@@ -8,7 +8,16 @@ from identity.graph.types import Link
 from identity.profiles import money
 from identity.profiles.explain import Explanation, Refusal
 from identity.profiles.orders import Order
-from identity.profiles.portrait import Member, Portrait
+from identity.profiles.portrait import (
+    Bar,
+    ClearField,
+    Contacts,
+    Member,
+    Portrait,
+    Span,
+    TraitValue,
+    Word,
+)
 from identity.profiles.selectors import Move
 from identity.profiles.totals import Totals
 from identity.profiles.undecided import Undecided
@@ -33,63 +42,65 @@ def portrait(one: Portrait, merged_into: str | None = None) -> dict[str, Any]:
         "time_zone": one.facts.time_zone,
         "identifier_count": len(one.members),
         "identifiers": [identifier(each) for each in one.listed],
-        "traits": {
-            each.name: {"value": each.value, "at": time(each.at), "source": each.source}
-            for each in one.traits
-        },
-        "personal": [
-            {"identifier": each.identifier, "field": each.field, "at": time(each.at)}
-            for each in one.clear
-            if each.identifier in listed
-        ],
-        "contacts": [
-            {
-                "direction": each.direction,
-                "channel": each.channel,
-                "class": each.message_class,
-                "event": each.event,
-                "count": each.times,
-                "first_at": time(each.first_at),
-                "last_at": time(each.last_at),
-            }
-            for each in one.contacts
-        ],
-        "visits": {
-            "count": one.visits,
-            "latest": [
-                {
-                    "started_at": time(each.started_at),
-                    "ended_at": time(each.ended_at),
-                    "touchpoints": each.touchpoints,
-                }
-                for each in one.latest_visits
-            ],
-        },
+        "traits": {each.name: _trait(each) for each in one.traits},
+        "personal": [_personal(each) for each in one.clear if each.identifier in listed],
+        "contacts": [_contacts(each) for each in one.contacts],
+        "visits": {"count": one.visits, "latest": [_visit(each) for each in one.latest_visits]},
         "orders": {
             "count": one.account.orders,
             "revenue": revenue(one.account.revenue),
             "latest": [order(order_id, each) for order_id, each in one.latest_orders],
         },
-        "consent": [
-            {
-                "purpose": each.purpose,
-                "channel": each.channel,
-                "granted": each.granted,
-                "at": time(each.at),
-                "said_by": each.said_by,
-            }
-            for each in one.consent
-        ],
-        "suppressions": [
-            {
-                "identifier": each.identifier,
-                "channel": each.channel,
-                "reason": each.reason,
-                "since": time(each.since),
-                "said_by": each.said_by,
-            }
-            for each in one.bars
-        ],
+        "consent": [_word(each) for each in one.consent],
+        "suppressions": [_bar(each) for each in one.bars],
+    }
+
+
+def _trait(one: TraitValue) -> dict[str, Any]:
+    return {"value": one.value, "at": time(one.at), "source": one.source}
+
+
+def _personal(one: ClearField) -> dict[str, Any]:
+    return {"identifier": one.identifier, "field": one.field, "at": time(one.at)}
+
+
+def _contacts(one: Contacts) -> dict[str, Any]:
+    return {
+        "direction": one.direction,
+        "channel": one.channel,
+        "class": one.message_class,
+        "event": one.event,
+        "count": one.times,
+        "first_at": time(one.first_at),
+        "last_at": time(one.last_at),
+    }
+
+
+def _visit(one: Span) -> dict[str, Any]:
+    return {
+        "started_at": time(one.started_at),
+        "ended_at": time(one.ended_at),
+        "touchpoints": one.touchpoints,
+    }
+
+
+def _word(one: Word) -> dict[str, Any]:
+    return {
+        "purpose": one.purpose,
+        "channel": one.channel,
+        "granted": one.granted,
+        "at": time(one.at),
+        "said_by": one.said_by,
+    }
+
+
+def _bar(one: Bar) -> dict[str, Any]:
+    return {
+        "identifier": one.identifier,
+        "channel": one.channel,
+        "reason": one.reason,
+        "since": time(one.since),
+        "said_by": one.said_by,
     }
 
 
