@@ -116,7 +116,7 @@ def apply(policy: Policy) -> None:
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(200, soak=20_000),
+    max_examples=examples(200, soak=2_000),
 )
 @given(stream=events(), slice_=st.integers(1, 3), data=st.data())
 def test_what_is_forgotten_leaves_the_profiles_and_ids_of_what_is_left(
