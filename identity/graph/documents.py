@@ -130,18 +130,23 @@ def _overlaps(families: Mapping[str, Namespace]) -> Iterator[str]:
             yield f"families.{other}: {said % {'family': one}}"
 
 
+def mistake(pattern: str) -> str:
+    """Say why a pattern cannot be among those of a policy, "" when it can. It is tried by itself too: closing what it has not opened is one."""
+    if _GROUPS.search(pattern):
+        return gettext("a pattern may not name its groups, nor refer to them")
+    try:
+        re.compile(pattern)
+        re.compile(f"(?:{pattern})")
+    except (re.error, OverflowError) as error:  # the latter for a repeat of some billion times
+        said = gettext("%(pattern)r is no regular expression (%(error)s)")
+        return said % {"pattern": pattern, "error": error}
+    return ""
+
+
 def _patterns(given: list[str]) -> Iterator[str]:
     for number, pattern in enumerate(given):
-        if _GROUPS.search(pattern):
-            said = gettext("a pattern may not name its groups, nor refer to them")
+        if said := mistake(pattern):
             yield f"blocked_patterns[{number}]: {said}"
-            continue
-        try:
-            re.compile(f"(?:{pattern})")
-        except re.error as error:
-            said = gettext("%(pattern)r is no regular expression (%(error)s)")
-            told = said % {"pattern": pattern, "error": error}
-            yield f"blocked_patterns[{number}]: {told}"
 
 
 def _explosions(given: Iterable[str]) -> Iterator[str]:

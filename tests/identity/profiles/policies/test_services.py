@@ -153,6 +153,15 @@ def test_a_family_and_a_new_namespace_hold():
             lambda made: made["blocked_patterns"].append("(?P<a>x)"),
             "blocked_patterns[2]: a pattern may",
         ),
+        # One that is none by itself, though it is one between the brackets of the joined one; and a number that is too large.
+        (
+            lambda made: made["blocked_patterns"].append("a)|(?:b"),
+            "blocked_patterns[2]: 'a)|(?:b' is no",
+        ),
+        (
+            lambda made: made["blocked_patterns"].append("a{4294967295}"),
+            "blocked_patterns[2]: 'a{4294967295}' is no",
+        ),
         (lambda made: made["blocked_values"].append("a\0b"), "Expected `str` matching"),
         (
             lambda made: made["families"].update(partner_x={"kind": "person", "priority": 1}),
