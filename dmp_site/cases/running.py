@@ -12,9 +12,9 @@ from dmp_site.cases.events import Events
 from dmp_site.cases.files import Case, Cluster
 from dmp_site.cases.scratch import EPOCH, Graphs
 from identity.clock import Instant
-from identity.graph.contents import Part
+from identity.graph.contents import Part, StoredIdentifier
 from identity.graph.port import GraphStore
-from identity.graph.types import UNVOUCHED, alone
+from identity.graph.types import FORGOTTEN, UNVOUCHED, alone
 from identity.profiles import explain, forgetting, models, resolve
 from identity.touchpoints import decode
 from identity.touchpoints.evidence import NO_IDENTIFIER
@@ -85,7 +85,7 @@ def arrangements(count: int, most: int | None = None) -> Iterator[tuple[Sequence
     if most is not None:
         orders = random.sample(orders, min(most, len(orders)))
     for order in orders:
-        for batch in sorted({min(size, max(count, 1)) for size in (1, 2, count)}):
+        for batch in sorted({max(1, min(size, count)) for size in (1, 2, count)}):
             yield order, batch
 
 
@@ -161,9 +161,14 @@ def _outcome(touchpoints: Iterable[Touchpoint], graph: GraphStore, events: Event
 
 
 def _households(graph: GraphStore, events: Events) -> list[Collection[Identifier]]:
-    """Return each household that was seen by itself: it is in nobody's profile."""
+    """Return each household that evidence still speaks for, by itself: it is in nobody's profile."""
     if not events.has_households:
         return []
     pages = graph.contents().pages(Part.IDENTIFIERS, size=_PAGE)
-    known = [Identifier.of(str(row[0])) for page in pages for row in page.rows]
+    rows = [row for page in pages for row in page.rows if isinstance(row, StoredIdentifier)]
+    known = [
+        Identifier.of(row.key)
+        for row in rows
+        if row.kind != FORGOTTEN and row.first_number not in (None, UNVOUCHED)
+    ]
     return [(each,) for each in known if events.policy.is_household(each)]

@@ -147,6 +147,27 @@ MADE = [
         ),
         "delete": {"identity": "cookie:1"},
     },
+    # A household too: it is gone where it is deleted, or where only a deleted source knew it.
+    {
+        **case(
+            seen(1, "user:a", "home:1", "home:2"),
+            policy=POLICY | {"home": {"kind": "household"}},
+            clusters=[["user:a"], ["home:2"]],
+        ),
+        "delete": {"identity": "home:1"},
+    },
+    {
+        **case(
+            seen(1, "user:a", "home:1", source="web"),
+            seen(2, "user:a", "home:2", source="app"),
+            seen(3, "user:b", "home:2", source="web"),
+            policy=POLICY | {"home": {"kind": "household"}},
+            clusters=[["user:a"], ["home:2"]],
+        ),
+        "delete": {"dataset": "web"},
+    },
+    # No events are no mistake.
+    case(clusters=[]),
     # What the policy takes for one identifier is one, by whichever word the file calls it.
     case(
         seen(1, "mail:A@b.com", "user:a"),
