@@ -1,13 +1,14 @@
 """Files of cases and vectors, in the format of tests/cases/identity.yaml and tests/cases/normalisation.yaml."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
 from dmp_site.cases.reading import BadFile, Part, load
+from identity.graph import documents
 from identity.graph.normalising import NORMALISERS, REGIONS
 from identity.graph.policy import Kind, Namespace, Policy
 
@@ -89,16 +90,28 @@ def read(path: Path) -> File:
     cases = whole["cases"].items() if "cases" in whole else ()
     vectors = whole["vectors"].items() if "vectors" in whole else ()
     return File(
-        tuple(_case(each) for each in cases),
+        tuple(_case(each) for each in _distinct(cases)),
         tuple(one for each in vectors for one in _vectors(each)),
     )
+
+
+def _distinct(cases: Iterable[Part]) -> Iterator[Part]:
+    """Yield the cases, each with its id in its place. Raises BadFile for an id that came before: nobody could tell which one failed."""
+    ids = set()
+    for each in cases:
+        known = each.value.get("id") if isinstance(each.value, Mapping) else None
+        named = isinstance(known, str) and known != ""
+        part = Part(each.value, f"{each.place} ({known})") if named else each
+        if named and known in ids:
+            raise part.wrong("another case has this id: give it one of its own")
+        ids.add(known if named else None)
+        yield part
 
 
 # --- Cases --------------------------------------------------------------------------------------------------------------
 
 
 def _case(part: Part) -> Case:
-    part = _named(part)
     rows = part.mapping(_CASE)
     _require(part, rows, "policy", "events", "expect")
     expected = rows["expect"].mapping(_EXPECT)
@@ -125,10 +138,8 @@ def _policy(rows: Mapping[str, Part]) -> Policy:
     """Return the file's policy in the place of the product's: no PII, no normaliser, no hub unless it states one."""
     patterns = tuple(rows["block_regex"].texts()) if "block_regex" in rows else ()
     for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise rows["block_regex"].wrong(f"{pattern!r} is no pattern ({error})") from None
+        if said := documents.mistake(pattern):
+            raise rows["block_regex"].wrong(said)
     return Policy(
         namespaces={
             name: _namespace(name, part) for name, part in rows["policy"].mapping().items()
@@ -262,12 +273,6 @@ def _with_region(kind: str, clear: str, region: str) -> tuple[str, str]:
 
 
 # --- Both ---------------------------------------------------------------------------------------------------------------
-
-
-def _named(part: Part) -> Part:
-    """Return the part with its id in its place, for whoever reads about a mistake."""
-    known = part.value.get("id") if isinstance(part.value, Mapping) else None
-    return Part(part.value, f"{part.place} ({known})") if isinstance(known, str) else part
 
 
 def _name(part: Part, rows: Mapping[str, Part]) -> str:

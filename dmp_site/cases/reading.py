@@ -1,6 +1,7 @@
 """Reading YAML strictly: every scalar is the text that stands there, every key is known, every mistake has a place."""
 
 import re
+import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ import yaml
 
 _T = TypeVar("_T")
 _NOTHING = frozenset({"", "~", "null"})
+_SHOWN = reprlib.Repr()  # stays short, however long or deep the value is
+_SHOWN.maxstring = 60
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -32,6 +35,14 @@ class _Texts(yaml.CSafeLoader):
                 raise BadFile(f"line {line}: {name!r} stands there twice: take one away")
         made: dict[Any, Any] = super().construct_mapping(node, deep)
         return made
+
+
+def _text(loader: _Texts, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+for _tag in ("int", "float", "bool", "null", "timestamp"):  # `!!int x` is the text x too
+    _Texts.add_constructor(f"tag:yaml.org,2002:{_tag}", _text)
 
 
 def load(path: Path) -> Any:
@@ -130,4 +141,4 @@ class Part:
         )
 
     def _shown(self) -> str:
-        return repr(self.value)[:60]
+        return _SHOWN.repr(self.value)[: _SHOWN.maxstring]

@@ -218,7 +218,8 @@ def test_what_differs_is_told_with_the_arrangement(tmp_path):
         removed=[["user:b", "cookie:1"]],
         rejected=[2],
     )
-    status, said = run(written(tmp_path, made, case(seen(1, "user:a"), clusters=[["user:a"]])))
+    other = case(seen(1, "user:a"), clusters=[["user:a"]]) | {"id": "other"}
+    status, said = run(written(tmp_path, made, other))
     assert status == 1
     assert said.splitlines() == [
         "FAILED made",
@@ -266,6 +267,46 @@ def test_a_file_that_cannot_be_read(tmp_path):
     status, said = run(broken)
     assert status == 2
     assert said.startswith(f"{broken}: cases[0] (made): expect: unknown key 'clustres': take it")
+
+
+EVENTS = "[{t: 1, ids: ['user:a']}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Of patterns that are joined into one: see identity.graph.documents.
+        (
+            "block_regex: ['(?P<a>x)', '(?P<a>y)']",
+            "block_regex: a pattern may not name its groups",
+        ),
+        (r"block_regex: ['(x)', '(y)\1']", "block_regex: a pattern may not name its groups"),
+        ("block_regex: ['(?i)x']", "block_regex: '(?i)x' is no"),
+        ("block_regex: ['x{4294967295}']", "block_regex: 'x{4294967295}' is no"),
+        # A tag does not make another thing of a text.
+        ("title: !!int x\n  delete: x", "delete: 'x' is no mapping"),
+        ("title: !!timestamp x\n  delete: x", "delete: 'x' is no mapping"),
+        (f"title: {'[' * 3_000}{']' * 3_000}", "title: [[[[[[[...]]]]]]] is no text"),
+    ],
+)
+def test_what_is_wrong_is_told_without_a_traceback(tmp_path, text, said):
+    file = tmp_path / "cases.yaml"
+    policy = "{user: {priority: 1, kind: person}}"
+    file.write_text(
+        f"cases:\n- id: made\n  policy: {policy}\n  events: {EVENTS}\n  {text}\n"
+        "  expect: {rejected: []}\n"
+    )
+    status, told = run(file)
+    assert status == 2
+    assert said in told
+
+
+def test_two_cases_have_two_ids(tmp_path):
+    made = case(seen(1, "user:a"), clusters=[["user:a"]])
+    status, said = run(file := written(tmp_path, made, made))
+    assert (status, said) == (
+        *(2, f"{file}: cases[1] (made): another case has this id: give it one of its own"),
+    )
 
 
 @pytest.mark.parametrize(
