@@ -158,16 +158,15 @@ def _void(pairs: Iterable[Pair], decisions: Iterable[Decision]) -> frozenset[Pai
 def _declared(
     rules: Sequence[Namespace], pairs: Sequence[Pair], decisions: Sequence[Decision]
 ) -> Iterator[Pair]:
-    """Yield the pairs of one namespace that were decided to be one person: two values that count once, as after an alias call."""
-    unlinked = set()
+    """Yield the pairs of one namespace that were decided to be one person: two values that count once, as after an alias call.
+
+    Not those that a newer decision takes apart: what does not hold would make others one along with them.
+    """
+    parted = set()
     for pair, decision in zip(pairs, decisions, strict=True):
-        if decision.verdict is Verdict.UNLINK:
-            unlinked.add(pair)
-        elif (
-            decision.verdict is Verdict.ALWAYS
-            and pair not in unlinked
-            and rules[pair[0]] is rules[pair[1]]
-        ):
+        if decision.verdict is not Verdict.ALWAYS:
+            parted.add(pair)
+        elif pair not in parted and rules[pair[0]] is rules[pair[1]]:
             yield pair
 
 

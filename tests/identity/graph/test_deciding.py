@@ -94,6 +94,23 @@ def test_a_chain_of_always_links_breaks_no_limit_and_the_newest_holds():
     assert people(stream, older, newer, both) == {together(ALICE, BOB, MAIL)}
 
 
+def test_an_always_link_that_a_never_link_overrules_makes_no_two_values_one():
+    """Nothing else says that Alice and Carol are one: the limit keeps them apart."""
+    carol = Identifier("user_id", "carol")
+    renamed = Event(1, (BOB, carol), same=((BOB, carol),))
+    stream = [renamed, Event(2, (carol, MAIL)), Event(3, (ALICE, MAIL)), Event(4, (TABLET,))]
+    assert people(stream) == {together(ALICE, MAIL), together(BOB, carol), together(TABLET)}
+    made = [decided(ALWAYS, ALICE, BOB, 1), decided(NEVER, ALICE, BOB, 2)]
+    found = partitions(stream, SMALL, made)
+    assert clusters(found) == people(stream)
+    assert reasons(found) == {1: "never_link"}
+    # Not even where newer ones would join the two in another way.
+    made += [decided(ALWAYS, ALICE, TABLET, 3), decided(ALWAYS, BOB, TABLET, 4)]
+    found = partitions(stream, SMALL, made)
+    assert clusters(found) == {together(ALICE, MAIL), together(BOB, carol, TABLET)}
+    assert reasons(found) == {1: "never_link", 3: "max:user_id"}
+
+
 @pytest.mark.parametrize(
     ("older", "newer", "reason"),
     [(ALWAYS, NEVER, "never_link"), (NEVER, ALWAYS, "always_link"), (ALWAYS, UNLINK, "unlink")],
