@@ -78,7 +78,7 @@ def test_a_case_of_everything(tmp_path):
         ("'user_id:a', 'cookie:b:c']]", "'user_id']]", "'user_id' is no identifier"),
         ("[['user_id:a', 'cookie:b:c']]", "[['a:1'], ['a:1']]", "'a:1' is in two clusters"),
         ("[['user_id:a', 'cookie:d']]", "[['user_id:a']]", "a link has two different ends"),
-        ("'^x+$'", "'('", "'(' is no pattern"),
+        ("'^x+$'", "'('", "'(' is no regular expression"),
         ("normaliser: email", "normaliser: magic", "'magic' is none of"),
         ("alias: true", "alias: [user_id:1]", "an alias names two or more"),
         ("alias: true", "alias: maybe", "'maybe' is neither true nor false"),
