@@ -119,9 +119,9 @@ def test_a_rule_is_said_in_words(call):
 def test_short_names_are_unique_and_unknown_audiences_404(call):
     make(call)
     assert call("POST", "audiences", {"name": "Gold", "rule": GOLD}).json()["code"] == "slug_taken"
-    for path in ("audiences/99", "audiences/99/members", "audiences/99/versions"):
+    for path in ("audiences/9000000", "audiences/9000000/members", "audiences/9000000/versions"):
         assert call("GET", path).status_code == 404
-    assert call("POST", "audiences/99/publish").status_code == 404
+    assert call("POST", "audiences/9000000/publish").status_code == 404
 
 
 def test_members_come_in_pages(call, world):

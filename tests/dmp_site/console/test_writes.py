@@ -331,7 +331,7 @@ REFUSED = [
         ("activation.audience", {**AUDIENCE, "kind": "manual", "rule": rule}, "has no rule")
         for rule in ("{}", "[]", "0", '""', "false")
     ),
-    ("activation.policy", {**POLICY, "document": json.dumps({**DAILY, "audience": 99})}, "audience"),
+    ("activation.policy", {**POLICY, "document": json.dumps({**DAILY, "audience": 9000000})}, "audience"),
     ("activation.policy", {**POLICY, "slug": "---"}, "short name"),
     ("journeys.journey", {**CART, "draft": '{"a": "\\u0000"}'}, "NUL"),
     ("identity.source", {"name": "Shop", "kind": "site", "region": "ZZ"}, "country code"),

@@ -46,8 +46,8 @@ def test_a_job_is_cancelled_once(job):
 
 def test_what_is_not_there_is_404():
     api = client("*")
-    assert api.get("/api/v1/jobs/7").json()["code"] == "no_job"
-    assert api.post("/api/v1/jobs/7/cancel").status_code == 404
+    assert api.get("/api/v1/jobs/9000000").json()["code"] == "no_job"
+    assert api.post("/api/v1/jobs/9000000/cancel").status_code == 404
 
 
 def test_who_may_only_read_cancels_nothing(job):

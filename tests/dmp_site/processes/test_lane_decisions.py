@@ -93,7 +93,7 @@ def test_what_cannot_be_decided(visited: Road) -> None:
     with pytest.raises(DomainError, match="undone"):
         decisions.ask_undo(made, actor="x", now=visited.now)
     with pytest.raises(NotFound):
-        decisions.ask_undo(99, actor="x", now=visited.now)
+        decisions.ask_undo(9_000_000, actor="x", now=visited.now)
 
 
 def test_a_lane_that_dies_between_the_stores_decides_again(

@@ -123,7 +123,7 @@ def test_bad_wishes(key: str, body: dict[str, Any], status: int, code: str | Non
 
 
 def test_undoing_what_never_was(key: str) -> None:
-    assert Api("*").post("identity/decisions/77/undo", {}, 404)["code"] == "no_decision"
+    assert Api("*").post("identity/decisions/9000000/undo", {}, 404)["code"] == "no_decision"
 
 
 # --- For a human to look at ---------------------------------------------------------------------------------------------

@@ -141,19 +141,19 @@ def test_touchpoints_that_count_for_nobody_are_listed_in_pages_the_latest_first(
     assert listed["identifiers"] == ["user_id:1", "user_id:2"]
     rest = call("GET", f"sources/{shop.pk}/refused?limit=1&cursor={first['next']}")
     assert ([one["number"] for one in rest["results"]], rest["next"]) == ([rows[0].number], None)
-    call("GET", "sources/99/refused", expect=404)
+    call("GET", "sources/9000000/refused", expect=404)
 
 
 def test_what_is_not_there_is_404(call: Call) -> None:
     for method, path in [
-        ("GET", "sources/7"),
-        ("PATCH", "sources/7"),
-        ("GET", "sources/7/keys"),
-        ("POST", "sources/7/keys"),
-        ("DELETE", "sources/7/keys/1"),
-        ("GET", "sources/7/refusals"),
-        ("POST", "set-aside/7/retry"),
-        ("GET", "commands/7"),
+        ("GET", "sources/9000000"),
+        ("PATCH", "sources/9000000"),
+        ("GET", "sources/9000000/keys"),
+        ("POST", "sources/9000000/keys"),
+        ("DELETE", "sources/9000000/keys/1"),
+        ("GET", "sources/9000000/refusals"),
+        ("POST", "set-aside/9000000/retry"),
+        ("GET", "commands/9000000"),
     ]:
         assert call(method, path, {} if method == "PATCH" else None, 404)["code"]
 

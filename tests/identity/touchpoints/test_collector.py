@@ -569,7 +569,9 @@ def test_the_door_takes_history_for_a_source(server: Collector, key: str, sent: 
         assert answer.json()["errors"][0][:2] == [1, "type_unknown"]
         (row,) = new(server, sent)
         assert (row["source"], row["mode"], row["event"]) == (2, "history", event)
-        assert door.post("/touchpoints", json={"events": [], "source": 99}).status_code == 404
+        assert (
+            door.post("/touchpoints", json={"events": [], "source": 9_000_000}).status_code == 404
+        )
         assert door.post("/touchpoints", json={"events": [], "mode": "x"}).status_code == 400
         assert door.get("/health").json()["room"] is True
 
