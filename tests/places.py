@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ _GRAPH_ROWS = (
     "SELECT (SELECT count(*) FROM identity_graphtouchpoint) + (SELECT count(*) FROM identity_graphcarries)"
     " + (SELECT count(*) FROM identity_graphlink) + (SELECT count(*) FROM identity_graphidentifier)"
 )
+_PATIENCE = 20  # seconds for a file whose log is being recovered
 _EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 
 
@@ -77,9 +79,18 @@ class Files(Place):
         pass
 
     def _rows(self, file: str, sql: str) -> list[Any]:
+        """Read rows. Whoever recovers the log after a kill holds readers up: SQLite gives that up by itself sooner than `timeout` says."""
         path = f"file:{self._directory / file}?mode=ro"
-        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
-            return database.execute(sql).fetchall()
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with contextlib.closing(sqlite3.connect(path, uri=True, timeout=20)) as database:
+                    return database.execute(sql).fetchall()
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_PROTOCOL
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 class Served(Place):
