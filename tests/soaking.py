@@ -5,9 +5,8 @@ import os
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 SOAK = PROFILE == "soak"
 _FACTORS = {"fast": 0.1, "default": 1, "soak": 20}
-# An example is some fifty round trips: fewer where they cost something. What they try is the same Python on all stores.
-_PARTS = {"postgresql": 0.1, "neo4j": 0.03} if SOAK else {"postgresql": 0.25, "neo4j": 0.15}
-_PART = _PARTS.get(os.environ.get("STORES", ""), 1)
+# A quarter on Neo4j, where an example is some fifty round trips.
+_ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
 # Rules that everything else rests on: their properties run long in `make soak`.
 LONG = (
     "tests/activation/audiences/test_refresh.py",
@@ -33,4 +32,4 @@ LONG = (
 def examples(usual: int, *, soak: int | None = None) -> int:
     """Return how many examples a test that usually tries this many tries now. `soak`: how many in `make soak`, where that is agreed."""
     wanted = soak if SOAK and soak else usual * _FACTORS[PROFILE]
-    return max(1, int(wanted * _PART))
+    return max(1, int(wanted * _ROUND_TRIPS))

@@ -10,7 +10,7 @@ from tests.showing import Show, show
 
 pytestmark = pytest.mark.process
 
-EVERYBODY, SOME = 2_500, 100  # numbers of households
+EVERYBODY, SOME = 2_500, 250  # numbers of households
 # Every touchpoint of an order, with the number under which the inbox took it in.
 NUMBERS = """
 from identity import graph

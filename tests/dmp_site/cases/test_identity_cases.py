@@ -64,13 +64,14 @@ def seen(t: int, *ids: str, **more) -> dict:
 @pytest.mark.slow
 @pytest.mark.stores
 def test_the_published_cases_pass():
-    """All of them on each store, in few orders of their events: a round trip to a server is up to a hundred times as long."""
-    few = {"sqlite": "12", "postgresql": "3", "neo4j": "1"}[STORES]
-    assert run(PUBLISHED / "identity.yaml", "--orders", few) == PASSED
+    """All of them on each store, in few orders of their events on a server: a round trip is up to a hundred times as long there."""
+    few = {"sqlite": [], "postgresql": ["--orders", "3"], "neo4j": ["--orders", "1"]}[STORES]
+    assert run(PUBLISHED / "identity.yaml", *few) == PASSED
 
 
 @pytest.mark.soak
 @pytest.mark.stores
+@pytest.mark.skipif(STORES == "sqlite", reason="there they are in all orders each time")
 @pytest.mark.timeout(3_600)
 def test_the_published_cases_pass_in_all_orders():
     assert run(PUBLISHED / "identity.yaml") == PASSED

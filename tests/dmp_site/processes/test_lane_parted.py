@@ -139,7 +139,7 @@ _steps = st.lists(
 @hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(10, soak=200),
+    max_examples=examples(20, soak=200),
 )
 @given(lives=st.lists(_steps, min_size=2, max_size=5))
 @example(

@@ -45,7 +45,7 @@ BAD = 2  # the source that is forgotten
 each_example = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(100, soak=2_000),
+    max_examples=examples(150, soak=2_000),
 )
 
 
