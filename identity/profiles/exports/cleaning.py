@@ -4,6 +4,7 @@ That is done in slices: whoever has other work than one long file does it in bet
 """
 
 import csv
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -44,6 +45,7 @@ def clean(path: Path, format_: str, goes: Callable[[Record], bool], slice_: int)
                 yield rows
         _settle(out)
         if removed:
+            fcntl.flock(file, fcntl.LOCK_EX)  # an import may be appending to it
             if _present(path) != opened:
                 raise Changed
             fresh.replace(path)

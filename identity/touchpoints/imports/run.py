@@ -1,17 +1,17 @@
 """Sends a file through the loopback door: in batches, with back-pressure, from where an interrupted import stopped."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from identity.touchpoints.door import Door, Full
+from identity.touchpoints.imports.bad_rows import BadRows
 from identity.touchpoints.imports.files import Read
 from identity.touchpoints.imports.mapping import BadRow, Translator
 from identity.touchpoints.inbox.port import InboxAway
@@ -86,31 +86,37 @@ class Import:
         self._progress = self.checkpoint.load()
         for row in islice(rows, self._progress.done):
             self._translated(row)  # rows of the same content are counted from the beginning
-        with self._open_bad_file() as bad:
-            self.begun()
-            while batch := list(islice(rows, BATCH)):
-                self._send(batch, bad)
-                self.checkpoint.save(self._progress)
-                self.report(self._progress)
+        bad = BadRows(self.bad_file)
+        bad.begin(anew=not self._progress.done)
+        self.begun()
+        while batch := list(islice(rows, BATCH)):
+            refused = self._send(batch)
+            bad.append(refused)
+            self._progress.bad += len(refused)
+            self._progress.done += len(batch)
+            self.checkpoint.save(self._progress)
+            self.report(self._progress)
         self.checkpoint.remove()
         return self._progress
 
-    def _send(self, batch: list[Read], bad: IO[bytes]) -> None:
+    def _send(self, batch: list[Read]) -> list[dict[str, Any]]:
+        """Return what was refused of it, as the file of bad rows has it."""
         first = self._progress.done + 1
+        bad: list[dict[str, Any]] = []
         events: list[dict[str, Any]] = []
         numbers: list[int] = []
         for number, row in enumerate(batch, first):
             event = self._translated(row)
             if isinstance(event, BadRow):
-                self._refuse(bad, number, str(event), row)
+                bad.append(_refused(number, str(event), row))
             else:
                 events.append(event)
                 numbers.append(number)
         for refused in self._post(events) if events else []:
             number = numbers[refused.index]
-            self._refuse(bad, number, f"{refused.code}: {refused.message}", batch[number - first])
-        bad.flush()
-        self._progress.done += len(batch)
+            reason = f"{refused.code}: {refused.message}"
+            bad.append(_refused(number, reason, batch[number - first]))
+        return bad
 
     def _translated(self, row: Read) -> dict[str, Any] | BadRow:
         if isinstance(row, BadRow):
@@ -135,14 +141,6 @@ class Import:
                 self.wait(pause)
                 pause = min(_LONGEST_WAIT, pause * 2)
 
-    def _refuse(self, bad: IO[bytes], number: int, reason: str, row: Read) -> None:
-        content = None if isinstance(row, BadRow) else row
-        entry = {"row": number, "reason": reason, "content": content}
-        bad.write(msgspec.json.encode(entry, enc_hook=str) + b"\n")
-        self._progress.bad += 1
 
-    def _open_bad_file(self) -> IO[bytes]:
-        """Open the file of bad rows, readable by its owner alone: its rows may be about persons."""
-        begin = 0 if self._progress.done else os.O_TRUNC
-        handle = os.open(self.bad_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | begin, 0o600)
-        return os.fdopen(handle, "ab")
+def _refused(number: int, reason: str, row: Read) -> dict[str, Any]:
+    return {"row": number, "reason": reason, "content": None if isinstance(row, BadRow) else row}

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from identity.profiles.exports import cleaning
 from identity.touchpoints.door import Door
 from identity.touchpoints.imports.files import rows
 from identity.touchpoints.imports.mapping import AsEvents
@@ -35,7 +36,7 @@ class Collector:
             self.posted += json.loads(request.content)["events"]
         return answer
 
-    def load(self, file: Path) -> Progress:
+    def load(self, file: Path, report: Callable[[Progress], None] = lambda _: None) -> Progress:
         transport = httpx.MockTransport(self)
         with httpx.Client(transport=transport, base_url="http://door") as client:
             return Import(
@@ -46,6 +47,7 @@ class Collector:
                 checkpoint=Checkpoint(file.with_suffix(".checkpoint"), "this"),
                 bad_file=file.with_suffix(".bad"),
                 wait=self.waits.append,
+                report=report,
             ).run(rows(file))
 
 
@@ -112,3 +114,23 @@ def test_bad_rows_go_to_a_file_with_the_reason(tmp_path: Path) -> None:
     assert bad[0]["reason"].startswith("it is no JSON object")
     assert bad[1]["reason"] == "type_unknown: no such type"
     assert file.with_suffix(".bad").stat().st_mode & 0o077 == 0
+
+
+def test_an_erasure_may_replace_the_file_of_bad_rows_meanwhile(tmp_path: Path) -> None:
+    file, bad_file = tmp_path / "f.jsonl", tmp_path / "f.bad"
+    lines = [{"type": "dance", "userId": str(each)} for each in range(1200)]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    refusals = [[each, "type_unknown", "no such type"] for each in range(500)]
+    refused = httpx.Response(200, json={"success": True, "errors": refusals})
+    rest = httpx.Response(200, json={"success": True, "errors": refusals[:200]})
+
+    def erase(progress: Progress) -> None:
+        if progress.done == 500:
+            gone = cleaning.clean(bad_file, "jsonl", lambda row: row["row"] == 7, 100)
+            assert list(gone)
+
+    progress = Collector(refused, refused, rest).load(file, erase)
+    assert progress == Progress(done=1200, bad=1200)
+    left = [json.loads(line)["row"] for line in bad_file.read_text().splitlines()]
+    assert left == [each for each in range(1, 1201) if each != 7]
+    assert bad_file.stat().st_mode & 0o077 == 0
