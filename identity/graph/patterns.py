@@ -7,9 +7,10 @@ ahead, matches in one way: nothing goes back into it. No Django. See docs/decisi
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from re import _parser  # the only one there is
+from importlib import import_module
 from typing import Any, NamedTuple
 
+_parser = import_module("re._parser")  # the only one there is; no stubs know it
 LONGEST = 512  # characters of a value that is looked at
 MOST = 2_000_000  # steps of all patterns together: some 20 ms for the worst value
 ENDLESS = 10**12  # steps, or more
