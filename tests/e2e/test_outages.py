@@ -244,7 +244,8 @@ def test_networks_that_crawl_and_lose_answers(
         here.balances()
 
 
-CUT_LOG = "internal.dbms.tx_log.fail_on_corrupted_log_files=false"
+# Both of docs/neo4j.md. What follows a cut record is read as lengths, so as much heap as the longest array needs.
+CUT_LOG, ROOM_TO_READ_IT = "internal.dbms.tx_log.fail_on_corrupted_log_files=false", "4g"
 
 
 @pytest.mark.soak
@@ -274,9 +275,11 @@ def test_a_store_without_room(tmp_path: Path, full: str) -> None:
             else:
                 here.site.wait_for(here.trouble, "the lane to say so")
             filler.unlink()
-            if graph:  # it takes no more writes until it is started again, and that needs the line of docs/neo4j.md
+            if (
+                graph
+            ):  # it takes no more writes until it is started again, in the way of docs/neo4j.md
                 graph.stop()
-                graph.set(CUT_LOG)
+                graph.set(CUT_LOG, heap=ROOM_TO_READ_IT)
                 graph.start()
             here.flows()
             here.balances()

@@ -61,8 +61,9 @@ class Neo4j(Program):
         self._settings = settings
         self.set(more)
 
-    def set(self, more: str) -> None:
-        """Put these lines of neo4j.conf in the place of the usual ones, from the next start on."""
+    def set(self, more: str, *, heap: str = "") -> None:
+        """Put these lines of neo4j.conf in the place of the usual ones, and this heap, from the next start on."""
+        self._heap = heap or self._heap
         named = {line.partition("=")[0] for line in more.splitlines()}
         usual = self._settings.splitlines()
         kept = [line for line in usual if line.partition("=")[0] not in named]
@@ -91,12 +92,20 @@ class Neo4j(Program):
     def answers(self) -> bool:
         with neo4j.GraphDatabase.driver(self.url(), connection_timeout=5) as driver:
             try:
-                driver.verify_connectivity()
+                # Its connector answers also when the database behind it did not start.
+                with driver.session() as session:
+                    session.run("RETURN 1").consume()
             except AuthError:
                 return True  # it does answer
             except (DriverError, Neo4jError):
                 return False
         return True
+
+    def last_words(self) -> str:
+        log = self.home / "logs" / "debug.log"
+        said = log.read_text(errors="replace").splitlines() if log.exists() else []
+        reasons = [line for line in said if " ERROR " in line or line.startswith("Caused by")]
+        return "\n".join([super().last_words(), *reasons[-10:]])
 
     def run(self, cypher: str) -> None:
         """Run one statement, without trying again."""

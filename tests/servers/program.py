@@ -67,8 +67,11 @@ class Program:
             if condition():
                 return
             time.sleep(0.1)
-        said = (self.home / "output.log").read_text(errors="replace")[-3000:]
-        raise RuntimeError(f"waited in vain for {what}:\n{said}")
+        raise RuntimeError(f"waited in vain for {what}:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the end of what it printed or logged."""
+        return (self.home / "output.log").read_text(errors="replace")[-3000:]
 
     def signal(self, number: int) -> None:
         """Send a signal to the server and to all processes that it started."""
