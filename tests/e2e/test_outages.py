@@ -244,10 +244,6 @@ def test_networks_that_crawl_and_lose_answers(
         here.balances()
 
 
-# Both of docs/neo4j.md. What follows a cut record is read as lengths, so as much heap as the longest array needs.
-CUT_LOG, ROOM_TO_READ_IT = "internal.dbms.tx_log.fail_on_corrupted_log_files=false", "4g"
-
-
 @pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 @pytest.mark.parametrize("full", ["postgresql", "neo4j"])
@@ -278,8 +274,7 @@ def test_a_store_without_room(tmp_path: Path, full: str) -> None:
             if (
                 graph
             ):  # it takes no more writes until it is started again, in the way of docs/neo4j.md
-                graph.stop()
-                graph.set(CUT_LOG, heap=ROOM_TO_READ_IT)
+                graph.kill()
                 graph.start()
             here.flows()
             here.balances()

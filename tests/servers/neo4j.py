@@ -61,9 +61,8 @@ class Neo4j(Program):
         self._settings = settings
         self.set(more)
 
-    def set(self, more: str, *, heap: str = "") -> None:
-        """Put these lines of neo4j.conf in the place of the usual ones, and this heap, from the next start on."""
-        self._heap = heap or self._heap
+    def set(self, more: str) -> None:
+        """Put these lines of neo4j.conf in the place of the usual ones, from the next start on."""
         named = {line.partition("=")[0] for line in more.splitlines()}
         usual = self._settings.splitlines()
         kept = [line for line in usual if line.partition("=")[0] not in named]
