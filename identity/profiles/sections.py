@@ -116,8 +116,15 @@ def _identifiers(one: Portrait, names: Names) -> Section:
             [names.identifier(each.key), each.kind, when(each.first_at), when(each.last_at)]
             for each in one.listed
         ],
-        _unlisted(one),
+        " ".join(filter(None, [_untimed(one), _unlisted(one)])),
     )
+
+
+def _untimed(one: Portrait) -> str:
+    """Say why some have no times: a touchpoint counts under the strongest of its identifiers. "" when all have some."""
+    if all(each.first_at is not None for each in one.listed):
+        return ""
+    return _("“-”: seen only together with a stronger identifier, which has the times.")
 
 
 def _unlisted(one: Portrait) -> str:

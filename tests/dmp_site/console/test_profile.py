@@ -75,6 +75,18 @@ def sections(client: Client, profile: Profile) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def test_an_identifier_without_times_says_where_they_are(
+    sign_in: SignIn, road: Road, alice: Profile
+) -> None:
+    why = "seen only together with a stronger identifier"
+    viewer = sign_in("viewer")
+    assert why in sections(viewer, alice)["Identifiers"]
+    road.receive({"type": "identify", "userId": "bob"})
+    road.run()
+    bob = Profile.objects.get(identifiers__key="user_id:bob")
+    assert why not in sections(viewer, bob)["Identifiers"]
+
+
 def test_the_page_has_everything_about_a_person(
     sign_in: SignIn, road: Road, alice: Profile
 ) -> None:
