@@ -5,8 +5,10 @@ import os
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 SOAK = PROFILE == "soak"
 _FACTORS = {"fast": 0.1, "default": 1, "soak": 20}
-# A quarter on Neo4j, where an example is some fifty round trips.
-_ROUND_TRIPS = 0.25 if os.environ.get("STORES") == "neo4j" else 1
+_STORES = os.environ.get("STORES", "sqlite")
+# A quarter on Neo4j, where an example is some fifty round trips. Long runs would take days there, and most of one on PostgreSQL.
+_ROUND_TRIPS = 0.25 if _STORES == "neo4j" else 1
+_LONG_ROUND_TRIPS = {"sqlite": 1, "postgresql": 0.1, "neo4j": 0.025}[_STORES]
 # Rules that everything else rests on: their properties run long in `make soak`.
 LONG = (
     "tests/activation/audiences/test_refresh.py",
@@ -33,5 +35,6 @@ LONG = (
 
 def examples(usual: int, *, soak: int | None = None) -> int:
     """Return how many examples a test that usually tries this many tries now. `soak`: how many in `make soak`, where that is agreed."""
-    wanted = soak if SOAK and soak else usual * _FACTORS[PROFILE]
-    return max(1, int(wanted * _ROUND_TRIPS))
+    long = soak * _LONG_ROUND_TRIPS if SOAK and soak else 0
+    factor = 1 if long else _FACTORS[PROFILE]
+    return max(1, int(max(long, usual * factor * _ROUND_TRIPS)))
