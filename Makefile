@@ -82,15 +82,16 @@ frontend-check: $(FRONTEND)/node_modules/.package-lock.json
 docs-check: # the examples that need processes are run by the tests
 	$(PYTHON) -m pytest -q -p no:randomly -m "not process" tests/docs tests/test_structure.py tests/test_clocks.py tests/dmp_site/test_texts.py
 
-# Neo4j takes its time: there, rooms that ask the graph alone, and the kills.
-ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes tests/e2e/test_same_answers.py tests/docs tests/crash
+# Neo4j takes its time: there, rooms that ask the graph alone, and the kills and outages.
+ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes tests/dmp_site/moving \
+	tests/e2e/test_same_answers.py tests/e2e/test_outages.py tests/docs tests/crash
 QUICKLY := not soak and (not process or kills)
 
 # A process that may not keep what it compiled rewrites every assertion of the tests at each start: some 10 s each.
 test test-embedded test-on-postgresql test-on-neo4j test-served test-fast soak: export PYTHONDONTWRITEBYTECODE :=
 
 # On Neo4j one worker waits most of the time, for its server or for one that was frozen: it runs beside the others, and tells at the end.
-test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and the kills (≤ 30 minutes)
+test: install frontend  ## every test on the embedded stores; on PostgreSQL and Neo4j those in process, and kills and outages (≤ 30 minutes)
 	@mkdir -p build
 	@$(MAKE) --no-print-directory test-on-neo4j >build/test-on-neo4j.log 2>&1 & beside=$$!; \
 	trap 'kill $$beside 2>/dev/null' EXIT; \

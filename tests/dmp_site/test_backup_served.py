@@ -63,6 +63,7 @@ def make(tmp_path):
         site.__exit__(None, None, None)
 
 
+@pytest.mark.kills
 def test_what_was_copied_under_load_comes_back_and_counts_once(make, tmp_path):
     copy, keys = tmp_path / "copy", tmp_path / "safe.json"
     site = make("site")

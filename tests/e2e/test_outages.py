@@ -172,6 +172,7 @@ def graph() -> Iterator[Neo4j | None]:
     server.remove()
 
 
+@pytest.mark.kills
 def test_stores_that_stop_freeze_and_die(
     tmp_path: Path, postgres: Postgres, graph: Neo4j | None
 ) -> None:

@@ -11,6 +11,7 @@ from tests.stores import clear_graph
 pytestmark = [
     pytest.mark.process,
     pytest.mark.stores,
+    pytest.mark.kills,
     pytest.mark.timeout(600),
     pytest.mark.skipif(STORES != "neo4j", reason="moves to the Neo4j that STORES=neo4j starts"),
 ]

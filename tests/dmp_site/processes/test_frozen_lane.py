@@ -19,6 +19,7 @@ from tests.places import Served
 pytestmark = [
     pytest.mark.process,
     pytest.mark.stores,
+    pytest.mark.kills,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         STORES == "sqlite",

@@ -120,6 +120,7 @@ def test_a_second_collector_and_a_taken_port_are_refused(site: Installation) -> 
 
 
 @pytest.mark.stores
+@pytest.mark.kills
 @pytest.mark.skipif(STORES != "neo4j", reason="elsewhere the graph is in the database itself")
 def test_a_lane_refuses_an_empty_graph_and_another_installations(site: Installation) -> None:
     site.set_up()
