@@ -58,7 +58,10 @@ class Parts:
 
 
 def values(rules: Sequence[Namespace], same: Iterable[Pair]) -> list[Values]:
-    """Return each node's own value where its namespace has a limit; what alias calls declare to be one has one value."""
+    """Return each node's own value where its namespace has a limit; what alias calls declare to be one has one value.
+
+    Only what they say of one namespace: two logins that were each called one with a cookie are still two.
+    """
     value = list(range(len(rules)))
 
     def one_of(each: int) -> int:
@@ -67,7 +70,8 @@ def values(rules: Sequence[Namespace], same: Iterable[Pair]) -> list[Values]:
         return each
 
     for a, b in same:
-        value[one_of(a)] = one_of(b)
+        if rules[a] is rules[b]:
+            value[one_of(a)] = one_of(b)
     return [
         {rule.name: frozenset((one_of(each),))} if rule.max else _NONE
         for each, rule in enumerate(rules)

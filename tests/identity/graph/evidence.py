@@ -200,8 +200,16 @@ def standing(decisions: Iterable[Decision]) -> dict[tuple[Identifier, Identifier
 
 
 def _alias(identifiers: Sequence[Identifier]) -> tuple[tuple[Identifier, Identifier], ...]:
+    """Return what an alias call makes of two logins, and a merge call of whatever it lists."""
     users = [each for each in identifiers if each.namespace == "user_id"]
-    return ((users[0], users[1]),) if len(users) > 1 else ()
+    first, *others = users if len(users) > 1 else identifiers
+    return tuple((first, other) for other in others)
+
+
+def renamed(events: Iterable[Event]) -> set[Identifier]:
+    """Return the identifiers that an alias call declares to be another of their namespace."""
+    pairs = (pair for event in events for pair in event.same)
+    return {each for a, b in pairs if a.namespace == b.namespace for each in (a, b)}
 
 
 def renumbered(events: Iterable[Event]) -> list[Event]:

@@ -199,11 +199,10 @@ def test_unlinked_evidence_might_as_well_not_be_there(stream, made):
 
 @given(events(most=30), decisions())
 def test_no_decision_breaks_a_limit(stream, made):
-    same = [pair for event in stream for pair in event.same] + [
-        (each.a, each.b)
-        for each in made
-        if each.verdict is ALWAYS and each.a.namespace == each.b.namespace
+    declared = [pair for event in stream for pair in event.same] + [
+        (each.a, each.b) for each in made if each.verdict is ALWAYS
     ]
+    same = [(a, b) for a, b in declared if a.namespace == b.namespace]
     one_of: dict[Identifier, Identifier] = {}
     for a, b in same:
         old, new = one_of.get(a, a), one_of.get(b, b)

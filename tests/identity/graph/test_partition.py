@@ -90,6 +90,8 @@ def alias_groups(stream: list[Event]) -> dict[Identifier, Identifier]:
         if SMALL.refusal(event.identifiers, event.same):
             continue
         for a, b in event.same:
+            if a.namespace != b.namespace:
+                continue
             old, new = groups.get(a, a), groups.get(b, b)
             groups |= {a: new, b: new}
             groups = {each: new if one == old else one for each, one in groups.items()}
@@ -181,6 +183,16 @@ def test_an_alias_counts_once():
     ]
     assert clusters(partitions(stream, DEFAULT)) == {frozenset({one.key, two.key, cookie.key})}
     assert len(clusters(partitions(stream[:2], DEFAULT))) == 2
+
+
+@pytest.mark.parametrize("shared", ["anonymous_id:a", "email:a"])
+def test_an_alias_of_two_namespaces_makes_no_two_logins_one(shared):
+    one, two, other = ids("user_id:1", "user_id:2", shared)
+    stream = [Event(1, (one, other), same=((other, one),))]
+    stream += [Event(2, (two, other), same=((other, two),))]
+    found = partitions(stream, DEFAULT)
+    assert clusters(found) == {frozenset({one.key}), frozenset({two.key, other.key})}
+    assert [link.reason for each in found for link in each.refused] == ["max:user_id"]
 
 
 @pytest.mark.parametrize("star", [False, True])

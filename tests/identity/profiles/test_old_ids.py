@@ -1,6 +1,6 @@
 """Every id that was ever handed out answers at every door, whatever was merged and split; one of a login never reads another login's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from dmp_site import apikeys
 from identity.graph.policy import DEFAULT
 from identity.profiles import models
 from identity.profiles.exports import records
+from identity.touchpoints import sources
 from identity.touchpoints.types import Identifier
-from tests.identity.graph.evidence import Event, events, touchpoint
+from tests.identity.graph.evidence import Event, events, renamed, touchpoint
 from tests.identity.profiles.identities import Stages, assignment, seen
+from tests.identity.touchpoints.events import NOW, decoder
 from tests.soaking import examples
 from tests.stores import undone
 
@@ -95,7 +97,7 @@ def test_every_id_answers_after_random_merges_and_splits(
         touchpoint(event, DEFAULT, number=100 + event.number, source=9, id=uid(event.number))
         for event in more
     ]
-    aliases = {each for event in (*stream, *more) for pair in event.same for each in pair}
+    aliases = renamed((*stream, *more))
     with undone():
         stages, doors = Stages(DEFAULT), Doors.open()
         stages.run(*stream)
@@ -119,3 +121,39 @@ def test_a_login_that_lost_its_cookie_to_another_reads_nothing_of_it() -> None:
     old = models.Profile.objects.get(founder="anonymous_id:c").uid
     b = models.Profile.objects.get(founder="user_id:b").uid
     assert doors.get(old)["merged_into"] == b
+
+
+def joined(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """Return RudderStack's merge call."""
+    return {
+        "type": "merge",
+        "mergeProperties": [{"type": name, "value": value} for name, value in pairs],
+    }
+
+
+def alias(login: str) -> dict[str, Any]:
+    """Return the call that libraries send of their own accord when somebody signs in."""
+    return {"type": "alias", "previousId": "a1", "anonymousId": "a1", "userId": login}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        alias,
+        lambda login: joined(("anonymous_id", "a1"), ("user_id", login)),
+        lambda login: joined(("user_id", login), ("email", "jane@shop.example")),
+    ],
+    ids=["alias", "merge with a cookie", "merge with an address"],
+)
+def test_two_logins_that_are_called_one_with_the_same_browser_stay_two(
+    call: Callable[[str], dict[str, Any]],
+) -> None:
+    one = decoder(sources.create("shop", "site", NOW, actor="tests"))
+    stages, doors = Stages(DEFAULT), Doors.open()
+    stages.run(one(messageId="1", **call("alice")))
+    stages.run(one(messageId="2", **call("bob")))
+    homes = assignment()
+    assert homes["user_id:alice"] != homes["user_id:bob"]
+    doors.check()
+    stages.run(one(messageId="3", type="alias", previousId="alice", userId="bob"))
+    assert len(set(assignment().values())) == 1

@@ -21,6 +21,7 @@ from tests.identity.graph.evidence import (
     events,
     events_of,
     policy_of,
+    renamed,
     renumbered,
     touchpoint,
 )
@@ -277,7 +278,7 @@ def test_neither_order_nor_batches_change_who_is_who_nor_the_ids(data, stream):
 
 def assert_every_id_answers(stream):
     """Each id that was handed out leads to where its founder lives; one of a user never to another user's profile."""
-    aliases = {each for event in stream for pair in event.same for each in pair}
+    aliases = renamed(stream)
     for profile in models.Profile.objects.all():
         home = selectors.find(profile.uid).profile
         values = selectors.identifiers(home.pk)
