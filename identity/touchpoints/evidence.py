@@ -1,6 +1,6 @@
 """Which identifiers an event carries, by the policy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -154,9 +154,19 @@ def _same(
         declared = [(str(each.get("type")), each.get("value")) for each in listed]
     else:
         return ()
-    found = [_identifier(*each, reading, evidence) for each in declared]
-    first, *others = found or [None]
-    return tuple((first, other) for other in others if first and other and first != other)
+    named = [_identifier(*each, reading, evidence) for each in declared]
+    return tuple(_pairs([each for each in named if each is not None]))
+
+
+def _pairs(found: Sequence[Identifier]) -> Iterator[tuple[Identifier, Identifier]]:
+    """Pair each with the first of its own namespace, which is what makes them one value; the first of another with the first of all."""
+    firsts: dict[str, Identifier] = {}
+    for each in found:
+        first = firsts.setdefault(each.namespace, each)
+        if first == each:
+            first = found[0]
+        if first != each:
+            yield first, each
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -122,6 +123,29 @@ def test_an_alias_declares_two_values_to_be_one(one: One) -> None:
     anonymous = one(type="alias", previousId="a", anonymousId="a", userId="new")
     assert anonymous.same == ((Identifier("anonymous_id", "a"), new),)
     assert one(type="alias", previousId="new", userId="new").same == ()
+
+
+def test_junk_takes_nothing_from_the_others_that_a_merge_call_names(one: One) -> None:
+    def merged(*values: str) -> Touchpoint:
+        listed = [{"type": "user_id", "value": each} for each in values]
+        return one(type="merge", mergeProperties=listed)
+
+    old, new, last = (Identifier("user_id", each) for each in ("1", "2", "3"))
+    for values in (("null", "1", "2", "3"), ("1", "null", "2", "3")):
+        touchpoint = merged(*values)
+        assert touchpoint.same == ((old, new), (old, last))
+        assert touchpoint.dropped == ("blocked:user_id",)
+        assert touchpoint.refusal == ""
+    assert merged("null", "1").same == ()
+
+
+def test_a_merge_call_makes_the_values_of_each_namespace_one_in_whatever_order(one: One) -> None:
+    browser, old, new = Identifier("anonymous_id", "a"), *(Identifier("user_id", n) for n in "12")
+    for order in permutations((browser, old, new)):
+        listed = [{"type": each.namespace, "value": each.value} for each in order]
+        touchpoint = one(type="merge", mergeProperties=listed)
+        assert set(touchpoint.identifiers) == {browser, old, new}
+        assert touchpoint.refusal == ""
 
 
 def test_a_group_is_a_household_only_if_the_source_says_so(source: Source) -> None:
