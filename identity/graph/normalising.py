@@ -10,8 +10,13 @@ from types import MappingProxyType
 from urllib.parse import unquote
 
 import phonenumbers
+from phonenumbers import CountryCodeSource, ValidationResult
 
 REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO 3166
+_NO_PREFIX = (
+    CountryCodeSource.FROM_DEFAULT_COUNTRY,
+    CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN,
+)
 
 
 class Refused(Exception):
@@ -38,12 +43,29 @@ def email(clear: str, _region: str = "") -> str:
 def phone(clear: str, region: str = "") -> str:
     """E.164; a number without a country code is completed with the region. Raises Refused."""
     try:
-        number = phonenumbers.parse(clear, region.upper() or None)
+        number = phonenumbers.parse(clear, region.upper() or None, keep_raw_input=True)
     except phonenumbers.NumberParseException as error:
         raise Refused("not_a_phone_number") from error
+    if number.country_code_source in _NO_PREFIX and not phonenumbers.is_valid_number(number):
+        number = _with_plus(clear, number.country_code) or number
     if not phonenumbers.is_possible_number(number):
         raise Refused("not_a_phone_number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _with_plus(clear: str, country_code: int | None) -> phonenumbers.PhoneNumber | None:
+    """Read a number as one that begins with this country code, if it can be one.
+
+    The parser takes a country code without a plus for one only where the rest is a number that may be given to somebody: in
+    published examples it is not.
+    """
+    try:
+        number = phonenumbers.parse(f"+{clear}")
+    except phonenumbers.NumberParseException:
+        return None
+    length = phonenumbers.is_possible_number_with_reason(number)
+    is_one = number.country_code == country_code and length == ValidationResult.IS_POSSIBLE
+    return number if is_one else None
 
 
 def sha256_hex(clear: str, _region: str = "") -> str:

@@ -103,8 +103,56 @@ def test_a_phone_number_is_completed_with_the_region(clear, region):
 
 
 @pytest.mark.parametrize(
+    ("region", "clear", "expected"),
+    [
+        ("US", "1 (123) 456-7890", "+11234567890"),
+        ("US", "1 (650) 253-0000", "+16502530000"),
+        ("US", "(123) 456-7890", "+11234567890"),
+        ("US", "1 (123) 456-7890 ext. 65", "+11234567890"),
+        ("SG", "65 1243 5678", "+6512435678"),
+        ("SG", "65 1243 5678 ext. 65", "+6512435678"),
+        ("SG", "65 9123 4567", "+6591234567"),
+        ("FR", "33 6 12 34 56 78", "+33612345678"),
+        ("FR", "330612345678", "+33612345678"),
+        ("GB", "44 20 7183 8750", "+442071838750"),
+        ("GB", "4407400123456", "+447400123456"),
+        ("IT", "39 06 1234 5678", "+390612345678"),
+        ("CN", "86 138 1234 5678", "+8613812345678"),
+        ("RU", "7 912 345 67 89", "+79123456789"),
+        ("RU", "7 123 456 78 90", "+71234567890"),
+        ("IN", "91 98765 43210", "+919876543210"),
+    ],
+)
+def test_a_country_code_is_read_without_its_plus(region, clear, expected):
+    assert policy.clean("phone", clear, region=region) == expected
+
+
+@pytest.mark.parametrize(
+    ("region", "clear", "expected"),
+    [
+        ("SG", "6512 3456", "+6565123456"),
+        ("IT", "391 2345678", "+393912345678"),
+        ("CN", "138 1234 5678", "+8613812345678"),
+        ("RU", "8 912 345 67 89", "+79123456789"),
+        ("IN", "9198765432", "+919198765432"),
+        ("FR", "0 33 12 34 56 7", "+33331234567"),
+        ("FR", "00 33 33 12 34 56 7", "+33331234567"),
+    ],
+)
+def test_a_number_that_may_be_a_national_one_is_one(region, clear, expected):
+    assert policy.clean("phone", clear, region=region) == expected
+
+
+@pytest.mark.parametrize(
     ("clear", "region"),
-    [("0612345678", ""), ("12", "FR"), ("call me", "FR"), ("+33 1", ""), ("06", "XX")],
+    [
+        ("0612345678", ""),
+        ("12", "FR"),
+        ("call me", "FR"),
+        ("+33 1", ""),
+        ("06", "XX"),
+        ("12 34 56 78", "US"),
+    ],
 )
 def test_a_phone_number_without_a_country_is_refused(clear, region):
     assert reason("phone", clear, region) == "not_a_phone_number"
