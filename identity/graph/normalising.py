@@ -103,12 +103,24 @@ _PHONE = re.compile(
 )
 
 
+_ENCODED = 3  # times at most, as by an address in an address
+
+
+def unquoted(value: str) -> str:
+    """Return a value as it was before it went into the address of a page, or of one within another."""
+    for _ in range(_ENCODED):
+        if "%" not in value:
+            break
+        value = unquote(value)
+    return value
+
+
 def looks_like_pii(value: str) -> bool:
     """Say whether a value of whatever namespace holds an e-mail address or is written like a phone number.
 
     Plain digits without a leading zero or plus are taken for a number of the site's own.
     """
-    value = unquote(value)  # as it stands in an address of a page
+    value = unquoted(value)
     if "@" in value:
         return EMAIL_WITHIN.search(value) is not None
     return _PHONE.fullmatch(value.strip()) is not None

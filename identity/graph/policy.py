@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from urllib.parse import unquote
 
 from identity.graph.normalising import (
     EMAIL_WITHIN,
@@ -19,6 +18,7 @@ from identity.graph.normalising import (
     Refused,
     email,
     looks_like_pii,
+    unquoted,
 )
 from identity.touchpoints.types import Identifier
 
@@ -265,7 +265,7 @@ def _unmasked(value: str) -> str:
 
     Sites send e-mail addresses as userId, in whatever case.
     """
-    plain = unquote(value)
+    plain = unquoted(value)
     if "\0" in plain:
         raise Refused("not_text")
     return email(plain) if EMAIL_WITHIN.fullmatch(plain) else plain

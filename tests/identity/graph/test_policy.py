@@ -192,6 +192,7 @@ def test_the_limit_is_in_bytes():
     "value",
     [
         *["jane@example.com", "auth0|jane@example.com", "+33612345678", "+1 (555) 123-4567"],
+        *["jane%40shop.example", "jane%2540shop.example", "%2B33612345678", "%252B33612345678"],
         *["0033612345678", "06 12 34 56 78", "0612345678", "(555) 123-4567", "555-123-4567"],
     ],
 )

@@ -309,6 +309,7 @@ def test_a_companys_name_stays_and_a_groups_members_do_not(one: One) -> None:
         ),
         ("?customer_phone=061&q=tea", "?customer_phone=[removed]&q=tea"),
         ("Call +33 6 12 34 56 78 now", "Call [phone] now"),
+        ("https://s.fr/?m=%252B33612345678&x=1", "https://s.fr/?m=[phone]&x=1"),
         ("Order 1+33612345678", "Order 1+33612345678"),
         ("2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00+01:00"),
         ("a=b and phone=c", "a=b and phone=c"),
@@ -341,6 +342,14 @@ def test_an_address_that_was_quoted_for_a_url_is_the_same_person(one: One) -> No
     plain = one(type="page", userId="Alice@example.org")
     assert one(type="page", userId="alice%40example.org").owner == plain.owner
     assert one(type="page", userId="x:alice%40example.org").pii
+    phone = one(type="page", userId="+33612345678")
+    for sign, plus in (("%2540", "%252B"), ("%252540", "%25252b")):
+        assert (
+            one(type="page", anonymousId="1", userId=f"alice{sign}example.org").owner
+            == plain.owner
+        )
+        assert one(type="page", userId=f"{plus}33612345678").owner == phone.owner
+    assert one(type="page", userId="a%2500b%2540example.org").owner is None
     assert one(type="page", userId="50%25").owner == Identifier("user_id", "50%25")
     assert not one(type="page", userId="a%00b%40example.org").identifiers
 
