@@ -28,9 +28,10 @@ class Events:
         self.policy = _in_the_clear(case.policy)
         keys = keys_at(settings.KEYS_FILE)
         self._key = keys.identifier
+        names = sorted({event.source for event in case.events})  # which say nothing: any text
         self.sources = {
-            name: sources.create(name or "source", "server", START, actor=_ACTOR)
-            for name in sorted({event.source for event in case.events})
+            name: sources.create(f"source-{number}", "server", START, actor=_ACTOR)
+            for number, name in enumerate(names, start=1)
         }
         gone = self.sources.get(case.gone_source) if case.gone_source else None
         self.gone_source = None if gone is None else gone.pk

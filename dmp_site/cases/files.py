@@ -1,6 +1,7 @@
 """Files of cases and vectors, in the format of tests/cases/identity.yaml and tests/cases/normalisation.yaml."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -193,16 +194,14 @@ def _event(part: Part) -> Event:
 
 
 def _alias(part: Part, identifiers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what is declared to be one: the listed ones, or with `true` all that share a namespace."""
-    if isinstance(part.value, list):
-        chosen = tuple(_identifier(each) for each in part.items())
-    else:
-        names = [each.partition(":")[0] for each in identifiers]
-        several = {name for name in names if names.count(name) > 1}
-        chosen = tuple(each for each in identifiers if each.partition(":")[0] in several)
-        if not part.truth():
-            return ()
-    if len(chosen) < 2 or len({each.partition(":")[0] for each in chosen}) > 1:  # noqa: PLR2004 - one is no alias
+    """Return what is declared to be one, each namespace for itself: the listed ones, or with `true` all that share a namespace."""
+    listed = isinstance(part.value, list)
+    if not listed and not part.truth():
+        return ()
+    named = tuple(_identifier(each) for each in part.items()) if listed else identifiers
+    names = Counter(each.partition(":")[0] for each in named)
+    chosen = tuple(each for each in named if names[each.partition(":")[0]] > 1)
+    if not chosen or (listed and chosen != named):
         raise part.wrong("an alias names two or more identifiers of one namespace: list them")
     return chosen
 

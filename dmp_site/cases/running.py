@@ -12,6 +12,7 @@ from dmp_site.cases.events import Events
 from dmp_site.cases.files import Case, Cluster
 from dmp_site.cases.scratch import EPOCH, Graphs
 from identity.clock import Instant
+from identity.graph import documents
 from identity.graph.contents import Part, StoredIdentifier
 from identity.graph.port import GraphStore
 from identity.graph.types import FORGOTTEN, UNVOUCHED, alone
@@ -54,11 +55,18 @@ class Difference:
     tried: int
 
 
+class Endless(Exception):
+    """A case that is not run, since it might not end: the message says what to change in the file."""
+
+
 def check(case: Case, graphs: Graphs, most: int | None = None) -> Difference | None:
     """Run a case in every arrangement; None when each gives what is expected. Nothing stays in the database.
 
-    `most`: orders of the events that are tried at most.
+    `most`: orders of the events that are tried at most. Raises Endless.
     """
+    if (slow := documents.explosion(case.policy.blocked_patterns)) is not None:
+        number, said = slow
+        raise Endless(f"block_regex[{number}]: {said}")
     first: tuple[Sequence[int], int, Outcome, Outcome] | None = None
     failed = tried = 0
     with transaction.atomic():

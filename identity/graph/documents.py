@@ -149,8 +149,8 @@ def _patterns(given: list[str]) -> Iterator[str]:
             yield f"blocked_patterns[{number}]: {said}"
 
 
-def _explosions(given: Iterable[str]) -> Iterator[str]:
-    """Name the pattern with which trying all of them may take too long."""
+def explosion(given: Iterable[str]) -> tuple[int, str] | None:
+    """Name the pattern with which trying all of them may take too long, by its place, and say what to do."""
     tried = 0
     for number, pattern in enumerate(given):
         tried += patterns.steps(pattern)
@@ -159,8 +159,14 @@ def _explosions(given: Iterable[str]) -> Iterator[str]:
                 "some value would keep everybody waiting while it is tried: write repeats that give nothing back"
                 " (a*+ for a*, (?:a|b)++ for (?:a|b)+), begin with ^, or list the values"
             )
-            yield f"blocked_patterns[{number}]: {said}"
-            return
+            return number, said
+    return None
+
+
+def _explosions(given: Iterable[str]) -> Iterator[str]:
+    if (found := explosion(given)) is not None:
+        number, said = found
+        yield f"blocked_patterns[{number}]: {said}"
 
 
 def _changes(

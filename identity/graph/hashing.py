@@ -82,9 +82,12 @@ def _ten_digits(clear: str, region: str) -> str:
     return digits[1:]
 
 
+_UID2 = Convention({"email": _uid2_email, "phone": phone}, encoding="base64")
+
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {
-        "uid2": Convention({"email": _uid2_email, "phone": phone}, encoding="base64"),
+        "uid2": _UID2,
+        "ttd": _UID2,  # The Trade Desk
         "google": Convention({"email": _google_email, "phone": phone}),
         "meta": Convention({"email": _trim_lower, "phone": _digits, "first_name": _trim_lower}),
         "liveramp": Convention(

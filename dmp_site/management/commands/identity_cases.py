@@ -13,7 +13,7 @@ from django.db import Error
 from dmp_site.cases import files, running, scratch, vectors
 from dmp_site.cases.files import Case, Cluster, File
 from dmp_site.cases.reading import BadFile
-from dmp_site.cases.running import Difference, Outcome
+from dmp_site.cases.running import Difference, Endless, Outcome
 from dmp_site.management.base import Documented
 from identity.graph.neo4j_scratch import NotScratch
 from identity.graph.port import GraphMissing, StoreAway
@@ -91,6 +91,9 @@ class Command(Documented):
             found = running.check(case, graphs, orders)
         except (StoreAway, GraphMissing):
             raise
+        except Endless as error:
+            self.stdout.write(f"FAILED {case.name}\n  {error}")
+            return True
         except Exception as error:  # noqa: BLE001 - a case that breaks the product has failed, and the others go on
             self.stdout.write(f"FAILED {case.name}\n  {type(error).__name__}: {error}")
             return True

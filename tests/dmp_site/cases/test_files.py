@@ -85,6 +85,7 @@ def test_a_case_of_everything(tmp_path):
         ("'^x+$'", "'('", "'(' is no regular expression"),
         ("normaliser: email", "normaliser: magic", "'magic' is none of"),
         ("alias: true", "alias: [user_id:1]", "an alias names two or more"),
+        ("alias: true", "alias: [user_id:1, user_id:2, cookie:c]", "an alias names two or more"),
         ("alias: true", "alias: maybe", "'maybe' is neither true nor false"),
         ("  delete:", "  policy: {}\n  delete:", "'policy' stands there twice"),
         ("cases:", "cases: [", "it is no YAML"),

@@ -108,6 +108,22 @@ MADE = [
         seen(2, "user:b", "cookie:1"),
         clusters=[["user:a", "user:b", "cookie:1"]],
     ),
+    # Each namespace for itself.
+    *(
+        case(
+            seen(1, "user:a", "user:b", "home:1", "home:2", alias=alias),
+            seen(2, "user:b", "home:2", "cookie:1"),
+            policy=POLICY | {"home": {"kind": "household", "max": 1}},
+            clusters=[["user:a", "user:b", "cookie:1"], ["home:1"], ["home:2"]],
+        )
+        for alias in (True, ["home:1", "user:b", "home:2", "user:a"])
+    ),
+    case(
+        seen(1, "user:a", "user:b", "card:1", "card:2", alias=True),
+        seen(2, "user:b", "card:2"),
+        policy=POLICY | {"card": {"priority": 2, "kind": "person", "max": 1}},
+        clusters=[["user:a", "user:b", "card:1", "card:2"]],
+    ),
     case(
         seen(1, "user:a", "user:b"),
         seen(2, "cookie:1"),
@@ -139,6 +155,15 @@ MADE = [
             clusters=[["user:a", "cookie:1", "cookie:2"]],
         ),
         "delete": {"dataset": "web"},
+    },
+    # Whatever a source is called.
+    {
+        **case(
+            seen(1, "user:a", "cookie:1", source="a\0b"),
+            seen(2, "user:a", "cookie:2", source="a" * 201),
+            clusters=[["user:a", "cookie:2"]],
+        ),
+        "delete": {"dataset": "a\0b"},
     },
     {
         **case(
@@ -233,6 +258,20 @@ def test_what_differs_is_told_with_the_arrangement(tmp_path):
         "            found    []",
         "1 passed, 1 failed",
     ]
+
+
+@pytest.mark.slow
+def test_a_case_that_would_not_end_has_failed_and_the_others_go_on(tmp_path):
+    endless = case(seen(1, f"user:{'a' * 60}!"), clusters=[]) | {
+        "id": "endless",
+        "block_regex": ["^b$", "(a+)+$"],
+    }
+    other = case(seen(1, "user:a"), clusters=[["user:a"]])
+    status, said = run(written(tmp_path, endless, other))
+    assert status == 1
+    failed, why, passed = said.splitlines()
+    assert (failed, passed) == ("FAILED endless", "1 passed, 1 failed")
+    assert why.startswith("  block_regex[1]: some value would keep everybody waiting")
 
 
 def test_a_vector_that_differs_is_told(tmp_path):

@@ -67,3 +67,8 @@ def test_the_encoding_a_destination_takes():
 def test_what_a_destination_does_not_take():
     with pytest.raises(KeyError):
         hashed("uid2", "first_name", "Mary")
+
+
+def test_the_trade_desk_shares_the_convention_of_uid2():
+    for kind, clear in (("email", "Jane.Doe+news@gmail.com"), ("phone", "+33612345678")):
+        assert hashed("ttd", kind, clear) == hashed("uid2", kind, clear)
