@@ -1,7 +1,7 @@
 """Addresses of servers, as the settings and `move_store` take them."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,16 +19,21 @@ _GIVE_UP = {
 }
 
 
+_ENCODED = "where each @ : / ? # % [ ] of user and password is percent-encoded (p@ss is p%40ss)"
+
+
 def postgresql(url: str, variable: str) -> dict[str, Any]:
     """Return what Django wants to know of a database. Raises ImproperlyConfigured, naming the variable and not the URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+    parts = _read(url, {"postgres", "postgresql"})
+    name = parts.path.strip("/") if parts else ""
+    # What is behind the first / of a password that is not encoded looks like a name, with an @ in it.
+    if parts is None or not name or set("/@") & set(name):
         raise ImproperlyConfigured(
-            f"{variable} must read postgresql://user:password@host:port/name"
+            f"{variable} must read postgresql://user:password@host:port/name, {_ENCODED}"
         )
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.strip("/")),
+        "NAME": unquote(name),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
@@ -38,11 +43,11 @@ def postgresql(url: str, variable: str) -> dict[str, Any]:
 
 
 def neo4j(url: str, database: str, variable: str) -> dict[str, Any]:
-    """Return the graph store on a Neo4j server. Raises ImproperlyConfigured."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme.split("+")[0] not in {"bolt", "neo4j"}:
+    """Return the graph store on a Neo4j server. Raises ImproperlyConfigured, naming the variable and not the URL."""
+    parts = _read(url, {"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"})
+    if parts is None or not parts.hostname or parts.path.strip("/"):
         raise ImproperlyConfigured(
-            f"{variable} must read bolt://user:password@host:port, or the same with bolt+s, neo4j or neo4j+s"
+            f"{variable} must read bolt://user:password@host:port, or the same with bolt+s, neo4j or neo4j+s, {_ENCODED}"
         )
     return {
         "BACKEND": "identity.graph.neo4j_store.Neo4jStore",
@@ -53,3 +58,16 @@ def neo4j(url: str, database: str, variable: str) -> dict[str, Any]:
             "database": database,
         },
     }
+
+
+def _read(url: str, schemes: set[str]) -> SplitResult | None:
+    """Return the parts of an address of such a scheme, None when it is malformed: the errors of urllib quote a piece of the password.
+
+    Nothing follows the path: what would be a query or a fragment is the rest of a password that is not encoded, or asks for what nobody does.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # it is read when it is asked for
+    except ValueError:
+        return None
+    return parts if parts.scheme in schemes and not parts.query and not parts.fragment else None
