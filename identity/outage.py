@@ -9,6 +9,8 @@ import sqlite3
 
 from django.db import Error, InterfaceError, OperationalError
 
+from identity import postgres
+
 _ABOUT_DATA = {"22", "23", "54"}  # data exception, integrity constraint, program limit exceeded
 # A standby that was not promoted yet, and transactions that sat idle or ran too long: Django calls these internal errors.
 _AWAY = {"25006", "25P03", "25P04"}
@@ -38,6 +40,13 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError):
         return state[:2] not in _ABOUT_DATA and _sqlite_code(error) not in _FAULTS
     return state in _AWAY
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell the same of errors that connections of our own raise too (`identity.postgres`), which Django did not make its own."""
+    if isinstance(error, postgres.OperationalError | postgres.InterfaceError):
+        return sqlstate(error)[:2] not in _ABOUT_DATA
+    return is_outage(error)
 
 
 def _sqlite_code(error: Error) -> int:

@@ -8,10 +8,18 @@ from django.db import connections
 try:
     from psycopg import Connection as _Connection
     from psycopg import Error as Error  # noqa: PLC0414 - handed on
+    from psycopg import InterfaceError as InterfaceError  # noqa: PLC0414
+    from psycopg import OperationalError as OperationalError  # noqa: PLC0414
 except ImportError:  # an embedded installation has no need of it
 
     class Error(Exception):  # type: ignore[no-redef]
         """Never raised: nothing connects."""
+
+    class InterfaceError(Error):  # type: ignore[no-redef]
+        """Neither."""
+
+    class OperationalError(Error):  # type: ignore[no-redef]
+        """Neither."""
 
 
 Connection = Any  # psycopg.Connection, where psycopg is installed

@@ -17,7 +17,6 @@ from dmp_site.processes import running
 from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
-from identity.graph.port import GraphMissing, StoreAway
 from identity.graph.sql_store import SqlStore
 from identity.privacy import audit
 from identity.privacy.keys import require_keys
@@ -25,13 +24,14 @@ from identity.touchpoints import inbox, installation
 from identity.touchpoints.models import Installation
 
 ACTOR = "command:restore"
-_EXPECTED = (OSError, sqlite3.Error, StoreAway, GraphMissing, served.Failed)
+_EXPECTED = (OSError, sqlite3.Error, served.Failed)
 
 
 def create(directory: Path, now: Instant, *, keys_to: Path | None = None) -> None:
     """Copy all stores into a new directory; the key file, when asked for, to a place outside of it.
 
-    Raises KeysMissing, and DomainError, having left nothing behind, when there is no room or a store cannot be read.
+    Raises KeysMissing, and, having left nothing behind, DomainError when there is no room, StoreAway, GraphMissing and errors of the
+    database as they come.
     """
     keys = require_keys(settings.KEYS_FILE)
     _check_targets(directory, keys_to)

@@ -36,6 +36,7 @@ class Failed(Exception):
 def copy(directory: Path) -> Sequence[str]:
     """Dump the stores into the directory; return the names of the dumps. Raises Failed, StoreAway, DomainError, OSError."""
     if isinstance(graph.store(), SqlStore):
+        connection.ensure_connection()  # a database that is away is named in our words
         _dump(directory / DATABASE, lambda: None)
         return [DATABASE]
     with lane_at_rest() as renew:

@@ -1,20 +1,18 @@
-"""What the commands share: help texts that keep their lines, and a start that loads no page."""
+"""What the commands of the whole product share: see `identity.management.base`, which knows no graph."""
 
-from argparse import RawDescriptionHelpFormatter
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandParser
+from identity.graph.port import GraphMissing, StoreAway
+from identity.management import base
 
 
-class Documented(BaseCommand):
-    """A command whose help keeps its lines; it ends with an example (a test looks).
+class Documented(base.Documented):
+    """A command that may ask the graph store too."""
 
-    Django's checks of pages and models are for who changes the code (`make check` runs them): they would load all pages, in every worker.
-    """
-
-    requires_system_checks = ()
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    def what_is_away(self, error: Exception) -> str:
+        if isinstance(error, GraphMissing):
+            return str(error)  # it says what to run
+        if not isinstance(error, StoreAway):
+            return super().what_is_away(error)
+        # Tables of the graph are away with their database: that is what can be started.
+        cause = error.__cause__
+        of_database = super().what_is_away(cause) if isinstance(cause, Exception) else ""
+        return of_database or f"{base.line(error)}: {base.AGAIN}"

@@ -10,20 +10,17 @@ from dmp_site.management.base import Documented
 from dmp_site.moving import database, graph
 from identity.clock import now
 from identity.errors import DomainError
-from identity.graph.port import GraphMissing, StoreAway, StoreRefuses
+from identity.graph.port import StoreRefuses
 from identity.privacy.keys import KeysMissing
-from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
+from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.installation import Foreign
 
 _REFUSALS = (
     DomainError,
     Foreign,
     ForeignInbox,
-    GraphMissing,
     ImproperlyConfigured,
-    InboxAway,
     KeysMissing,
-    StoreAway,
     StoreRefuses,
 )
 

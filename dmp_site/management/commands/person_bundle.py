@@ -14,7 +14,6 @@ from dmp_site.management.base import Documented
 from identity.clock import now
 from identity.errors import DomainError
 from identity.graph import store
-from identity.graph.port import StoreAway
 from identity.privacy import personal_files, tombstones
 from identity.privacy.keys import KeysMissing
 from identity.privacy.models import PersonalFile
@@ -52,7 +51,7 @@ class Command(Documented):
                 found = bundle.of(profile, store(), actor=ACTOR, why=options["why"], now=now())
         except DomainError as error:
             raise CommandError(error.message) from error
-        except (KeysMissing, StoreAway) as error:
+        except KeysMissing as error:
             raise CommandError(str(error)) from error
         said = bundle.encode(found)
         if options["output"] is None:

@@ -10,7 +10,6 @@ from dmp_site import trials
 from dmp_site.management.base import Documented
 from dmp_site.trials import starting
 from identity.errors import DomainError
-from identity.graph.port import StoreAway
 from identity.profiles.policies import services
 
 
@@ -30,7 +29,7 @@ class Command(Documented):
     def handle(self, *_: Any, **options: Any) -> None:
         try:
             found = self._try(self._document(options["file"]))
-        except (DomainError, StoreAway) as error:
+        except DomainError as error:
             raise CommandError(str(error)) from error
         for label, value in starting.told(found):
             self.stdout.write(f"{value:>12,}  {label}")

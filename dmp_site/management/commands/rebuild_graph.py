@@ -10,7 +10,6 @@ from dmp_site.management.base import Documented
 from identity.clock import Instant, now
 from identity.graph import policies, store
 from identity.graph.contents import Sums, add_up
-from identity.graph.port import StoreAway
 from identity.graph.tally import Tally
 from identity.profiles.rebuild import Report, rebuild, stored
 from identity.profiles.recounting import Recount, recount
@@ -49,8 +48,6 @@ class Command(Documented):
                 self._write_digest(add_up(store().contents(), size=size))
             else:
                 self._compare(None if options["check"] else now(), size)
-        except StoreAway as error:
-            raise CommandError(str(error)) from error
         except sqlite3.Error as error:
             raise CommandError(f"the temporary file cannot be written: {error}") from error
 

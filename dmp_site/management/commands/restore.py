@@ -9,7 +9,6 @@ from dmp_site import backup
 from dmp_site.management.base import Documented
 from identity.clock import now
 from identity.errors import DomainError
-from identity.graph.port import GraphMissing, StoreAway
 from identity.touchpoints.inbox.port import ForeignInbox
 from identity.touchpoints.installation import Foreign
 
@@ -30,7 +29,7 @@ class Command(Documented):
     def handle(self, *_: Any, **options: Any) -> None:
         try:
             said = backup.restore(options["directory"], now(), keys_from=options["keys"])
-        except (DomainError, Foreign, ForeignInbox, GraphMissing, StoreAway) as error:
+        except (DomainError, Foreign, ForeignInbox) as error:
             raise CommandError(str(error)) from error
         for line in said:
             self.stdout.write(line)

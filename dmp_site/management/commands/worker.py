@@ -14,10 +14,10 @@ from dmp_site import setup
 from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline, roles, running
 from identity.errors import DomainError
-from identity.graph.port import GraphMissing, LaneSuperseded, StoreAway
+from identity.graph.port import LaneSuperseded
 from identity.privacy.keys import KeysMissing, require_keys
 from identity.touchpoints import installation
-from identity.touchpoints.inbox.port import ForeignInbox, InboxAway, InboxTaken
+from identity.touchpoints.inbox.port import ForeignInbox, InboxTaken
 from identity.touchpoints.installation import Foreign
 
 # What a person can mend; the message says how.
@@ -25,12 +25,9 @@ _REFUSALS = (
     DomainError,
     Foreign,
     ForeignInbox,
-    GraphMissing,
-    InboxAway,
     InboxTaken,
     KeysMissing,
     LaneSuperseded,
-    StoreAway,
 )
 
 

@@ -2,15 +2,15 @@
 
 import hashlib
 import sys
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from identity.clock import SECOND, Instant, now
 from identity.errors import DomainError
+from identity.management.base import Documented
 from identity.privacy import personal_files
 from identity.privacy.keys import KeysMissing
 from identity.privacy.models import PersonalFile
@@ -25,8 +25,7 @@ ACTOR = "command:import_touchpoints"
 BAD_ROWS = PersonalFile.Kind.BAD_ROWS
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # they would load all pages
+class Command(Documented):
     help = (
         "Import touchpoints from a CSV, JSON Lines or Parquet file, through the collector (which has to run).\n\n"
         "A mapping file (YAML or JSON, see docs/import.md) says what the columns mean; without one every row of a JSON Lines\n"
@@ -37,11 +36,6 @@ class Command(BaseCommand):
         "Example: manage.py import_touchpoints customers.csv --mapping customers.yaml --source crm\n"
         "Example: manage.py import_touchpoints events.jsonl --source shop --mode live"
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)

@@ -2,16 +2,17 @@
 
 import hashlib
 import sys
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from identity.clock import Instant, now
 from identity.errors import DomainError
+from identity.management.base import Documented
 from identity.privacy import personal_files
 from identity.privacy.keys import KeysMissing
 from identity.privacy.models import PersonalFile
@@ -27,8 +28,7 @@ ACTOR = "command:link_records"
 BAD_ROWS = PersonalFile.Kind.BAD_ROWS
 
 
-class Command(BaseCommand):
-    requires_system_checks = ()  # they would load all pages
+class Command(Documented):
     help = (
         "Guess which records of a CSV, JSON Lines or Parquet file are about one person, and send each guess to the collector (which\n"
         "has to run) as a link with its probability, from a source of its own. Needs Splink; see docs/matching.md.\n\n"
@@ -38,11 +38,6 @@ class Command(BaseCommand):
         "Example: manage.py link_records customers.csv --namespace record_id --key number --columns columns.yaml --threshold 0.5\n"
         "Example: manage.py link_records customers.csv --namespace record_id --key number --most birth_date=2 --dry-run"
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import neo4j
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from identity import graph
 from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
@@ -85,6 +85,16 @@ def test_setup_graph_makes_all_that_it_needs(server: Neo4j, store: GraphStore) -
     store.raise_epoch(EPOCH)
     recorded = store.record([VISIT], epoch=EPOCH, contested=())
     assert recorded.first_numbers == {VISIT.id: 1}
+
+
+def test_setup_graph_refuses_a_graph_that_may_be_wiped_at_any_time(
+    server: Neo4j, store: GraphStore
+) -> None:
+    server.run("CREATE (:Scratch)")
+    with pytest.raises(CommandError, match="marked as scratch"):
+        setup_graph()
+    with pytest.raises(GraphMissing):
+        store.uuid()
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
