@@ -1,6 +1,7 @@
-"""How Neo4j carries out each statement of the store: by index, and walks that prune."""
+"""How Neo4j carries out each statement of the store: by index, and walks that prune; and that a batch needs as many, whatever its size."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from identity.graph.contents import Part
 from identity.graph.policy import Policy
 from identity.graph.types import Decision, Verdict
-from identity.touchpoints.types import Identifier
+from identity.touchpoints.types import Identifier, Touchpoint
 from tests.environment import STORES
 from tests.identity.graph.conftest import EPOCH
 from tests.identity.graph.evidence import SMALL, Event, touchpoint
@@ -38,16 +39,17 @@ ALICE, MAIL, HOME = (
     Identifier("email", "m"),
     Identifier("household_id", "h"),
 )
+MOST = 20  # statements of one step
 
 Statement = tuple[str, dict[str, Any]]
+Hear = Callable[[str, dict[str, Any]], None]
 
 
 @pytest.fixture
 def statements(graph_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     """Let the store do all that it can; return the statements, each once."""
     asked: dict[str, dict[str, Any]] = {}
-    for name in ("write", "read"):
-        monkeypatch.setattr(Server, name, listening(getattr(Server, name), asked))
+    listen(monkeypatch, asked.__setitem__)
     exercise(graph_store)
     cypher(
         "CALL db.prepareForReplanning(60)"
@@ -55,11 +57,24 @@ def statements(graph_store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> list
     return list(asked.items())
 
 
-def listening(real: Any, asked: dict[str, dict[str, Any]]) -> Any:
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return how often each statement is sent, from now on."""
+    counted: Counter[str] = Counter()
+    listen(monkeypatch, lambda cypher, _: counted.update([cypher]))
+    return counted
+
+
+def listen(monkeypatch: pytest.MonkeyPatch, hear: Hear) -> None:
+    for name in ("write", "read"):
+        monkeypatch.setattr(Server, name, listening(getattr(Server, name), hear))
+
+
+def listening(real: Any, hear: Hear) -> Any:
     def listen(self: Server, work: Any, patience: float) -> Any:
         def heard(ask: Any) -> Any:
             def note(cypher: str, **parameters: Any) -> Any:
-                asked[cypher] = parameters
+                hear(cypher, parameters)
                 return ask(cypher, **parameters)
 
             return work(note)
@@ -144,3 +159,59 @@ def test_the_walk_prunes(statements: list[Statement]) -> None:
     for walk, parameters in walks:
         used = set(operators(plan(walk, **parameters)))
         assert "VarLengthExpand(Pruning,BFS,All)" in used
+
+
+def crowd(name: str, size: int, first: int) -> list[Touchpoint]:
+    """Return touchpoints of half as many people, in households of two; an address that five share becomes a hub."""
+    made = []
+    for n in range(size):
+        person = f"{name}{n // 2}"
+        mail = f"{name}-shared" if n % 2 and n < 10 else person
+        cookie = Identifier("anonymous_id", f"{name}{n}")
+        seen = (Identifier("user_id", person), Identifier("email", mail), cookie)
+        home = (Identifier("household_id", f"{name}{n // 4}"),) if n % 4 == 0 else ()
+        made.append(touchpoint(Event(n, (*seen, *home), number=first + n), SMALL))
+    return made
+
+
+def asked_of(store: Neo4jStore, sent: Counter[str], size: int) -> dict[str, Counter[str]]:
+    """Return what each step of a batch of so many touchpoints sent."""
+    first, again = (crowd(f"{size}-", size, 10 * size + shift) for shift in (0, size))
+    ids = [each.id for each in first]
+    people = sorted({one for each in first for one in each.identifiers})
+    steps: dict[str, Callable[[], object]] = {
+        "new people": lambda: record(store, first),
+        "touchpoints that are there": lambda: record(store, first),
+        "people who are known": lambda: record(store, again),
+        "neighbourhoods": lambda: store.neighbourhoods(people),
+        "profiles shown": lambda: store.show_members(
+            {each: each.value for each in people}, epoch=EPOCH
+        ),
+        "other profiles shown": lambda: store.show_members(
+            {each: f"{each.value}-other" for each in people}, epoch=EPOCH
+        ),
+        "set aside": lambda: store.set_aside(ids, epoch=EPOCH, aside=True),
+        "taken again": lambda: store.set_aside(ids, epoch=EPOCH, aside=False),
+    }
+    found = {}
+    for name, step in steps.items():
+        sent.clear()
+        step()
+        found[name] = Counter(sent)
+    return found
+
+
+def record(store: Neo4jStore, touchpoints: Sequence[Touchpoint]) -> None:
+    store.record(touchpoints, epoch=EPOCH, contested=())
+
+
+def test_a_large_batch_sends_as_many_statements_as_a_small_one(
+    graph_store: Neo4jStore, sent: Counter[str]
+) -> None:
+    small, large = (asked_of(graph_store, sent, size) for size in (10, 1_000))
+    assert all(step.total() > 1 for step in small.values()), "it is heard"
+    assert {name: step.total() for name, step in large.items()} == {
+        name: step.total() for name, step in small.items()
+    }
+    assert large == small
+    assert max(step.total() for step in large.values()) <= MOST
