@@ -159,7 +159,10 @@ class Committer:
         return list(refused.values())
 
     def _keep(self, refused: Sequence[Refused]) -> None:
-        """Count again what did not come into the inbox."""
+        """Count again what did not come into the inbox, or may have: a commit that was cut off says neither.
+
+        The sender, who is told to come again, has the same events refused and counted once more in any case.
+        """
         with self._guard:
             for each in refused:
                 self._entry(each.source, each.reason, each.detail).count += each.count
