@@ -157,10 +157,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         if profile is None:
             messages.warning(request, _("There is no such profile."))
             return HttpResponseRedirect(_list())
-        try:
-            present = selectors.find(profile.uid).profile
-        except DomainError as error:
-            messages.warning(request, error.message)
+        present = _present(request, profile)
+        if present is None:
             return HttpResponseRedirect(_list())
         if present.pk != profile.pk:
             return HttpResponseRedirect(_page(present.pk))
@@ -172,8 +170,10 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         form = RevealForm(request.POST)
         if request.method != "POST" or not form.is_valid():
             return HttpResponseRedirect(_page(profile))
-        row = Profile.objects.get(pk=profile)
-        keys = [one.key for one in selectors.identifiers(profile)]
+        row = _present(request, get_object_or_404(Profile, pk=profile))
+        if row is None:
+            return HttpResponseRedirect(_list())
+        keys = [one.key for one in selectors.identifiers(row.pk)]
         clear = vault.reveal(
             [field[:2] for field in vault.fields(keys)],
             actor=actor(request),
@@ -183,27 +183,31 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         return self._show(request, row, clear)
 
     def wish(self, request: HttpRequest, profile: int) -> HttpResponse:
-        """Ask the lane to keep what the person wants."""
+        """Ask the lane to keep what the person wants, in whichever profile they live now."""
         _require(self._may_wish(request))
         form = WishForm(request.POST)
-        mine = selectors.identifiers(profile)
-        if request.method == "POST" and form.is_valid() and mine:
-            wish, channel = form.cleaned_data["wish"], form.cleaned_data["channel"]
-            who, now = actor(request), clock.now()
-            if wish in {"allow", "refuse"}:
-                services.ask_consent(
-                    mine[:1], MARKETING, channel, granted=wish == "allow", actor=who, now=now
-                )
-            else:
-                services.ask_suppression(
-                    mine if wish == "open" else mine[:1],
-                    channel,
-                    active=wish == "close",
-                    actor=who,
-                    now=now,
-                )
-            messages.success(request, _("Asked of the lane; the page shows it in a moment."))
-        return HttpResponseRedirect(_page(profile))
+        if request.method != "POST" or not form.is_valid():
+            return HttpResponseRedirect(_page(profile))
+        row = _present(request, get_object_or_404(Profile, pk=profile))
+        if row is None:
+            return HttpResponseRedirect(_list())
+        mine = selectors.identifiers(row.pk)
+        wish, channel = form.cleaned_data["wish"], form.cleaned_data["channel"]
+        who, now = actor(request), clock.now()
+        if wish in {"allow", "refuse"}:
+            services.ask_consent(
+                mine[:1], MARKETING, channel, granted=wish == "allow", actor=who, now=now
+            )
+        else:
+            services.ask_suppression(
+                mine if wish == "open" else mine[:1],
+                channel,
+                active=wish == "close",
+                actor=who,
+                now=now,
+            )
+        messages.success(request, _("Asked of the lane; the page shows it in a moment."))
+        return HttpResponseRedirect(_page(row.pk))
 
     def tell(self, request: HttpRequest, profile: int) -> HttpResponse:
         """Hand out all that is known about the person, with the clear values; that is in the logs, with the reason."""
@@ -212,7 +216,9 @@ class ProfileAdmin(ReadOnlyModelAdmin):
         whole = type(self).bundle
         if request.method != "POST" or not form.is_valid() or whole is None:
             return HttpResponseRedirect(_page(profile))
-        row = get_object_or_404(Profile, pk=profile)
+        row = _present(request, get_object_or_404(Profile, pk=profile))
+        if row is None:
+            return HttpResponseRedirect(_list())
         try:
             said = whole(row, actor(request), form.cleaned_data["why"], clock.now())
         except DomainError as error:
@@ -225,7 +231,9 @@ class ProfileAdmin(ReadOnlyModelAdmin):
     def erase(self, request: HttpRequest, profile: int) -> HttpResponse:
         """Ask whether the person is really to be erased; once that is said, ask the lane."""
         _require(request.user.has_perm("identity.erase_profile"))
-        row = get_object_or_404(Profile, pk=profile)
+        row = _present(request, get_object_or_404(Profile, pk=profile))
+        if row is None:
+            return HttpResponseRedirect(_list())
         form = EraseForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             erasures.ask(profile=row.uid, actor=actor(request), now=clock.now())
@@ -238,7 +246,7 @@ class ProfileAdmin(ReadOnlyModelAdmin):
             "opts": self.opts,
             "title": _("Erase this person"),
             "profile": row,
-            "identifiers": len(selectors.identifiers(profile)),
+            "identifiers": len(selectors.identifiers(row.pk)),
             "form": form,
         }
         return TemplateResponse(request, "identity/erase.html", context)
@@ -328,6 +336,15 @@ def _cards(found: portrait.Portrait) -> list[tuple[str, str]]:
 def _require(allowed: bool) -> None:  # noqa: FBT001 - reads as a sentence
     if not allowed:
         raise PermissionDenied
+
+
+def _present(request: HttpRequest, asked: Profile) -> Profile | None:
+    """Return the profile in which the person lives now: a page may be older than a merge. None, and a word about it, when nothing is left."""
+    try:
+        return selectors.find(asked.uid).profile
+    except DomainError as error:
+        messages.warning(request, error.message)
+        return None
 
 
 def _list() -> str:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from identity.clock import MINUTE
 from identity.privacy.models import VaultAccess
 from identity.profiles.admin import ProfileAdmin
-from identity.profiles.models import Profile
+from identity.profiles.models import Identifier, Profile
 from identity.profiles.sections import Section
 from identity.touchpoints import sources
 from identity.touchpoints.models import LaneCommand
@@ -145,6 +145,61 @@ def test_wishes_are_asked_of_the_lane(sign_in: SignIn, alice: Profile, wish: str
     payload = LaneCommand.objects.get().payload
     assert payload["identifiers"][0] == "user_id:alice"
     assert payload.get("granted", payload.get("active")) is (wish in {"allow", "close"})
+
+
+@pytest.fixture
+def late(alice: Profile) -> Profile:
+    """Let a profile be merged into alice's, as while somebody looked at its page."""
+    take(touchpoint(5, of=("anonymous_id:late",)))
+    found = Profile.objects.get(founder="anonymous_id:late")
+    take(touchpoint(6, "identify", of=("user_id:alice", "anonymous_id:late")))
+    return found
+
+
+@pytest.mark.parametrize("wish", ["allow", "refuse", "close", "open"])
+def test_a_wish_for_a_profile_that_was_merged_meanwhile_reaches_the_present_one(
+    sign_in: SignIn, alice: Profile, late: Profile, wish: str
+) -> None:
+    asked = {"channel": "email", "wish": wish}
+    address = reverse("admin:identity_profile_wish", args=[late.pk])
+    answer = sign_in("privacy officer").post(address, asked, follow=True)
+    assert "Asked of the lane" in answer.content.decode()
+    assert answer.redirect_chain[-1][0] == page(alice)
+    assert LaneCommand.objects.get().payload["identifiers"][0] == "user_id:alice"
+
+
+def test_the_other_buttons_of_a_profile_that_was_merged_meanwhile_mean_the_present_one(
+    sign_in: SignIn, alice: Profile, late: Profile
+) -> None:
+    officer, why = sign_in("privacy officer"), {"why": "a request for information"}
+    shown = officer.post(reverse("admin:identity_profile_reveal", args=[late.pk]), why)
+    assert ADDRESS in shown.content.decode()
+    assert VaultAccess.objects.filter(why=why["why"]).count() == 2
+    told = officer.post(reverse("admin:identity_profile_bundle", args=[late.pk]), why)
+    assert told.json()["profile"] == str(alice.uid)
+    asked = officer.get(reverse("admin:identity_profile_erase", args=[late.pk]))
+    assert asked.context["identifiers"] == 4
+    assert str(alice.uid) in asked.content.decode()
+
+
+BUTTONS = {
+    "wish": {"channel": "*", "wish": "close"},
+    "reveal": {"why": "because"},
+    "bundle": {"why": "because"},
+    "erase": {"sure": "on"},
+}
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+def test_a_button_of_a_profile_of_which_nothing_is_left_says_so(
+    sign_in: SignIn, alice: Profile, late: Profile, button: str
+) -> None:
+    Identifier.objects.filter(key="anonymous_id:late").update(forgotten=True)
+    address = reverse(f"admin:identity_profile_{button}", args=[late.pk])
+    answer = sign_in("privacy officer").post(address, BUTTONS[button], follow=True)
+    assert "was forgotten" in answer.content.decode()
+    assert not LaneCommand.objects.exists()
+    assert not VaultAccess.objects.exists()
 
 
 def test_higher_floors_add_their_tables(
