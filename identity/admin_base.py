@@ -32,7 +32,14 @@ else:
     _Paginator = Paginator
 
 _REFUSED = "refused_by_service"
+_LONGEST_ID = 19  # digits of the largest bigint
 COUNTED = 10_000  # rows that a list counts exactly; beyond it says "10000" and pages no further
+
+
+def row_id(said: str) -> int | None:
+    """Read a row's id from an address; None for what is none: other scripts have digits too, and no database holds a thousand of them."""
+    digits = said.isascii() and said.isdigit() and len(said) <= _LONGEST_ID
+    return int(said) if digits else None
 
 
 class BoundedPaginator(_Paginator):

@@ -22,7 +22,7 @@ from unfold.widgets import (
 
 from identity import clock, pages
 from identity.access import actor
-from identity.admin_base import ReadOnlyModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, row_id
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph import policies
@@ -152,7 +152,8 @@ class ProfileAdmin(ReadOnlyModelAdmin):
     ) -> HttpResponse:
         """Show everything about one profile, named by row or by public id; an old one leads to where it lives now."""
         _require(self.has_view_permission(request))
-        asked = {"pk": int(object_id)} if object_id.isdigit() else {"uid": object_id.lower()}
+        row = row_id(object_id)
+        asked = {"uid": object_id.lower()} if row is None else {"pk": row}
         profile = Profile.objects.filter(**asked).first()
         if profile is None:
             messages.warning(request, _("There is no such profile."))

@@ -55,7 +55,7 @@ def _goes_on(source: int) -> bool:
 
 def progress(source: int) -> Forgetting:
     """Return how far it has come. Raises NotFound."""
-    found = Forgetting.objects.filter(source=source).first()
+    found = Forgetting.objects.filter(source__pk=source).first()  # bare, 2**63 is an error
     if found is None:
         raise NotFound("not_forgotten", gettext("This source is not being forgotten."))
     return found

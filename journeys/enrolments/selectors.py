@@ -66,4 +66,4 @@ def of_person(uid: UUID) -> QuerySet[Enrolment]:
 
 
 def timeline(enrolment: int) -> QuerySet[Step]:
-    return Step.objects.filter(enrolment=enrolment)
+    return Step.objects.filter(enrolment__pk=enrolment)  # bare, 2**63 is an error

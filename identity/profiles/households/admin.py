@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from identity.admin_base import ReadOnlyModelAdmin
+from identity.admin_base import ReadOnlyModelAdmin, row_id
 from identity.graph import policies
 from identity.profiles.households import sections, selectors
 from identity.profiles.models import Household
@@ -58,9 +58,7 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
         """Show the sums of one household, and its people."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        household = (
-            Household.objects.filter(pk=int(object_id)).first() if object_id.isdigit() else None
-        )
+        household = Household.objects.filter(pk=row_id(object_id)).first()
         if household is None:
             messages.warning(request, _("There is no such household."))
             return HttpResponseRedirect(reverse("admin:identity_household_changelist"))

@@ -1,6 +1,7 @@
 """What a row of a file means: which column is an identifier, a time, a trait. Written as YAML or JSON; see docs/import.md."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from identity.touchpoints.times import instant
+
+_MILLISECONDS = re.compile(r"\d{1,30}")  # "²" is a digit too, but no number
 
 Row = Mapping[str, Any]
 
@@ -188,7 +191,7 @@ def _text(value: Any, what: str) -> str:
 def _time(value: Any) -> str | int | float:
     """Return a time that the collector will understand; an import never falls back to the present. Raises BadRow."""
     said = value.isoformat() if hasattr(value, "isoformat") else value
-    if isinstance(said, str) and said.strip().isdigit():
+    if isinstance(said, str) and _MILLISECONDS.fullmatch(said.strip()):
         said = int(said)
     if not isinstance(said, str | int | float) or instant(said) is None:
         raise BadRow("the time is neither ISO 8601 nor milliseconds since 1970")

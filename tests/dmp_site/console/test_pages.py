@@ -45,6 +45,14 @@ def test_lists_open_by_role(sign_in, role):
         assert client.get(address(model)).status_code == expected, label
 
 
+@pytest.mark.parametrize("odd", ["²", "9" * 20, "9" * 5_000, "x"], ids=["²", "20", "5000", "x"])
+def test_an_address_that_names_no_row_leads_back(sign_in, odd):
+    reader = sign_in("admin")
+    for model in pages():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+        assert reader.get(reverse(name, args=[odd])).status_code in {302, 403}, name
+
+
 @pytest.mark.parametrize("role", roles.ROLES)
 def test_forms_to_add_open_by_role(sign_in, role):
     client = sign_in(role)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 
 ADDRESS = "alice@shop.example"
 FIND = "/admin/identity/profile/find/"
+NO_IDS = ["²", "٣", "9" * 20, "9" * 5_000]  # digits, but no row's
 
 
 @pytest.fixture
@@ -223,9 +224,16 @@ def test_older_touchpoints_are_a_page_away(sign_in: SignIn, alice: Profile) -> N
 
 def test_a_page_that_never_was_leads_to_the_list(sign_in: SignIn, alice: Profile) -> None:
     client = sign_in("viewer")
-    for missing in ("99999", "x"):
-        answer = client.get(f"/admin/identity/profile/{missing}/change/")
-        assert answer.headers["Location"] == reverse("admin:identity_profile_changelist")
+    for missing in ("99999", "x", *NO_IDS):
+        for what in ("profile", "household"):
+            answer = client.get(f"/admin/identity/{what}/{missing}/change/")
+            assert answer.headers["Location"] == reverse(f"admin:identity_{what}_changelist")
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+def test_a_button_of_a_page_that_never_was_finds_nothing(sign_in: SignIn, button: str) -> None:
+    address = reverse(f"admin:identity_profile_{button}", args=[999])
+    assert sign_in("privacy officer").post(address, BUTTONS[button]).status_code == 404
 
 
 def test_the_page_of_a_hub_tells_its_links_and_why_they_were_refused(sign_in: SignIn) -> None:

@@ -122,7 +122,7 @@ def test_times(tmp_path: Path) -> None:
         (datetime(2024, 1, 1, tzinfo=UTC), "2024-01-01T00:00:00+00:00"),
     ):
         assert translator.event({"u": "1", "at": said})["timestamp"] == expected
-    wrong: tuple[Any, ...] = ("soon", "", None, [], {})
+    wrong: tuple[Any, ...] = ("soon", "", None, [], {}, "²", "9" * 5_000)
     for bad in wrong:
         with pytest.raises(BadRow, match="time"):
             translator.event({"u": "1", "at": bad})
