@@ -17,12 +17,17 @@ from identity.privacy.models import AuditEntry, Consent, Erasure, Suppression, V
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyModelAdmin):
-    """The audit log."""
+    """The audit log. It is not searched by object: a search is in the page's address, and an object may be somebody's identifier."""
 
-    list_display = ["at", "actor", "action", "object"]
+    list_display = ["at", "actor", "action", "masked"]
     list_filter = ["action"]
-    search_fields = ["actor", "action", "object"]
+    search_fields = ["actor", "action"]
     ordering = ["-pk"]
+    fields = ["at", "actor", "action", "masked", "detail"]
+
+    @display(description=_("object"))
+    def masked(self, row: AuditEntry) -> str:
+        return masked(row.object)
 
 
 @admin.register(VaultAccess)

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from identity.fields import InstantField
+from identity.privacy.masking import masked
 
 KEY = 600  # the longest key of an identifier
 
@@ -26,7 +27,7 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit log")
 
     def __str__(self) -> str:
-        return f"{self.action} {self.object}"
+        return masked(f"{self.action} {self.object}")
 
 
 class VaultEntry(models.Model):
