@@ -37,19 +37,21 @@ def scrub(place: str, after: int, known: Known) -> tuple[int, int | None]:
 
 
 def _command(row: LaneCommand, known: Known) -> bool:
-    if not names(row.payload, known.keys) and not any(key in row.error for key in known.keys):
+    if not names(row.payload, known.keys) and not _mentions(row.error, known.keys):
         return False
     left = {name: _without(value, known.keys) for name, value in row.payload.items()}
     row.payload = left if not names(left, known.keys) else dict(_MARK)
-    row.error = "" if any(key in row.error for key in known.keys) else row.error
+    row.error = "" if _mentions(row.error, known.keys) else row.error
     row.save(update_fields=["payload", "error"])
     return True
 
 
 def _job(row: Job, known: Known) -> bool:
-    """Take the identifiers out of what a job found. One that is not over begins again: it holds what it has read already."""
+    """Take the identifiers out of what a job found and failed with. One that is not over begins again: it holds what it has read already."""
     shown = known.keys | {masked(key) for key in known.keys}
-    if not names([row.payload, row.checkpoint], shown):
+    if _mentions(row.error, shown):
+        row.error = ""
+    elif not names([row.payload, row.checkpoint], shown):
         return False
     row.payload = _emptied(row.payload, shown)
     if row.state in Job.OPEN:
@@ -62,10 +64,14 @@ def _job(row: Job, known: Known) -> bool:
 
 
 def _set_aside(row: SetAside, known: Known) -> bool:
-    """Delete a row that waits for a human if it is this person's, be it one that cannot be read."""
-    if theirs(row, known) is None:
+    """Delete a row that waits for a human if it is this person's, be it one that cannot be read. Of another's only what it failed with may name them."""
+    if theirs(row, known) is not None:
+        row.delete()
+    elif _mentions(row.error, known.keys):
+        row.error = ""
+        row.save(update_fields=["error"])
+    else:
         return False
-    row.delete()
     return True
 
 
@@ -89,6 +95,10 @@ def names(value: Any, keys: frozenset[str]) -> bool:
     if isinstance(value, Mapping):
         return any(name in keys or names(each, keys) for name, each in value.items())
     return isinstance(value, list | tuple) and any(names(each, keys) for each in value)
+
+
+def _mentions(text: str, keys: frozenset[str]) -> bool:
+    return any(key in text for key in keys)
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:

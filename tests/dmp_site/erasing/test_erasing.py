@@ -473,6 +473,35 @@ def test_what_a_job_found_is_emptied_and_one_that_is_not_over_begins_again(road:
     assert row.removed["dmp_site.job"] == 2
 
 
+def test_a_fault_that_names_the_person_is_taken_out_of_whatever_met_it(road: Road) -> None:
+    """The row that failed may be somebody else's, and its payload may name nobody."""
+    come(road)
+    said = f"IntegrityError: DETAIL: Key (key)=({mail().key}) already exists."
+    times: dict[str, Any] = {"created_at": road.now, "kind": "prune", "error": said}
+    job = Job.objects.create(
+        state="failed", changed_at=road.now, checkpoint={"after": "user_id:bob"}, **times
+    )
+    command = LaneCommand.objects.create(done_at=road.now, broke=True, **times)
+    bobs = road._sealer.seal(b'\n{}\n{"userId": "bob", "messageId": "n", "type": "track"}')
+    SetAside.objects.create(
+        number=1000,
+        source=road.source.pk,
+        mode="live",
+        received_at=road.now,
+        payload=bobs,
+        state="aside",
+        error=said,
+        changed_at=road.now,
+    )
+    row = erase(road)
+    assert found(needles()) == []
+    job.refresh_from_db()
+    command.refresh_from_db()
+    assert (job.error, job.state, job.checkpoint) == ("", "failed", {"after": "user_id:bob"})
+    assert (command.error, SetAside.objects.get().error) == ("", "")
+    assert row.removed["dmp_site.job"] == row.removed["identity.setaside"] == 1
+
+
 def test_a_person_whom_nobody_knows_leaves_an_empty_certificate(road: Road) -> None:
     row = erase(road)
     assert row.removed == {}
