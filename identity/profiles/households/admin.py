@@ -58,7 +58,8 @@ class HouseholdAdmin(ReadOnlyModelAdmin):
         """Show the sums of one household, and its people."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        household = Household.objects.filter(pk=row_id(object_id)).first()
+        row = row_id(object_id)
+        household = None if row is None else Household.objects.filter(pk=row).first()
         if household is None:
             messages.warning(request, _("There is no such household."))
             return HttpResponseRedirect(reverse("admin:identity_household_changelist"))

@@ -27,7 +27,7 @@ def numbered() -> list[tuple[str, str]]:
 
 
 def _is_number(parameter: Any) -> bool:
-    return parameter["in"] == "path" and parameter["schema"]["type"] == "integer"
+    return bool(parameter["in"] == "path" and parameter["schema"]["type"] == "integer")
 
 
 @pytest.mark.parametrize(
