@@ -24,6 +24,7 @@ from activation.deliveries.models import Delivery
 from activation.deliveries.tokens import Sent
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
+from identity import faults
 from identity.clock import SECOND, Instant, from_datetime
 from identity.errors import DomainError
 from identity.privacy.wishes import BOUNCED, COMPLAINED, UNSUBSCRIBED
@@ -130,10 +131,10 @@ def _give(channel: str, hands: Hands, now: Instant, limit: int) -> tuple[list[Ha
     for one in handover.take(channel, hands, now, limit) if limit else []:
         try:
             found = handover.begin(one, hands, now)
-        except (DatabaseError, OSError, DomainError):
+        except (DatabaseError, OSError, DomainError) as error:
             if not given:
                 raise
-            log.exception("A fetch of %s ends early", channel)
+            log.error("A fetch of %s ends early: %s", channel, faults.traced(error))  # noqa: TRY400
             break
         if isinstance(found, Composed):
             given.append(Handed(found.message, one.message_class, now + hands.lease))

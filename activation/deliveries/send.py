@@ -27,6 +27,7 @@ from activation.deliveries.composing import Composed
 from activation.deliveries.handover import Hands, Look
 from activation.deliveries.types import DeliveryStatus
 from activation.pressure import ledger
+from identity import faults
 from identity.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from identity.stages import leave, reach
 
@@ -209,7 +210,7 @@ class Sender:
         except (DatabaseError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - one channel's options stop no other channel
-            self._wait_for(described.name, f"{type(error).__name__}: {error}", self.clock())
+            self._wait_for(described.name, faults.said(error), self.clock())
             return None
         self._channels[described.name] = described, channel
         return channel

@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 from dmp_site.jobs import runner
 from dmp_site.jobs.kinds import KINDS
 from dmp_site.models import JobsHeartbeat
-from identity import clock
+from identity import clock, faults
 from identity.clock import SECOND, Instant
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _try_to_ask() -> None:
     try:
         ask(clock.now())
     except Error as error:  # the cluster waits for its database by itself
-        log.warning("No heartbeat could be asked for: %s", error)
+        log.warning("No heartbeat could be asked for: %s", faults.said(error))
     finally:
         close_old_connections()
 

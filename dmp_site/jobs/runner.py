@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from dmp_site.jobs.kinds import KINDS, Step
 from dmp_site.models import Job
-from identity import clock
+from identity import clock, faults
 from identity.clock import SECOND, Instant
 from identity.errors import DomainError, NotFound
 from identity.outage import is_outage
@@ -27,6 +27,10 @@ SLICE = 4.0
 LEASE = 60 * SECOND
 _STARTING = 1_179_275_074  # "FJOB", the class of PostgreSQL's advisory locks of who starts a job
 SCHEDULE = "schedule"  # the actor of jobs that come round by themselves
+
+
+class Failed(Exception):
+    """A job failed with an error that quotes a row; this one does not."""
 
 
 class LeaseLost(Exception):
@@ -98,7 +102,9 @@ def run(job: int) -> None:
     except Exception as error:
         if is_outage(error):
             raise  # the lease lapses and the job goes on from its checkpoint
-        _release(lease, state=Job.State.FAILED, error=f"{type(error).__name__}: {error}"[:500])
+        _release(lease, state=Job.State.FAILED, error=faults.said(error)[:500])
+        if faults.quotes(error):  # the queue keeps what is raised here
+            raise Failed(faults.said(error)) from None
         raise
     if not over:
         _queue(job)

@@ -15,7 +15,7 @@ from dmp_site.processes import turns
 from dmp_site.processes.attempts import Attempt, Attempts
 from dmp_site.processes.care import Care
 from dmp_site.processes.outages import foreseen
-from identity import stages
+from identity import faults, stages
 from identity.clock import Instant
 from identity.graph.port import GraphStore
 from identity.profiles.occasions import Doing, Occasion
@@ -108,7 +108,11 @@ class Claims:
         except Exception as error:
             if foreseen(error):
                 raise
-            log.warning("A batch of %d failed (%s); looking for the row", len(claim.rows), error)
+            log.warning(
+                "A batch of %d failed (%s); looking for the row",
+                len(claim.rows),
+                faults.said(error),
+            )
             way.care.suspect(claim.rows[-1].number)
             for part in _halves(claim):
                 self._take(part, way)
@@ -133,7 +137,7 @@ class Claims:
                     self._owed = row.number
                     self._pay_back()
                     raise
-                error = f"{type(failure).__name__}: {failure}"
+                error = faults.said(failure)
             else:
                 return
         self._set_aside(claim, error, lambda: way.settle(claim))
@@ -182,8 +186,8 @@ class Claims:
         except Exception as failure:
             if foreseen(failure):
                 raise
-            log.exception("Its people cannot be grouped without it")
-            more = f"{error}; rebuild_graph is needed ({type(failure).__name__}: {failure})"
+            log.error("Its people cannot be grouped without it: %s", faults.traced(failure))  # noqa: TRY400
+            more = f"{error}; rebuild_graph is needed ({faults.said(failure)})"
             self._put_aside(claim, more, settle, regroup=False)
         self.attempts.end()
 

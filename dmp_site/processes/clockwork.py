@@ -14,6 +14,7 @@ from activation.audiences import refresh
 from dmp_site import pipeline
 from dmp_site.processes import turns
 from dmp_site.processes.care import Care
+from identity import faults
 from identity.clock import HOUR, MINUTE, Instant
 from identity.touchpoints import commands, lane
 from identity.touchpoints.types import BatchContext
@@ -85,7 +86,9 @@ class Clockwork:
         except Exception as error:
             if self.foreseen(error):
                 raise
-            log.warning("The clock's work failed (%s); looking for what does it", error)
+            log.warning(
+                "The clock's work failed (%s); looking for what does it", faults.said(error)
+            )
             return self._in_turn(lambda part: self._carefully(part, context)) or built
 
     def _together(self, context: BatchContext) -> bool:
@@ -144,8 +147,8 @@ class Clockwork:
         return done
 
     def _blame(self, part: Part, context: BatchContext, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
-        log.error("%s: %s", part.name, reason, exc_info=error)
+        reason = faults.said(error)
+        log.error("%s: %s", part.name, faults.traced(error))
         with lane.fenced(context.epoch):
             culprit = part.blame(context, reason)
             payload = {"part": part.name, "culprit": culprit}

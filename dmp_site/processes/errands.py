@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dmp_site.processes.attempts import Attempts
 from dmp_site.processes.outages import foreseen
+from identity import faults
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.touchpoints import commands, lane
@@ -75,8 +76,9 @@ class Errands:
                 self._owed = command.pk if command.tries else 0
                 self._pay_back()
                 raise
-            log.exception("Command %d (%s) broke", command.pk, command.kind)
-            self._refuse(command, f"{type(failure).__name__}: {failure}", broke=True)
+            told = faults.traced(failure)
+            log.error("Command %d (%s) broke: %s", command.pk, command.kind, told)  # noqa: TRY400
+            self._refuse(command, faults.said(failure), broke=True)
         self.attempts.end()
 
     def _pay_back(self) -> None:

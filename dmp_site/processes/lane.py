@@ -25,7 +25,7 @@ from dmp_site.processes.crowds import Crowds
 from dmp_site.processes.errands import Errands
 from dmp_site.processes.lock import LaneLock
 from dmp_site.processes.outages import away, foreseen
-from identity import stages
+from identity import faults, stages
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, StoreAway
 from identity.privacy import erasures
@@ -165,14 +165,14 @@ class LaneLoop:
 
     def _outage(self, error: Exception) -> float:
         self._waits = min(_LONGEST_WAIT, max(0.5, self._waits * 2))
-        log.warning("A store is away (%s); waiting %.1f s", error, self._waits)
+        log.warning("A store is away (%s); waiting %.1f s", faults.said(error), self._waits)
         connections["default"].close()
         for care in (*self.care.values(), self._claims.turn):
             care.away()
         patience = self.graph.patience * (2 if isinstance(error, StoreAway) else 1)
         try:
             self._beat()
-            self._say(f"{type(error).__name__}: {error}", min(patience, self.graph.most_patience))
+            self._say(faults.said(error), min(patience, self.graph.most_patience))
         except Exception as worse:
             if not away(worse):  # it may be the very store that would keep it
                 raise

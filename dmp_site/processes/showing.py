@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.db import connections
 
+from identity import faults
 from identity.graph.port import GraphStore, LaneSuperseded
 from identity.profiles import showing
 
@@ -51,6 +52,6 @@ def _step(store: GraphStore, epoch: int) -> float:
     except LaneSuperseded:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is: profiles are right without it, and its lag is on the health page
-        log.warning("Memberships cannot be shown: %s: %s", type(error).__name__, error)
+        log.warning("Memberships cannot be shown: %s", faults.said(error))
         connections.close_all()
         return _AFTER_TROUBLE

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Any, TypeVar
 
+from identity import faults
 from identity.graph.neo4j_asking import Ask
 from identity.graph.port import StoreAway, StoreRefuses
 
@@ -126,7 +127,7 @@ def _answers() -> Iterator[None]:
         yield
     except Neo4jError as error:
         if _blames_data(error):
-            raise StoreRefuses(f"Neo4j refuses a touchpoint: {_said(error)}") from error
+            raise StoreRefuses(f"Neo4j refuses a touchpoint: {faults.said(error)}") from error
         raise StoreAway(f"{_trouble(error)} ({_said(error)})") from error
     except (DriverError, OSError) as error:
         raise StoreAway(f"Neo4j does not answer ({_said(error)})") from error

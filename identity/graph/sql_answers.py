@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.db import DataError, Error, IntegrityError, OperationalError
 
+from identity import faults
 from identity.graph.port import StoreAway, StoreRefuses
 from identity.outage import is_outage
 
@@ -18,7 +19,7 @@ def answers() -> Iterator[None]:
         yield
     except Error as error:
         if is_outage(error):
-            raise StoreAway(f"the graph store does not answer: {error}") from error
+            raise StoreAway(f"the graph store does not answer: {faults.said(error)}") from error
         if isinstance(error, DataError | IntegrityError | OperationalError):
             raise _refusal(error) from error
         raise
@@ -27,4 +28,4 @@ def answers() -> Iterator[None]:
 
 
 def _refusal(error: Exception) -> StoreRefuses:
-    return StoreRefuses(f"the graph store refuses a touchpoint: {error}")
+    return StoreRefuses(f"the graph store refuses a touchpoint: {faults.said(error)}")

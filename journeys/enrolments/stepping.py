@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from activation.deliveries.types import SendRequest
+from identity import faults
 from identity.clock import Instant
 from identity.profiles.types import Facts
 from identity.sql import Rows, fetch
@@ -83,10 +84,10 @@ def step(
 
 
 def _fail(run: Run, error: Exception, work: _Work) -> None:
-    log.error("Enrolment %d cannot go on: %s", run.id, error, exc_info=error)
+    log.error("Enrolment %d cannot go on: %s", run.id, faults.traced(error))
     run.state, run.reason, run.wake_at = (
         State.FAILED.value,
-        f"{type(error).__name__}: {error}",
+        faults.said(error),
         None,
     )
     work.changed[run.id] = run

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from identity import faults
 from identity.clock import Instant
 from identity.touchpoints.collector import http
 from identity.touchpoints.collector.collection import SUCCESS, Collection, Handler, not_found
@@ -92,8 +93,8 @@ async def _reply(table: Table, request: Request) -> Reply:
     ) as error:  # what no handler foresaw in the input, such as a thousand query fields
         log.warning("Bad input at %s: %s", request.path.split("/")[1][:20], type(error).__name__)
         return Problem(400, "invalid_request", "the request cannot be read").reply()
-    except Exception:
-        log.exception("A request failed")
+    except Exception as error:  # noqa: BLE001 - whoever sent it is answered
+        log.error("A request failed: %s", faults.traced(error))  # noqa: TRY400
         return Problem(500, "fault", "this is our fault, and logged").reply()
 
 

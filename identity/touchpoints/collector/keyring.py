@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import DatabaseError
 
+from identity import faults
 from identity.clock import Instant
 from identity.touchpoints import sources
 from identity.touchpoints.inbox.port import InboxAway
@@ -69,7 +70,7 @@ class Keyring:
             self.known = await self.run(load)
             self._known_at, answered = begun, True
         except DatabaseError as error:
-            log.warning("Write keys could not be renewed: %s", error)
+            log.warning("Write keys could not be renewed: %s", faults.said(error))
         finally:  # also when whoever looked gave up: others waited for that look
             self._answered = answered
 

@@ -16,6 +16,7 @@ import uvloop
 from django.conf import settings
 from django.db import DatabaseError
 
+from identity import faults
 from identity.clock import DAY, now
 from identity.privacy.keys import Keys, require_keys
 from identity.touchpoints import inbox, installation, sources
@@ -113,7 +114,7 @@ async def _look(asker: Asker, look: _Look) -> None:
     try:
         await asker.ask(look)
     except (DatabaseError, ForeignInbox, InboxAway) as error:
-        log.warning("The lane's position cannot be read: %s", error)
+        log.warning("The lane's position cannot be read: %s", faults.said(error))
 
 
 class _Server(uvicorn.Server):
@@ -161,8 +162,8 @@ async def _repeated(work: Callable[[], Any], seconds: float) -> AsyncIterator[No
         while True:
             try:
                 await work()
-            except Exception:  # it is done again, and what it reports must not stop for good
-                log.exception("A regular task of the collector failed")
+            except Exception as error:  # noqa: BLE001 - it is done again, and what it reports must not stop for good
+                log.error("A regular task of the collector failed: %s", faults.traced(error))  # noqa: TRY400
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(repeat())

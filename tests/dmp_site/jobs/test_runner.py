@@ -2,9 +2,10 @@
 
 import threading
 import time
+import traceback
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from django_q.models import OrmQ
 
 from dmp_site.jobs import kinds, runner
@@ -13,6 +14,7 @@ from dmp_site.models import Job
 from identity.clock import DAY, now
 from identity.errors import DomainError, NotFound
 from identity.privacy.models import AuditEntry
+from identity.sql import fetch
 from identity.touchpoints.models import Batch
 from tests.environment import STORES
 
@@ -94,6 +96,20 @@ def test_a_job_that_fails_says_why(counting):
         runner.run(job.pk)
     job.refresh_from_db()
     assert (job.state, job.error, job.processed) == ("failed", "ValueError: no such file", 1)
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="SQLite quotes no values")
+def test_neither_a_job_nor_its_queue_keeps_what_a_database_says_of_a_row(counting):
+    with pytest.raises(DataError) as said, transaction.atomic():
+        fetch("SELECT CAST(%s AS integer)", ["alice@shop.example"])
+    counting[2] = said.value
+    assert "alice" in str(counting[2])
+    job = runner.start("count", {"to": 3}, "user:1", now())
+    with pytest.raises(runner.Failed) as raised:
+        runner.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("failed", "DataError (22P02)")
+    assert "alice@" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_an_outage_is_no_failure_and_the_job_goes_on_from_its_checkpoint(counting):

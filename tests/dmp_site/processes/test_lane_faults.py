@@ -1,6 +1,7 @@
 """What the lane survives: stores that are away, rows that are refused, rows that kill the process."""
 
 import contextlib
+import logging
 import secrets
 from collections.abc import Collection
 from typing import Any
@@ -356,3 +357,39 @@ def test_a_retry_that_kills_is_set_aside_again(road: Road, fail_at: FailAt) -> N
     road.run()
     assert people() == {"user_id:eve"}
     assert not SetAside.objects.exists()
+
+
+# --- What is told of it ---
+
+
+@pytest.mark.skipif(STORES == "sqlite", reason="SQLite quotes no values")
+def test_what_a_database_says_of_a_row_stands_in_no_log_and_in_no_list(
+    road: Road, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL names the key that is there already; operators get the name of the constraint."""
+    execute("CREATE TABLE tests_once (key text CONSTRAINT tests_once_is_once PRIMARY KEY)")
+    key = secrets.token_hex(8)
+    execute("INSERT INTO tests_once VALUES (%s)", [key])
+    fold = fold_stage.fold
+
+    def folding(resolved: Resolved, context: BatchContext) -> None:
+        for each in resolved.arrivals:
+            if each.touchpoint.event == "Deadly":
+                execute("INSERT INTO tests_once VALUES (%s)", [key])
+        fold(resolved, context)
+
+    def broken(*_: object, **__: object) -> None:
+        execute("INSERT INTO tests_once VALUES (%s)", [key])
+
+    monkeypatch.setattr(fold_stage, "fold", folding)
+    monkeypatch.setattr("dmp_site.pipeline.regroup", broken)
+    road.receive(viewed("alice"), DEADLY | {"anonymousId": "browser"}, viewed("bob"))
+    road.run()
+    entry = SetAside.objects.get()
+    assert "23505, tests_once_is_once" in entry.error
+    assert "rebuild_graph" in entry.error
+    assert key not in entry.error
+    told = "\n".join(map(logging.Formatter().format, caplog.records))
+    assert told.count("23505, tests_once_is_once") >= 3
+    assert "in broken" in told, "the place where it was raised"
+    assert key not in told

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from identity import faults
 from identity.graph.neighbourhoods import neighbourhoods
 from identity.graph.policy import Policy
 from identity.graph.port import LaneSuperseded, StoreRefuses
@@ -404,7 +405,10 @@ def test_what_one_store_cannot_keep_is_refused_by_it_alone(graph_store, case):
     bad = BAD[case]()
     try:
         record(graph_store, seen(1, BOB), bad)
-    except StoreRefuses:
+    except StoreRefuses as refusal:
+        told = faults.said(refusal) + faults.traced(refusal)
+        longest = max((each.value for each in bad.identifiers), key=len)
+        assert longest[:20] not in told
         assert graph_store.neighbourhoods([BOB, PHONE]) == []
         record(graph_store, seen(1, BOB))
     else:

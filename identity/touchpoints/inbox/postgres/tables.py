@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError, ProgrammingError
 
+from identity import faults
 from identity.clock import SECOND
 from identity.touchpoints.inbox.port import (
     ForeignInbox,
@@ -50,4 +51,4 @@ def answers() -> Iterator[None]:
     except ProgrammingError as error:  # no such table
         raise ForeignInbox(MISSING) from error
     except (OperationalError, InterfaceError) as error:
-        raise InboxAway(f"the inbox cannot be read: {error}") from error
+        raise InboxAway(f"the inbox cannot be read: {faults.said(error)}") from error

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from identity import postgres
+from identity import faults, postgres
 from identity.clock import Instant
 from identity.touchpoints.inbox.port import (
     ForeignInbox,
@@ -45,7 +45,7 @@ class PostgresWriter(InboxWriter):
         try:
             self._open()
         except postgres.Error as error:
-            raise InboxAway(f"the inbox cannot be opened: {error}") from error
+            raise InboxAway(f"the inbox cannot be opened: {faults.said(error)}") from error
 
     @contextlib.contextmanager
     def _connection(self, purpose: str) -> Iterator[postgres.Connection]:
@@ -54,7 +54,7 @@ class PostgresWriter(InboxWriter):
             yield self._opened or self._open_again()
         except postgres.Error as error:
             self._drop()
-            raise InboxAway(f"the inbox cannot {purpose}: {error}") from error
+            raise InboxAway(f"the inbox cannot {purpose}: {faults.said(error)}") from error
 
     def _open_again(self) -> postgres.Connection:
         """Connect after a loss. The server may still hold the lock for the connection that was lost: InboxAway, for a moment."""
