@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -25,7 +26,7 @@ from identity.touchpoints.models import Installation
 def ensure(now: Instant) -> list[str]:
     """Bring the installation into its working state; return what a person should read (the first login, once).
 
-    Raises KeysMissing when there is data without its key file, Foreign or ForeignInbox when a store or key is another's.
+    Raises KeysMissing when there is data without its key file, Foreign, ForeignInbox or GraphMissing when a store or key is another's.
     """
     said = [] if settings.KEYS_FILE.exists() else [_make_keys()]
     keys = require_keys(settings.KEYS_FILE)
@@ -92,10 +93,19 @@ def _refuse_foreign(keys: Keys) -> None:
 
 def _join_stores(keys: Keys, now: Instant) -> None:
     if _recorded() is None:
-        made, store = inbox.make(), graph.store().make()
+        made = inbox.make()
+        store = graph.store().make(_graph_beside(made))
     else:
         made, store = inbox.reader().uuid(), graph.store().uuid()
     installation.register(inbox=made, graph=store, keys=keys, now=now)
+
+
+def _graph_beside(made: UUID) -> UUID:
+    """Return the uuid of the graph that goes with this inbox.
+
+    As it follows from what is kept already, a set-up that was killed before it recorded the two knows its graph in a shared store.
+    """
+    return uuid5(made, "graph")
 
 
 def _first_login(now: Instant) -> list[str]:

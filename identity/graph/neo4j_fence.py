@@ -7,11 +7,19 @@ import uuid as uuids
 from uuid import UUID
 
 from identity.graph.neo4j_asking import Ask
-from identity.graph.port import LaneSuperseded
+from identity.graph.port import GraphMissing, LaneSuperseded
 
-_SCRATCH = "MATCH (s:Scratch) RETURN count(s)"
+_LOOK = """
+OPTIONAL MATCH (s:Scratch) WITH count(s) AS marks
+OPTIONAL MATCH (g:Graph {id: 1})
+RETURN marks, g.uuid, EXISTS { MATCH (n) }
+"""
 _UUID = "MATCH (g:Graph {id: 1}) RETURN g.uuid"
 _MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
+_ELSEWHERE = (
+    "name an empty Neo4j of this installation's own in FILROUGE_GRAPH_URL, or empty this one, when nobody needs what is in it"
+    " (MATCH (n) DETACH DELETE n)"
+)
 _RAISE = """
 MERGE (l:Lane {id: 1}) ON CREATE SET l.epoch = 0
 SET l.locked = true
@@ -27,14 +35,27 @@ RETURN l.epoch, g.uuid
 """
 
 
-def is_scratch(ask: Ask) -> bool:
-    """Say whether the graph is marked as one that may be wiped at any time."""
-    return bool(ask(_SCRATCH) != [0])
+def require_own(ask: Ask, wanted: UUID | None) -> None:
+    """Raise GraphMissing unless there is nothing at all here, or a graph of that uuid (None: of any)."""
+    marks, found, full = ask(_LOOK)
+    if marks:
+        raise GraphMissing(
+            "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
+        )
+    if found is None and full:
+        raise GraphMissing(
+            f"the database in Neo4j is not empty, and what it holds is no graph of ours: {_ELSEWHERE}"
+        )
+    if found is not None and wanted is not None and found != str(wanted):
+        raise GraphMissing(f"Neo4j holds another installation's graph ({found}): {_ELSEWHERE}")
 
 
-def mark(ask: Ask) -> UUID:
-    """Give the graph a uuid unless it has one; return it."""
-    return UUID(ask(_MARK, uuid=str(uuids.uuid4()))[0])
+def mark(ask: Ask, wanted: UUID | None) -> UUID:
+    """Give the graph that uuid (None: any) unless it has one; return it. Raises GraphMissing as `require_own` does."""
+    require_own(ask, wanted)
+    made = UUID(ask(_MARK, uuid=str(wanted or uuids.uuid4()))[0])
+    require_own(ask, wanted)  # somebody else's set-up may have been a moment earlier
+    return made
 
 
 def uuid(ask: Ask) -> UUID | None:

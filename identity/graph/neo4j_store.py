@@ -67,13 +67,10 @@ class Neo4jStore(GraphStore):
         self._uuid: UUID | None = None  # of the graph that was asked for it
         self._server = Server(url=url, user=user, password=password, database=database)
 
-    def make(self) -> UUID:
+    def make(self, uuid: UUID | None = None) -> UUID:
+        self.read(lambda ask: neo4j_fence.require_own(ask, uuid))
         self.prepare()
-        if self.read(neo4j_fence.is_scratch):
-            raise GraphMissing(
-                "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
-            )
-        self._uuid = self.write(neo4j_fence.mark)
+        self._uuid = self.write(lambda ask: neo4j_fence.mark(ask, uuid))
         return self._uuid
 
     def prepare(self) -> None:

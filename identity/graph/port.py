@@ -1,7 +1,7 @@
 """The port of the graph store: touchpoints, identifiers and links.
 
 Back ends pass one contract suite (tests/identity/graph). No SQL, Cypher or driver type crosses. Errors: `StoreAway` when the
-store does not answer (the lane waits), `GraphMissing` when it was never made, `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
+store does not answer (the lane waits), `GraphMissing` when it was never made, or cannot be, `StoreRefuses` when it says that the data is at fault (the lane halves the batch),
 `LaneSuperseded` when a newer lane has raised the epoch, or another graph was put in the place of this one.
 """
 
@@ -39,7 +39,7 @@ class LaneSuperseded(Exception):
 
 
 class GraphMissing(Exception):
-    """The graph store was never made, or was emptied; the text says what to run."""
+    """The graph store was never made, was emptied, or cannot be made where something else is; the text says what to do."""
 
 
 class GraphStore(ABC):
@@ -61,8 +61,11 @@ class GraphStore(ABC):
         self._policy = policy
 
     @abstractmethod
-    def make(self) -> UUID:
-        """Make what the store needs (constraints, its uuid) unless it is there; return the uuid. Safe to run again."""
+    def make(self, uuid: UUID | None = None) -> UUID:
+        """Make what the store needs (constraints, its uuid: this one, or any) unless it is there; return the uuid. Safe to run again.
+
+        A store that others may use too raises GraphMissing when it has another uuid than this, or holds something else.
+        """
 
     @abstractmethod
     def uuid(self) -> UUID:

@@ -47,9 +47,11 @@ class SqlStore(GraphStore):
     def __init__(self, *, policy: Policy = DEFAULT) -> None:
         self._policy = policy
 
-    def make(self) -> UUID:
+    def make(self, uuid: UUID | None = None) -> UUID:
         with answers():
-            mark, _ = GraphMark.objects.get_or_create(pk=MARK, defaults={"uuid": uuids.uuid4()})
+            mark, _ = GraphMark.objects.get_or_create(
+                pk=MARK, defaults={"uuid": uuid or uuids.uuid4()}
+            )
         return mark.uuid
 
     def uuid(self) -> UUID:

@@ -4,10 +4,14 @@ import shutil
 
 import pytest
 
+from tests.environment import STORES
 from tests.installation import installation
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
+ON_NEO4J = pytest.mark.skipif(
+    STORES != "neo4j", reason="elsewhere the graph is in the database itself"
+)
 COUNTS = """
 from django.contrib.auth.models import Group, User
 from identity.touchpoints.models import Installation, Source
@@ -77,3 +81,57 @@ def test_a_missing_inbox_is_not_replaced_by_an_empty_one(site):
     assert refused.returncode == 1
     assert "there is no inbox" in refused.stderr
     assert not (site.directory / "inbox.sqlite3").exists()
+
+
+@pytest.fixture
+def other(
+    tmp_path, site
+):  # asked for behind `site`: a place that is made on Neo4j begins with an empty graph
+    with installation(tmp_path / "other") as made:
+        made.directory.mkdir()
+        yield made
+
+
+def graph_of(site):
+    return site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
+
+
+@ON_NEO4J
+@pytest.mark.stores
+def test_a_graph_of_another_installation_is_refused_until_it_is_emptied(site, other):
+    site.set_up()
+    [theirs] = graph_of(site)
+    refused = other.manage("setup", check=False)
+    assert refused.returncode == 1
+    assert f"another installation's graph ({theirs})" in refused.stderr
+    assert "FILROUGE_GRAPH_URL" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert other.place.ask("SELECT count(*) FROM identity_installation") == 0
+    assert graph_of(site) == [theirs]
+    site.set_up()  # it is this one's as before
+    site.place.cypher("MATCH (n) DETACH DELETE n")
+    other.set_up()
+    assert graph_of(other) not in ([], [theirs])
+
+
+@ON_NEO4J
+@pytest.mark.stores
+def test_a_graph_that_holds_anything_else_is_refused_and_left_alone(site):
+    site.place.cypher("CREATE (:Anything {name: 'precious'})")
+    refused = site.manage("setup", check=False)
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert site.place.cypher("MATCH (n) RETURN labels(n), n.name") == [["Anything"], "precious"]
+
+
+@ON_NEO4J
+@pytest.mark.stores
+def test_a_setup_that_was_killed_before_it_knew_its_graph_goes_on(site):
+    site.set_up()
+    ours = graph_of(site)
+    site.shell(
+        "from identity.touchpoints.models import Installation; Installation.objects.all().delete()"
+    )
+    site.set_up()
+    assert graph_of(site) == ours

@@ -8,6 +8,7 @@ from django.db import Error
 from dmp_site import setup
 from dmp_site.management.base import Documented
 from identity.clock import now
+from identity.graph.port import GraphMissing
 from identity.privacy.keys import KeysMissing
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 from identity.touchpoints.installation import Foreign
@@ -16,7 +17,7 @@ from identity.touchpoints.installation import Foreign
 class Command(Documented):
     help = (
         "Make the installation: keys, tables, stores, roles and the first login (printed once). `up` does the same first.\n"
-        "Run again, it brings the tables up to date and changes nothing else. It refuses an inbox or a key of another\n"
+        "Run again, it brings the tables up to date and changes nothing else. It refuses an inbox, a graph or a key of another\n"
         "installation, and never makes a key beside existing data.\n\n"
         "Example: FILROUGE_ADMIN_PASSWORD_FILE=/run/secrets/admin manage.py setup"
     )
@@ -25,7 +26,7 @@ class Command(Documented):
         try:
             for line in setup.ensure(now()):
                 self.stdout.write(line)
-        except (Foreign, ForeignInbox, InboxAway, KeysMissing) as error:
+        except (Foreign, ForeignInbox, GraphMissing, InboxAway, KeysMissing) as error:
             raise CommandError(str(error)) from error
         except Error as error:
             raise CommandError(

@@ -15,6 +15,7 @@ from dmp_site.processes import lifeline
 from dmp_site.processes.children import children
 from dmp_site.processes.supervisor import Supervisor
 from identity.clock import now
+from identity.graph.port import GraphMissing
 from identity.privacy.keys import KeysMissing
 from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
 from identity.touchpoints.installation import Foreign
@@ -35,7 +36,7 @@ class Command(Documented):
         try:
             for line in setup.ensure(now()):
                 self.stdout.write(line)
-        except (Foreign, ForeignInbox, InboxAway, KeysMissing) as error:
+        except (Foreign, ForeignInbox, GraphMissing, InboxAway, KeysMissing) as error:
             raise CommandError(str(error)) from error
         except Error as error:
             raise CommandError(
