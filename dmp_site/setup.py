@@ -23,17 +23,22 @@ from identity.touchpoints import inbox, installation, sources
 from identity.touchpoints.models import Installation
 
 
-def ensure(now: Instant) -> list[str]:
+def ensure(now: Instant, *, lane_looks: bool = False) -> list[str]:
     """Bring the installation into its working state; return what a person should read (the first login, once).
 
-    Raises KeysMissing when there is data without its key file, Foreign, ForeignInbox or GraphMissing when a store or key is another's.
+    `lane_looks`: a lane starts next, and looks itself whose graph there is; it waits for one that is away.
+    Raises KeysMissing when there is data without its key file, Foreign, ForeignInbox or GraphMissing when a store or key is another's,
+    StoreAway when the graph store does not answer.
     """
     said = [] if settings.KEYS_FILE.exists() else [_make_keys()]
     keys = require_keys(settings.KEYS_FILE)
     _refuse_foreign(keys)
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, verbosity=0, interactive=False)
-    _join_stores(keys, now)
+    if _recorded() is None:
+        _join_stores(keys, now)
+    else:
+        _verify(keys, lane_looks=lane_looks)
     sources.internal(now)
     roles.ensure()
     weights.seed()
@@ -92,12 +97,16 @@ def _refuse_foreign(keys: Keys) -> None:
 
 
 def _join_stores(keys: Keys, now: Instant) -> None:
-    if _recorded() is None:
-        made = inbox.make()
-        store = graph.store().make(_graph_beside(made))
-    else:
-        made, store = inbox.reader().uuid(), graph.store().uuid()
+    made = inbox.make()
+    store = graph.store().make(_graph_beside(made))
     installation.register(inbox=made, graph=store, keys=keys, now=now)
+
+
+def _verify(keys: Keys, *, lane_looks: bool) -> None:
+    installation.verify_keys(keys)
+    installation.verify_inbox(inbox.reader().uuid())
+    if not lane_looks:
+        installation.verify_graph(graph.store().uuid())
 
 
 def _graph_beside(made: UUID) -> UUID:

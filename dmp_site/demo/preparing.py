@@ -14,7 +14,7 @@ from dmp_site.demo import state as states
 from dmp_site.demo.state import State
 from dmp_site.processes.lock import FileLock
 from identity.clock import Instant
-from identity.graph.port import GraphMissing
+from identity.graph.port import GraphMissing, StoreAway
 from identity.privacy.keys import KeysMissing
 from identity.touchpoints import inbox
 from identity.touchpoints.inbox.port import ForeignInbox, InboxTaken
@@ -60,7 +60,7 @@ def prepare(households: int, now: Instant, say: Callable[[str], object]) -> Stat
         states.save(state)
     try:
         setup.ensure(now)
-    except (Foreign, ForeignInbox, GraphMissing, KeysMissing) as error:
+    except (Foreign, ForeignInbox, GraphMissing, KeysMissing, StoreAway) as error:
         raise Stopped(str(error)) from error
     if "login" not in state.done:
         _open(state, now)

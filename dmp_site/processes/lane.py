@@ -29,7 +29,7 @@ from identity import faults, stages
 from identity.clock import SECOND, Instant, now
 from identity.graph.port import GraphStore, StoreAway
 from identity.privacy import erasures
-from identity.touchpoints import aside, commands, lane
+from identity.touchpoints import aside, commands, installation, lane
 from identity.touchpoints.inbox.port import InboxReader
 from identity.touchpoints.models import LaneCommand
 from identity.touchpoints.types import BatchContext, Mode
@@ -43,7 +43,7 @@ _ERASING = 0.05  # seconds that parts of one erasure take between two claims
 
 @dataclass
 class LaneLoop:
-    """One lane's life. `epoch` was raised for it in both stores before it begins."""
+    """One lane's life. `epoch` was raised for it in the Django database before it begins, and in the graph store when it has joined."""
 
     graph: GraphStore
     inbox: InboxReader
@@ -72,6 +72,25 @@ class LaneLoop:
         )
         self._claims.begin()
         self._errands.begin()
+
+    def join(self, stop: threading.Event) -> bool:
+        """Let only this lane write to the graph store; wait while that is away. Return False when told to stop first, or the lock is lost.
+
+        Raises Foreign or GraphMissing when it is not this installation's, LaneSuperseded when another lane has taken over.
+        """
+        while not stop.is_set() and self.lock.held():
+            try:
+                self._beat()
+                installation.verify_graph(self.graph.uuid())
+                self._beat()
+                self.graph.raise_epoch(self.epoch)
+            except Exception as error:
+                if not away(error):
+                    raise
+                stop.wait(self._outage(error))
+            else:
+                return True
+        return False
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop, or until the lock is lost. Raises LaneSuperseded when another lane has taken over."""

@@ -20,6 +20,7 @@ from dmp_site.processes.showing import shown
 from dmp_site.processes.standby import Watch, stand_by
 from identity import graph
 from identity.clock import now
+from identity.graph.port import StoreAway
 from identity.privacy.keys import require_keys
 from identity.touchpoints import collector, inbox, installation, lane
 
@@ -32,18 +33,20 @@ def run_collector(stop: threading.Event) -> None:
 
 
 def run_lane(stop: threading.Event) -> None:
-    """Stand by until this is the lane, then work. Raises Foreign, ForeignInbox or LaneSuperseded."""
-    keys = require_keys(settings.KEYS_FILE)
+    """Stand by until this is the lane, then work; wait for a graph store that is away. Raises Foreign, ForeignInbox, GraphMissing or LaneSuperseded."""
     store, reader = graph.store(), inbox.reader()
-    installation.verify(inbox=reader.uuid(), graph=store.uuid(), keys=keys)
+    installation.verify_keys(require_keys(settings.KEYS_FILE))
+    installation.verify_inbox(reader.uuid())
+    with contextlib.suppress(
+        StoreAway
+    ):  # who stands by with another's graph is told now, not when the lane is needed
+        installation.verify_graph(store.uuid())
     name = lane.name_of(socket.gethostname(), os.getpid())
     with contextlib.closing(_lock(name)) as lock:
         if not stand_by(lock, stop, Watch(lock, settings.LANE_TIMEOUT)):
             return
         reader.check()
         epoch = lane.take_over(name, now())
-        store.raise_epoch(epoch)
-        log.info("This is the lane now, epoch %d", epoch)
         loop = LaneLoop(
             graph=store,
             inbox=reader,
@@ -51,6 +54,9 @@ def run_lane(stop: threading.Event) -> None:
             attempts=attempts_at(settings.DATA_DIR),
             epoch=epoch,
         )
+        if not loop.join(stop):
+            return
+        log.info("This is the lane now, epoch %d", epoch)
         collect_seldom()
         with shown(store, epoch):
             loop.run(stop)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.environment import STORES
 from tests.installation import installation
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
@@ -123,6 +124,18 @@ def test_a_graph_that_holds_anything_else_is_refused_and_left_alone(site):
     assert "is not empty" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert site.place.cypher("MATCH (n) RETURN labels(n), n.name") == [["Anything"], "precious"]
+
+
+@ON_NEO4J
+@pytest.mark.stores
+@pytest.mark.parametrize("command", ["setup", "up"])
+def test_a_first_start_without_its_graph_says_so_and_goes_on_later(site, command):
+    away = {"FILROUGE_GRAPH_URL": f"bolt://127.0.0.1:{free_port()}"}
+    refused = site.manage(command, check=False, **away)
+    assert refused.returncode == 1
+    assert "the graph store cannot be used (Neo4j does not answer" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    site.set_up()
 
 
 @ON_NEO4J

@@ -245,6 +245,30 @@ def test_networks_that_crawl_and_lose_answers(
         here.balances()
 
 
+def test_an_installation_that_is_started_before_its_graph_waits_for_it(
+    tmp_path: Path, postgres: Postgres, graph: Neo4j | None
+) -> None:
+    """As after a reboot in which Neo4j comes last."""
+    if graph is None:
+        pytest.skip("STORES has no Neo4j")
+    with world(tmp_path, postgres, graph) as here:
+        here.site.end()
+        graph.stop()
+        said = here.site.manage("setup", check=False)
+        assert said.returncode == 1
+        assert "the graph store cannot be used (Neo4j does not answer" in said.stderr
+        assert "Traceback" not in said.stderr
+        before = here.visitors.acknowledged
+        here.site.up()
+        here.takes_in(before)
+        here.site.wait_for(lambda: "Neo4j" in here.trouble(), "the lane to say so")
+        graph.start()
+        here.flows()
+        here.site.wait_for(lambda: not here.trouble(), "the lane to be well")
+        here.balances()
+        assert "Traceback" not in (tmp_path / "up.log").read_text()
+
+
 @pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 @pytest.mark.parametrize("full", ["postgresql", "neo4j"])

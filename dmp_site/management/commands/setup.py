@@ -2,16 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError
-from django.db import Error
-
-from dmp_site import setup
+from dmp_site.management import making
 from dmp_site.management.base import Documented
 from identity.clock import now
-from identity.graph.port import GraphMissing
-from identity.privacy.keys import KeysMissing
-from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
-from identity.touchpoints.installation import Foreign
 
 
 class Command(Documented):
@@ -23,12 +16,4 @@ class Command(Documented):
     )
 
     def handle(self, *_: Any, **__: Any) -> None:
-        try:
-            for line in setup.ensure(now()):
-                self.stdout.write(line)
-        except (Foreign, ForeignInbox, GraphMissing, InboxAway, KeysMissing) as error:
-            raise CommandError(str(error)) from error
-        except Error as error:
-            raise CommandError(
-                f"the database cannot be used ({error}): manage.py doctor"
-            ) from error
+        making.make(self, now())

@@ -6,19 +6,13 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management.base import CommandError
-from django.db import Error
 
-from dmp_site import setup
+from dmp_site.management import making
 from dmp_site.management.base import Documented
 from dmp_site.processes import lifeline
 from dmp_site.processes.children import children
 from dmp_site.processes.supervisor import Supervisor
 from identity.clock import now
-from identity.graph.port import GraphMissing
-from identity.privacy.keys import KeysMissing
-from identity.touchpoints.inbox.port import ForeignInbox, InboxAway
-from identity.touchpoints.installation import Foreign
 
 _PATIENCE = 60  # seconds until the addresses are given up on
 
@@ -33,15 +27,7 @@ class Command(Documented):
     def handle(self, *_: Any, **__: Any) -> None:
         lifeline.hold()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-        try:
-            for line in setup.ensure(now()):
-                self.stdout.write(line)
-        except (Foreign, ForeignInbox, GraphMissing, InboxAway, KeysMissing) as error:
-            raise CommandError(str(error)) from error
-        except Error as error:
-            raise CommandError(
-                f"the database cannot be used ({error}): manage.py doctor"
-            ) from error
+        making.make(self, now(), lane_looks=True)
         Supervisor(children()).run(ready=self._announce)
 
     def _announce(self) -> None:
