@@ -46,6 +46,20 @@ def ensure(now: Instant, *, lane_looks: bool = False) -> list[str]:
     return said + _first_login(now)
 
 
+def prepare_graph() -> None:
+    """Make the constraints and indexes of the graph store. Raises Foreign or GraphMissing when the graph is not the one that was recorded.
+
+    It never gets a uuid here: an emptied graph with a new one would be refused for good.
+    """
+    store = graph.store()
+    recorded, contents = _recorded(), store.contents()
+    if recorded is not None and (mark := contents.mark()) is not None:
+        installation.verify_graph(mark.uuid)
+    contents.prepare()
+    if recorded is not None:
+        store.uuid()
+
+
 def pending() -> int:
     """Return how many migrations wait for `ensure`. Raises django.db.Error when the database cannot be asked."""
     plans = (_plan(MigrationExecutor(connections[alias])) for alias in settings.DATABASES)

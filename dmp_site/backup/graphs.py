@@ -23,7 +23,9 @@ def dump(contents: Contents, target: Path, renew: Callable[[], None]) -> None:
     """Write everything; `renew` is called between pages. Raises StoreAway, GraphMissing, OSError."""
     mark = contents.mark()
     if mark is None:
-        raise GraphMissing("the graph store was never made: run `manage.py setup_graph`")
+        raise GraphMissing(
+            "the graph store was never made, or was emptied: there is nothing to copy"
+        )
     sums = Sums()
     with target.open("wb") as raw:
         os.fchmod(raw.fileno(), 0o600)

@@ -29,7 +29,7 @@ from identity.graph.neo4j_contents import Neo4jContents
 from identity.graph.neo4j_reading import reach
 from identity.graph.neo4j_server import Server
 from identity.graph.policy import DEFAULT, Policy
-from identity.graph.port import GraphMissing, GraphStore
+from identity.graph.port import GraphMissing, GraphStore, SchemaMissing
 from identity.graph.recording import Standing
 from identity.graph.types import (
     Block,
@@ -79,13 +79,13 @@ class Neo4jStore(GraphStore):
         self._server.run(neo4j_schema.statements(usable))
 
     def uuid(self) -> UUID:
-        self._require_schema()
         found = self.read(neo4j_fence.uuid)
         if found is None:
             raise GraphMissing(
-                "the graph in Neo4j was never made, or was emptied: run `manage.py setup_graph`"
-                " for a new installation, else restore the graph from its backup"
+                "the graph in Neo4j was never made, or was emptied: `manage.py setup` makes a new installation's;"
+                " else restore the one that belongs to this database, or restore all from one backup"
             )
+        self._require_schema()
         self._uuid = found
         return found
 
@@ -289,7 +289,7 @@ class Neo4jStore(GraphStore):
             return
         there = set(self.read(lambda ask: ask(neo4j_schema.SHOW))[0])
         if missing := sorted(set(neo4j_schema.CONSTRAINTS) - there):
-            raise GraphMissing(
+            raise SchemaMissing(
                 f"Neo4j has no constraint {', '.join(missing)}: run `manage.py setup_graph`"
             )
         self._schema_seen = True

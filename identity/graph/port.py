@@ -42,6 +42,10 @@ class GraphMissing(Exception):
     """The graph store was never made, was emptied, or cannot be made where something else is; the text says what to do."""
 
 
+class SchemaMissing(GraphMissing):
+    """The store lacks constraints or indexes, which `manage.py setup_graph` makes."""
+
+
 class GraphStore(ABC):
     """Touchpoints and links, wherever they live.
 

@@ -58,7 +58,10 @@ class SqlStore(GraphStore):
         with answers():
             mark = GraphMark.objects.filter(pk=MARK).first()
         if mark is None:
-            raise GraphMissing("the graph store was never made: run `manage.py setup`")
+            raise GraphMissing(
+                "the graph store was never made, or was emptied: `manage.py setup` makes a new installation's;"
+                " else restore the one that belongs to this database, or restore all from one backup"
+            )
         return mark.uuid
 
     def raise_epoch(self, epoch: int) -> None:

@@ -10,7 +10,7 @@ from dmp_site.console.checks.findings import Finding, fault, ok
 from dmp_site.console.checks.mending import restore
 from identity import graph
 from identity.clock import Instant
-from identity.graph.port import GraphMissing, StoreAway
+from identity.graph.port import GraphMissing, SchemaMissing, StoreAway
 from identity.privacy.keys import KeysMissing, require_keys
 from identity.touchpoints import inbox, installation
 from identity.touchpoints.inbox.port import ForeignInbox
@@ -54,11 +54,11 @@ def graph_identity(_now: Instant) -> Finding:
     """Look whether the graph store answers and is this installation's."""
     try:
         installation.verify_graph(graph.store().uuid())
-    except GraphMissing as error:
+    except SchemaMissing as error:
         return fault("graph", str(error), "manage.py setup_graph")
     except StoreAway as error:
         return fault("graph", str(error), _("start that store; the lane waits for it and goes on"))
-    except installation.Foreign as error:
+    except (GraphMissing, installation.Foreign) as error:
         mend = _("restore the graph that belongs to this database, or restore all from one backup")
         return fault("graph", str(error), mend)
     return ok("graph", _("The graph store belongs to this database."))

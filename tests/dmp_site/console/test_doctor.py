@@ -36,7 +36,7 @@ from identity.touchpoints.models import Installation, Lane, SetAside
 from identity.touchpoints.types import Mode
 from tests.environment import STORES
 from tests.ports import free_port
-from tests.stores import clear_graph, use_inbox
+from tests.stores import clear_graph, cypher, use_inbox
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow, pytest.mark.stores]
 
@@ -237,7 +237,7 @@ FAULTS = {
     "foreign inbox": (foreign_inbox, "inbox", RESTORE),
     "emptied inbox": (emptied_inbox, "inbox", RESTORE),
     "foreign graph": (foreign_graph, "graph", "restore the graph"),
-    "missing graph": (missing_graph, "graph", "manage.py setup_graph"),
+    "missing graph": (missing_graph, "graph", "restore the graph"),
     "full inbox": (full_inbox, "backlog", "worker --role lane"),
     "full disk": (full_disk, "disk", "make room"),
     "no cluster": (no_cluster, "jobs", "manage.py up"),
@@ -263,6 +263,18 @@ def test_each_fault_is_named_with_what_mends_it(case, settings, tmp_path, client
     page = client.get("/admin/health/findings").content.decode()
     assert page.count('data-level="fault"') == 1
     assert mend in page
+
+
+@pytest.mark.skipif(STORES != "neo4j", reason="the tables have theirs from the migrations")
+def test_constraints_that_are_missing_are_made_by_setup_graph():
+    cypher("DROP CONSTRAINT lane_id")
+    graph.store.cache_clear()  # it has seen them
+    try:
+        assert doctor()[0] == ["graph"]
+        assert finding("graph").mend == "manage.py setup_graph"
+    finally:
+        call_command("setup_graph", stdout=StringIO())
+    assert doctor()[0] == []
 
 
 def test_while_a_move_is_open_nothing_is_said_that_only_ends_it():

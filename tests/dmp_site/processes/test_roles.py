@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -128,9 +129,14 @@ def test_a_lane_refuses_an_empty_graph_and_another_installations(site: Installat
     [ours] = site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
     site.place.cypher("MATCH (n) DETACH DELETE n")
     said = refused(site, "worker", "--role", "lane")
-    assert "was emptied: run `manage.py setup_graph`" in said
-    site.manage("setup_graph")  # for a new installation, which this one is not
-    [theirs] = site.place.cypher("MATCH (g:Graph) RETURN g.uuid")
+    assert "was emptied" in said
+    for command in ("setup_graph", "setup"):  # a new uuid would make it another's
+        said = refused(site, command)
+        assert "restore all from one backup" in said
+    assert site.place.cypher("MATCH (n) RETURN count(n)") == [0]
+    theirs = str(uuid4())
+    site.place.cypher(f"CREATE (:Graph {{id: 1, uuid: '{theirs}'}})")
+    assert f"the graph store {theirs} is not" in refused(site, "setup_graph")
     said = refused(site, "worker", "--role", "lane")
     assert f"the graph store {theirs} is not this installation's ({ours})" in said
     assert site.place.cypher("MATCH (n) WHERE NOT n:Graph RETURN count(n)") == [0]

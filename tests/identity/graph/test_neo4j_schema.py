@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from identity import graph
-from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, SchemaMissing
 from identity.touchpoints.types import Identifier
 from tests.environment import STORES
 from tests.identity.graph.evidence import SMALL, Event, touchpoint
@@ -72,8 +72,10 @@ def made(server: Neo4j) -> set[str]:
 def test_without_its_constraints_it_writes_nothing_and_says_what_to_run(
     server: Neo4j, store: GraphStore
 ) -> None:
-    for ask in (lambda store: store.uuid(), *WRITES.values()):
-        with pytest.raises(GraphMissing, match="setup_graph"):
+    with pytest.raises(GraphMissing, match="was never made, or was emptied"):
+        store.uuid()
+    for ask in WRITES.values():
+        with pytest.raises(SchemaMissing, match="setup_graph"):
             ask(store)
     assert names(server, "MATCH (n) RETURN elementId(n) AS name") == set()
 
@@ -81,7 +83,10 @@ def test_without_its_constraints_it_writes_nothing_and_says_what_to_run(
 def test_setup_graph_makes_all_that_it_needs(server: Neo4j, store: GraphStore) -> None:
     setup_graph()
     assert made(server) == CONSTRAINTS.keys() | INDEXES.keys()
-    assert isinstance(store.uuid(), UUID)
+    assert (
+        names(server, "MATCH (n) RETURN elementId(n) AS name") == set()
+    )  # whose it is says `setup`
+    assert isinstance(store.make(), UUID)
     store.raise_epoch(EPOCH)
     recorded = store.record([VISIT], epoch=EPOCH, contested=())
     assert recorded.first_numbers == {VISIT.id: 1}
@@ -101,11 +106,10 @@ def test_setup_graph_refuses_a_graph_that_may_be_wiped_at_any_time(
 def test_each_constraint_is_missed_and_made_again(
     server: Neo4j, store: GraphStore, constraint: str
 ) -> None:
-    setup_graph()
-    uuid = store.uuid()
+    uuid = store.make()
     server.run(f"DROP CONSTRAINT {constraint}")
     graph.store.cache_clear()
-    with pytest.raises(GraphMissing, match=f"{constraint}.*setup_graph"):
+    with pytest.raises(SchemaMissing, match=f"{constraint}.*setup_graph"):
         graph.store().raise_epoch(EPOCH)
     setup_graph()
     assert made(server) == CONSTRAINTS.keys() | INDEXES.keys()
@@ -116,8 +120,7 @@ def test_each_constraint_is_missed_and_made_again(
 def test_another_graph_that_is_put_in_its_place_meanwhile_is_not_written_to(
     server: Neo4j, store: GraphStore, write: str
 ) -> None:
-    setup_graph()
-    store.uuid()
+    store.make()
     store.raise_epoch(EPOCH)
     server.run(f"MATCH (g:Graph) SET g.uuid = '{uuid4()}'")
     with pytest.raises(LaneSuperseded, match="another graph"):
