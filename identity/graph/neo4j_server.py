@@ -6,6 +6,7 @@ given up when an answer does not come. Why so: docs/decisions/0010-a-frozen-neo4
 
 import atexit
 import contextlib
+import re
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Any, TypeVar
@@ -38,6 +39,10 @@ _SAID = {
     "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase": "Neo4j's database is read-only",
     "Neo.ClientError.Transaction.TransactionTimedOut": "Neo4j took too long and ended the transaction",
 }
+
+_NUMBER_TAKEN = re.compile(
+    r"Node\(\d+\) already exists with label `Touchpoint` and property `number`"
+)
 
 
 class Server:
@@ -136,6 +141,8 @@ def _answers() -> Iterator[None]:
 
 
 def _trouble(error: Neo4jError) -> str:
+    if _knows_the_number(error):
+        return "Neo4j has another touchpoint under this number: PostgreSQL is older than its graph, restore both from one backup"
     code = error.code or ""
     known = (text for start, text in _SAID.items() if code.startswith(start))
     return next(known, "Neo4j is in trouble")
@@ -145,9 +152,16 @@ def _said(error: Exception) -> str:
     return f"{getattr(error, 'code', '') or type(error).__name__}: {str(error)[:300]}"
 
 
+def _knows_the_number(error: Neo4jError) -> bool:
+    """Tell whether a number that the inbox gave just now is another touchpoint's already: no touchpoint can help that."""
+    return _NUMBER_TAKEN.match(error.message or "") is not None
+
+
 def _blames_data(error: Neo4jError) -> bool:
     """Tell whether the server finds fault with what was sent: a value too long for its index, a constraint that it would break."""
     code = error.code or ""
+    if _knows_the_number(error):
+        return False
     return code.startswith(
         ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.ConstraintValidation")
     ) or "too large to index" in str(error)

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from identity import graph
-from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, SchemaMissing
+from identity.graph.port import GraphMissing, GraphStore, LaneSuperseded, SchemaMissing, StoreAway
 from identity.touchpoints.types import Identifier
 from tests.environment import STORES
 from tests.identity.graph.evidence import SMALL, Event, touchpoint
@@ -114,6 +114,17 @@ def test_each_constraint_is_missed_and_made_again(
     setup_graph()
     assert made(server) == CONSTRAINTS.keys() | INDEXES.keys()
     assert graph.store().uuid() == uuid
+
+
+def test_a_number_that_is_taken_is_no_touchpoints_fault(store: GraphStore) -> None:
+    """As when PostgreSQL alone came back from an older backup: what is new would be set aside, one by one."""
+    setup_graph()
+    store.make()
+    store.raise_epoch(EPOCH)
+    store.record([VISIT], epoch=EPOCH, contested=())
+    later = touchpoint(Event(20, (ALICE, PHONE), number=2), SMALL, number=VISIT.number)
+    with pytest.raises(StoreAway, match="older than its graph"):
+        store.record([later], epoch=EPOCH, contested=())
 
 
 @pytest.mark.parametrize("write", WRITES)
