@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from dmp_site import setup
 from dmp_site.management.base import Documented
 from identity import graph
