@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from dmp_site.backup import files, graphs
 from dmp_site.backup.manifest import Manifest, sync
 from dmp_site.processes.rest import lane_at_rest
+from dmp_site.targets import require_empty
 from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
@@ -50,13 +51,7 @@ def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -
     _require_empty()
     contents = graph.store().contents() if GRAPH in manifest.files else None
     if contents is not None:
-        if not contents.empty():
-            raise DomainError(
-                "not_empty",
-                gettext(
-                    "the graph in Neo4j is not empty: empty it first (MATCH (n) DETACH DELETE n)"
-                ),
-            )
+        require_empty(contents, gettext("the graph in Neo4j"))
         mark = graphs.load(contents, directory / GRAPH)
     try:
         _load(directory / DATABASE)

@@ -15,11 +15,12 @@ from django.utils.translation import gettext
 from dmp_site import addresses, trials
 from dmp_site.moving.checkpoints import Checkpoints
 from dmp_site.processes import running
+from dmp_site.targets import require_empty
 from identity import graph, postgres
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.contents import Contents, Mark, Part, Sums, add_up
-from identity.graph.port import GraphStore
+from identity.graph.port import GraphMissing, GraphStore
 from identity.graph.sql_contents import SqlContents
 from identity.graph.sql_store import SqlStore
 from identity.privacy.keys import require_keys
@@ -131,10 +132,9 @@ def _begin(checkpoints: Checkpoints, source: Contents, target: Contents, name: s
         mark = source.mark()
         installation.verify_keys(require_keys(settings.KEYS_FILE))
         installation.verify_graph(graph.store().uuid())
-        if mark is None or not target.empty():
-            raise DomainError(
-                "not_empty", gettext("%(target)s is not empty: empty it first") % {"target": name}
-            )
+        if mark is None:
+            raise GraphMissing("the graph store was never made: run `manage.py setup_graph`")
+        require_empty(target, name)
         checkpoints.begin(name)
         checkpoints.note("mark", [str(mark.uuid), mark.epoch])
     checkpoints.begin(name)

@@ -101,7 +101,12 @@ class Mark(NamedTuple):
 
 
 class Contents(ABC):
-    """The whole of one graph store. Nothing else may write to it while it is copied. Errors as in identity.graph.port."""
+    """The whole of one graph store. Nothing else may write to it while it is copied. Errors as in identity.graph.port.
+
+    `emptied_by`: the statement with which people delete all that is there, theirs included.
+    """
+
+    emptied_by: str
 
     @abstractmethod
     def page(self, part: Part, *, after: str, size: int) -> Page:
@@ -125,10 +130,11 @@ class Contents(ABC):
 
     @abstractmethod
     def clear(self) -> None:
-        """Delete the mark first, then everything else; a call that was cut short is simply made again."""
+        """Delete the mark first, then everything else of ours; a call that was cut short is simply made again."""
 
-    def empty(self) -> bool:
-        return not any(self.page(part, after="", size=1).rows for part in Part)
+    @abstractmethod
+    def holds(self) -> Sequence[str]:
+        """Return the names of what is there, some of them when they are many: marks, and what is not ours, too. None when it is empty."""
 
     def pages(self, part: Part, *, after: str = "", size: int) -> Iterator[Page]:
         """Yield every page of a part, behind `after`."""

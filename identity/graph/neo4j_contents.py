@@ -29,6 +29,7 @@ from identity.graph.neo4j_properties import (
     touchpoint_row,
 )
 from identity.graph.neo4j_recording import IDENTIFIERS, LINKS
+from identity.graph.neo4j_schema import LABELS
 from identity.touchpoints.types import Identifier
 
 _T = TypeVar("_T")
@@ -68,7 +69,14 @@ RETURN g.uuid, coalesce(l.epoch, 0)
 """
 _ADOPT = "MERGE (g:Graph {id: 1}) SET g.uuid = $uuid MERGE (l:Lane {id: 1}) SET l.epoch = $epoch"
 _UNMARK = "MATCH (g:Graph) DETACH DELETE g"
-_DELETE = "MATCH (n) WITH n LIMIT $size DETACH DELETE n RETURN count(n)"
+_DELETE = f"MATCH (n:{'|'.join(LABELS)}) WITH n LIMIT $size DETACH DELETE n RETURN count(n)"
+# Some nodes show what a graph is; the mark that it may be wiped is shown however many there are.
+_HOLDS = """
+OPTIONAL MATCH (s:Scratch) WITH collect(DISTINCT labels(s)) AS marks
+OPTIONAL MATCH (n) WITH marks, n LIMIT 1000
+WITH marks, collect(DISTINCT labels(n)) AS others
+RETURN marks + others
+"""
 
 
 class Transactions(Protocol):
@@ -83,6 +91,8 @@ class Transactions(Protocol):
 
 class Neo4jContents(Contents):
     """One database of a Neo4j server."""
+
+    emptied_by = "MATCH (n) DETACH DELETE n"
 
     def __init__(self, store: Transactions) -> None:
         self._store = store
@@ -148,6 +158,11 @@ class Neo4jContents(Contents):
         self._store.write(lambda ask: ask(_UNMARK))
         while self._store.write(lambda ask: ask(_DELETE, size=_SLICE)) != [0]:
             pass
+
+    def holds(self) -> Sequence[str]:
+        """Return labels as Cypher writes them; () for nodes that have none."""
+        found = self._ask(_HOLDS)
+        return sorted({f"({':' if labels else ''}{':'.join(labels)})" for labels in found})
 
 
 def _touchpoint(row: StoredTouchpoint) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+LABELS = ("Touchpoint", "Identifier", "Profile", "Lane", "Graph")  # of our nodes; some have more
 CONSTRAINTS = {
     "identifier_key": "FOR (i:Identifier) REQUIRE i.key IS UNIQUE",
     "touchpoint_id": "FOR (t:Touchpoint) REQUIRE t.id IS UNIQUE",

@@ -27,6 +27,7 @@ _TABLES = (
     "identity_graphtouchpoint",
     "identity_graphidentifier",
 )
+_ALL = sorted(("identity_graphmark", *_TABLES))
 _PAGES = {
     Part.IDENTIFIERS: (
         f"SELECT id, {names(IDENTIFIER)}"
@@ -52,6 +53,8 @@ _TYPES: Mapping[Part, Sequence[str]] = {
 
 class SqlContents(Contents):
     """The graph tables of Django's own database."""
+
+    emptied_by = f"TRUNCATE {', '.join(_ALL)}"
 
     def page(self, part: Part, *, after: str, size: int) -> Page:
         while True:
@@ -90,6 +93,10 @@ class SqlContents(Contents):
                 return
             for table in _TABLES:
                 execute(f"DELETE FROM {table}")
+
+    def holds(self) -> Sequence[str]:
+        with answers():
+            return [table for table in _ALL if fetch(f"SELECT 1 FROM {table} LIMIT 1")]
 
 
 def _row(part: Part, row: Sequence[object]) -> Row:

@@ -113,6 +113,23 @@ def stat_modes(directory):
     return {oct(file.stat().st_mode & 0o777) for file in directory.glob("*.pgdump")}
 
 
+@pytest.mark.skipif(STORES != "neo4j", reason="looks at what is in a Neo4j")
+def test_a_graph_of_somebody_else_is_left_alone(make, tmp_path):
+    copy, keys = tmp_path / "copy", tmp_path / "safe.json"
+    site = make("site")
+    site.set_up()
+    site.manage("backup", str(copy), "--keys", str(keys))
+    site.place.remove()
+    other = make("other")
+    for what, made in {"(:Person)": "CREATE (:Person)", "(:Scratch)": "CREATE (:Scratch)"}.items():
+        other.place.cypher(made)
+        refused = other.manage("restore", str(copy), "--keys", str(keys), check=False).stderr
+        assert f"not empty: it holds {what}" in refused
+        assert other.place.cypher("MATCH (n) RETURN count(n)") == [1]
+        other.place.cypher("MATCH (n) DELETE n")
+    other.manage("restore", str(copy), "--keys", str(keys))
+
+
 HOLD = """
 import time
 from dmp_site.processes.rest import lane_at_rest

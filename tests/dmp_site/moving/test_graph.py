@@ -6,7 +6,7 @@ import pytest
 
 from tests.dmp_site.moving.conftest import receive, state, work_off
 from tests.environment import STORES
-from tests.stores import clear_graph
+from tests.stores import clear_graph, cypher
 
 pytestmark = [
     pytest.mark.process,
@@ -71,15 +71,44 @@ def test_there_and_back_again(served):
     there = work_off(served)
     assert served.shell(IN_TABLES).split() == ["0"] * 5
     adding_up = digest(served)
+    cypher("MATCH (i:Identifier) WITH i LIMIT 50 CREATE (:Person)-[:KNOWS]->(i)")
 
     killed(served, "touchpoints")
     assert "stays" in served.manage("move_store", "graph", "--give-up").stdout
-    assert "not empty" in served.manage("move_store", "graph", check=False).stderr
+    refused = served.manage("move_store", "graph", check=False).stderr
+    assert (
+        "not empty: it holds identity_graphcarries, identity_graphidentifier, identity_graphtouchpoint"
+        in refused
+    )
+    assert "TRUNCATE identity_graphcarries" in refused
     served.shell("from identity.graph.sql_contents import SqlContents; SqlContents().clear()")
     assert "Take away" in served.manage("move_store", "graph").stdout
     del served.environment["FILROUGE_GRAPH_URL"]
+    [[left]] = cypher("MATCH (n) RETURN collect(DISTINCT labels(n)) + [[toString(count(n))]]")
+    assert left == [["Person"], ["50"]]
     assert state(served) == there | {"unshown": 0}
     assert digest(served) == adding_up
     receive(served, 5, seed=5)
     assert work_off(served)["touchpoints"] == there["touchpoints"] + 5
     served.manage("rebuild_graph", "--check")
+
+
+THEIRS = {
+    "(:Person)": "CREATE (:Person {name: 'bob'})",
+    "(:Scratch)": "CREATE (:Scratch)",
+    "(:Graph), (:Lane)": "CREATE (:Graph {id: 1, uuid: randomUUID()}), (:Lane {id: 1, epoch: 7})",
+    "()": "CREATE ()",
+}
+
+
+def test_a_graph_that_holds_anything_is_left_alone(served):
+    before = state(served)
+    for what, made in THEIRS.items():
+        cypher(made)
+        refused = served.manage("move_store", "graph", check=False)
+        assert f"is not empty: it holds {what}" in refused.stderr
+        assert "MATCH (n) DETACH DELETE n" in refused.stderr
+        [[nodes]] = cypher("MATCH (n) RETURN count(n)")
+        assert nodes == len(made.split("), ("))
+        clear_graph()
+    assert state(served) == before

@@ -80,7 +80,7 @@ def test_loaded_again_it_is_the_same_store(filled):
     people = [each for block in filled.walk(size=3) for each in block]
     mark = contents.mark()
     contents.clear()
-    assert contents.empty()
+    assert not contents.holds()
     assert contents.mark() is None
     contents.prepare()
     for _ in range(2):  # the second time changes nothing
@@ -106,6 +106,13 @@ def test_an_adopted_mark_replaces_the_one_that_is_there(graph_store):
     assert graph_store.uuid() == mark.uuid
     graph_store.raise_epoch(41)
     assert graph_store.contents().mark() == mark
+
+
+def test_a_mark_alone_is_something_too(graph_store):
+    contents = graph_store.contents()
+    assert contents.holds()
+    contents.clear()
+    assert not contents.holds()
 
 
 def test_another_count_is_another_digest(filled):
