@@ -33,13 +33,14 @@ class Checkpoints:
 
     def begin(self, what: str) -> None:
         """Note which move this is; when one was begun before, it must be the same. Raises DomainError."""
-        self.connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {TABLE} (step text PRIMARY KEY, position text NOT NULL, done boolean NOT NULL)"
-        )
-        self.connection.execute(
-            f"INSERT INTO {TABLE} VALUES ('move', %s, false) ON CONFLICT DO NOTHING",
-            [json.dumps(what)],
-        )
+        with self.connection.transaction():
+            self.connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {TABLE} (step text PRIMARY KEY, position text NOT NULL, done boolean NOT NULL)"
+            )
+            self.connection.execute(
+                f"INSERT INTO {TABLE} VALUES ('move', %s, false) ON CONFLICT DO NOTHING",
+                [json.dumps(what)],
+            )
         if (before := self.position("move")) != what:
             raise DomainError(
                 "another_move",

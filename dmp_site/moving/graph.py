@@ -135,10 +135,12 @@ def _begin(checkpoints: Checkpoints, source: Contents, target: Contents, name: s
         if mark is None:
             raise GraphMissing("the graph store was never made: run `manage.py setup_graph`")
         require_empty(target, name)
-        checkpoints.begin(name)
-        checkpoints.note("mark", [str(mark.uuid), mark.epoch])
+        # All or nothing: a move of which only the half was noted could neither be finished nor given up.
+        with checkpoints.connection.transaction():
+            checkpoints.begin(name)
+            checkpoints.note("mark", [str(mark.uuid), mark.epoch])
+            checkpoints.connection.execute("UPDATE identity_installation SET moving = %s", [name])
     checkpoints.begin(name)
-    installation.move(name)
 
 
 def _copy(

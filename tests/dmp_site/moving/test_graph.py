@@ -112,3 +112,36 @@ def test_a_graph_that_holds_anything_is_left_alone(served):
         assert nodes == len(made.split("), ("))
         clear_graph()
     assert state(served) == before
+
+
+# The connection dies at the statement after the one that made the table.
+DYING = """
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+CREATE FUNCTION lay() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF to_regclass('filrouge_move') IS NOT NULL THEN
+    CREATE TRIGGER dying BEFORE INSERT ON filrouge_move FOR EACH ROW WHEN (NEW.step = 'mark') EXECUTE FUNCTION die();
+  END IF;
+END $$;
+CREATE EVENT TRIGGER laying ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION lay();
+"""
+
+
+def test_a_move_whose_beginning_is_cut_in_two_has_not_begun(served, server, database):
+    before, name = state(served), database.rpartition("/")[2]
+    server.run(DYING, name)
+    assert served.manage("move_store", "graph", check=False).returncode
+    assert served.shell(BEGUN).split() == ["False", "None"]
+    served.shell(
+        "from django.db import connection; connection.cursor().execute('DROP EVENT TRIGGER laying')"
+    )
+    assert state(served) == before
+    assert "FILROUGE_GRAPH_URL" in served.manage("move_store", "graph").stdout
+
+
+BEGUN = """
+from dmp_site.moving import checkpoints
+from identity.touchpoints import installation
+print(checkpoints.unfinished(), installation.moving() or None)
+"""
