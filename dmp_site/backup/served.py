@@ -42,14 +42,14 @@ def copy(directory: Path) -> Sequence[str]:
         return [DATABASE]
     with lane_at_rest() as renew:
         _dump(directory / DATABASE, renew)
-        graphs.dump(graph.store().contents(), directory / GRAPH, renew)
+        graphs.dump(graph.patient_store().contents(), directory / GRAPH, renew)
     return [DATABASE, GRAPH]
 
 
 def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -> list[str]:
     """Load the dumps into an empty database and an empty graph; return what was done. Raises DomainError, StoreAway."""
     _require_empty()
-    contents = graph.store().contents() if GRAPH in manifest.files else None
+    contents = graph.patient_store().contents() if GRAPH in manifest.files else None
     if contents is not None:
         require_empty(contents, gettext("the graph in Neo4j"))
         mark = graphs.load(contents, directory / GRAPH)

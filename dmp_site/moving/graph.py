@@ -36,7 +36,7 @@ Progress = Callable[[str, int], None]
 def move(progress: Progress, now: Instant) -> list[str]:
     """Take the graph from where it is to the other kind of store; return what a person should read. Raises DomainError, StoreAway."""
     target, name, variables = _target()
-    source = graph.store().contents()
+    source = graph.patient_store().contents()
     with _alone() as checkpoints:
         _begin(checkpoints, source, target, name)
         target.prepare()
@@ -99,6 +99,7 @@ def _target() -> tuple[Contents, str, list[str]]:
         )
     found = addresses.neo4j(settings.MOVE_GRAPH_URL, settings.GRAPH_DATABASE, VARIABLE)
     store: GraphStore = import_string(found["BACKEND"])(**found["OPTIONS"])
+    store.be_patient()
     return (
         store.contents(),
         f"Neo4j at {found['OPTIONS']['url']}",

@@ -16,3 +16,10 @@ def store() -> GraphStore:
     if not isinstance(made, GraphStore):
         raise TypeError(f"{settings.GRAPH_STORE['BACKEND']} is no GraphStore")
     return made
+
+
+def patient_store() -> GraphStore:
+    """Return the same store for commands that copy or compare all of it: no lane is there to give a slow one time."""
+    found = store()
+    found.be_patient()
+    return found

@@ -29,11 +29,11 @@ from identity.graph.neo4j_properties import (
     touchpoint_row,
 )
 from identity.graph.neo4j_recording import IDENTIFIERS, LINKS
-from identity.graph.neo4j_schema import LABELS
+from identity.graph.neo4j_schema import LABELS, RELATIONSHIPS
 from identity.touchpoints.types import Identifier
 
 _T = TypeVar("_T")
-_SLICE = 10_000  # nodes deleted in one transaction
+_SLICE = 10_000  # relationships, then nodes, deleted in one transaction
 
 _IDENTIFIER_PAGE = f"""
 MATCH (i:Identifier) WHERE i.key > $after
@@ -69,6 +69,11 @@ RETURN g.uuid, coalesce(l.epoch, 0)
 """
 _ADOPT = "MERGE (g:Graph {id: 1}) SET g.uuid = $uuid MERGE (l:Lane {id: 1}) SET l.epoch = $epoch"
 _UNMARK = "MATCH (g:Graph) DETACH DELETE g"
+# Relationships first, in slices of their own: all that hang on one hub would be more than a transaction can take away in time.
+_PART = f"""
+MATCH ()-[r:{"|".join(RELATIONSHIPS)}]->() WHERE startNode(r):{"|".join(LABELS)}
+WITH r LIMIT $size DELETE r RETURN count(r)
+"""
 _DELETE = f"MATCH (n:{'|'.join(LABELS)}) WITH n LIMIT $size DETACH DELETE n RETURN count(n)"
 # Some nodes show what a graph is; the mark that it may be wiped is shown however many there are.
 _HOLDS = """
@@ -156,7 +161,11 @@ class Neo4jContents(Contents):
 
     def clear(self) -> None:
         self._store.write(lambda ask: ask(_UNMARK))
-        while self._store.write(lambda ask: ask(_DELETE, size=_SLICE)) != [0]:
+        for statement in (_PART, _DELETE):
+            self._delete(statement)
+
+    def _delete(self, slice_of: str) -> None:
+        while self._store.write(lambda ask: ask(slice_of, size=_SLICE)) != [0]:
             pass
 
     def holds(self) -> Sequence[str]:

@@ -3,6 +3,13 @@
 from collections.abc import Collection
 
 LABELS = ("Touchpoint", "Identifier", "Profile", "Lane", "Graph")  # of our nodes; some have more
+RELATIONSHIPS = (
+    "CARRIES",
+    "LINKED",
+    "GROUPED",
+    "DECIDED",
+    "MEMBER_OF",
+)  # all begin at a node of ours
 CONSTRAINTS = {
     "identifier_key": "FOR (i:Identifier) REQUIRE i.key IS UNIQUE",
     "touchpoint_id": "FOR (t:Touchpoint) REQUIRE t.id IS UNIQUE",

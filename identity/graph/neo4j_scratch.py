@@ -60,5 +60,5 @@ class Scratch:
 
     def _store(self, policy: Policy) -> Neo4jStore:
         made = Neo4jStore(**self._options, policy=policy)
-        made.patience = made.most_patience  # no lane is here to give a cold server time
+        made.be_patient()
         return made

@@ -60,6 +60,10 @@ class GraphStore(ABC):
     most_patience = 1
     _policy: Policy = DEFAULT
 
+    def be_patient(self) -> None:
+        """Wait for each answer as long as a lane may in the end: for who works with the store without one, whose patience nobody raises."""
+        self.patience = self.most_patience
+
     def go_by(self, policy: Policy) -> None:
         """Tell hubs by this policy from now on. The lane says before each batch and command which one is in force."""
         self._policy = policy

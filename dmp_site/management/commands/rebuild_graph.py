@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dmp_site.management.base import Documented
 from identity.clock import Instant, now
-from identity.graph import policies, store
+from identity.graph import patient_store, policies
 from identity.graph.contents import Sums, add_up
 from identity.graph.tally import Tally
 from identity.profiles.rebuild import Report, rebuild, stored
@@ -45,7 +45,7 @@ class Command(Documented):
         size = options["block"]
         try:
             if options["digest"]:
-                self._write_digest(add_up(store().contents(), size=size))
+                self._write_digest(add_up(patient_store().contents(), size=size))
             else:
                 self._compare(None if options["check"] else now(), size)
         except sqlite3.Error as error:
@@ -54,10 +54,12 @@ class Command(Documented):
     def _compare(self, moment: Instant | None, size: int) -> None:
         policy = policies.current()
         with closing(Tally(policy)) as tally:
-            sums = add_up(store().contents(), size=size, progress=self._read, show=tally.show)
+            sums = add_up(
+                patient_store().contents(), size=size, progress=self._read, show=tally.show
+            )
             recounted = recount(
                 tally,
-                store(),
+                patient_store(),
                 policy=policy,
                 now=moment,
                 actor=ACTOR,
@@ -65,7 +67,7 @@ class Command(Documented):
                 progress=self._counted,
             )
         report = rebuild(
-            store(),
+            patient_store(),
             now=None if recounted.lost else moment,
             actor=ACTOR,
             size=size,

@@ -38,6 +38,15 @@ def homes() -> dict[str, str]:
     return dict(Identifier.objects.values_list("key", "profile__uid"))
 
 
+def test_it_waits_for_a_slow_store_as_long_as_a_lane_would(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph.store(), "most_patience", 6)
+    monkeypatch.setattr(graph.store(), "patience", 1)
+    said("--digest")
+    assert graph.store().patience == 6
+
+
 def test_the_lane_repairs_what_differs(road: Road) -> None:
     road.receive(
         {"event": "Product Viewed", "userId": "alice", "anonymousId": "browser"},
