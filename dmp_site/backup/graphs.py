@@ -11,7 +11,7 @@ import msgspec
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
-from identity.graph.contents import ROWS, Contents, Mark, Part, Row, Sums, add_up
+from identity.graph.contents import ROWS, Contents, Part, Row, Sums, add_up
 from identity.graph.port import GraphMissing
 
 PAGE = 2_000
@@ -41,8 +41,8 @@ def dump(contents: Contents, target: Path, renew: Callable[[], None]) -> None:
         os.fsync(raw.fileno())
 
 
-def load(contents: Contents, source: Path) -> Mark:
-    """Load everything into an empty store and compare the digest; return the mark, which the store has not got yet.
+def load(contents: Contents, source: Path) -> UUID:
+    """Load everything into an empty store and compare the digest; return the graph's uuid, with which the store is not marked yet.
 
     Raises DomainError, having emptied the store again.
     """
@@ -64,7 +64,7 @@ def load(contents: Contents, source: Path) -> Mark:
             )
             % {"loaded": loaded, "written": written},
         )
-    return Mark(UUID(uuid), epoch=0)  # nothing runs that it could fence off
+    return UUID(uuid)
 
 
 def _pages(lines: Iterator[list[Any]]) -> Iterator[tuple[Part, list[Row], str]]:

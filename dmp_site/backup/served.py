@@ -20,8 +20,10 @@ from dmp_site.targets import require_empty
 from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
+from identity.graph.contents import Mark
 from identity.graph.sql_store import SqlStore
 from identity.profiles import showing
+from identity.touchpoints import lane
 
 DATABASE = "filrouge.pgdump"
 GRAPH = "graph.jsonl.gz"
@@ -52,7 +54,7 @@ def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -
     contents = graph.patient_store().contents() if GRAPH in manifest.files else None
     if contents is not None:
         require_empty(contents, gettext("the graph in Neo4j"))
-        mark = graphs.load(contents, directory / GRAPH)
+        uuid = graphs.load(contents, directory / GRAPH)
     try:
         _load(directory / DATABASE)
     except Failed as error:
@@ -61,8 +63,10 @@ def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -
         raise DomainError(
             "not_restored", gettext("nothing was restored: %(error)s") % {"error": error}
         ) from error
+    # A lane of another host may have slept since the copy was made: its epoch is one that the copy did not know yet, and would give again.
+    epoch = lane.leave_behind()
     if contents is not None:
-        contents.adopt(mark)
+        contents.adopt(Mark(uuid, epoch))
         showing.note_all(now)
     return [*files.set_aside([files.attempt()], now), *files.place_keys(key_file, now)]
 

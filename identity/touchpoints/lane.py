@@ -18,6 +18,7 @@ from identity.touchpoints.types import BatchContext, Touchpoint
 
 ROW = 1
 CROWD = "crowd"  # the kind of a batch that is a crowd's turn
+_FAR = 1_000_000  # a lane that dies and comes back every second needs 11 days for so many epochs
 RESTS = "rests for a backup"  # what it says of its own will; everything else is a trouble
 
 
@@ -29,6 +30,17 @@ def take_over(holder: str, now: Instant) -> int:
             "UPDATE identity_lane SET epoch = epoch + 1, holder = %s, heartbeat_at = %s, patience = 1"
             " WHERE id = %s RETURNING epoch",
             [holder, now, ROW],
+        )
+    return int(rows[0][0])
+
+
+def leave_behind() -> int:
+    """Put the epoch out of reach of every lane there was; return it. For a restored database, which does not know who took over since."""
+    with transaction.atomic():
+        Lane.objects.get_or_create(pk=ROW)
+        rows = fetch(
+            "UPDATE identity_lane SET epoch = epoch + %s WHERE id = %s RETURNING epoch",
+            [_FAR, ROW],
         )
     return int(rows[0][0])
 

@@ -130,6 +130,47 @@ def test_a_graph_of_somebody_else_is_left_alone(make, tmp_path):
     other.manage("restore", str(copy), "--keys", str(keys))
 
 
+TAKE_OVER = """
+from identity import graph
+from identity.touchpoints import lane
+epoch = lane.take_over("a lane", 1)
+graph.store().raise_epoch(epoch)
+print(epoch)
+"""
+WRITE = """
+from identity import graph
+from identity.graph.port import LaneSuperseded
+from identity.touchpoints import lane
+def write_both():
+    yield lambda: lane.beat({epoch}, 1)
+    yield lambda: graph.store().record([], epoch={epoch}, contested=())
+for write in write_both():
+    try:
+        write()
+        print("written")
+    except LaneSuperseded:
+        print("superseded")
+"""
+
+
+def test_a_lane_that_slept_through_the_restore_writes_nothing(make, tmp_path):
+    """It took over after the copy was made, so the copy knows nothing of its epoch."""
+    copy, keys = tmp_path / "copy", tmp_path / "safe.json"
+    site = make("site")
+    site.set_up()
+    site.shell(TAKE_OVER)
+    site.manage("backup", str(copy), "--keys", str(keys))
+    asleep = [int(site.shell(TAKE_OVER)) for _ in range(2)]
+    site.place.remove()
+    other = make("other")
+    other.manage("restore", str(copy), "--keys", str(keys))
+    for _ in asleep:
+        first = int(other.shell(TAKE_OVER))
+        for epoch in asleep:
+            assert other.shell(WRITE.format(epoch=epoch)).split() == ["superseded"] * 2
+    assert other.shell(WRITE.format(epoch=first)).split() == ["written"] * 2
+
+
 HOLD = """
 import time
 from dmp_site.processes.rest import lane_at_rest
