@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext
 
 from dmp_site.backup import files, manifest, served
@@ -21,6 +21,7 @@ from identity.graph.sql_store import SqlStore
 from identity.privacy import audit
 from identity.privacy.keys import require_keys
 from identity.touchpoints import inbox, installation
+from identity.touchpoints.inbox.port import InboxAway
 from identity.touchpoints.models import Installation
 
 ACTOR = "command:restore"
@@ -95,10 +96,19 @@ def _check_targets(directory: Path, keys_to: Path | None) -> None:
 
 
 def _look() -> list[str]:
-    """Look whether what was restored belongs together."""
-    reader = inbox.reader()
-    installation.verify_inbox(reader.uuid())
-    installation.verify_graph(graph.store().uuid())
-    reader.check()
-    made = Installation.objects.get(pk=installation.ROW)
+    """Look whether what was restored belongs together. Raises DomainError when a store went away meanwhile."""
+    try:
+        reader = inbox.reader()
+        installation.verify_inbox(reader.uuid())
+        installation.verify_graph(graph.store().uuid())
+        reader.check()
+        made = Installation.objects.get(pk=installation.ROW)
+    except (DatabaseError, InboxAway, StoreAway) as error:
+        raise DomainError(
+            "not_looked",
+            gettext(
+                "the data are in their places, but could not be looked at (%(error)s): see what manage.py doctor says of them"
+            )
+            % {"error": error},
+        ) from error
     return [f"Restored the {made}.", "Start it: manage.py up"]

@@ -4,13 +4,14 @@ One dump is one moment of everything in PostgreSQL, the inbox included. Neo4j Co
 both are dumped: nobody else writes to the graph. The collector goes on; what comes in waits.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext
 
 from dmp_site.backup import files, graphs
@@ -21,6 +22,7 @@ from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
 from identity.graph.contents import Mark
+from identity.graph.port import StoreAway
 from identity.graph.sql_store import SqlStore
 from identity.profiles import showing
 from identity.touchpoints import lane
@@ -48,8 +50,24 @@ def copy(directory: Path) -> Sequence[str]:
     return [DATABASE, GRAPH]
 
 
+@contextlib.contextmanager
+def _cut_short() -> Iterator[None]:
+    """Say of a store that goes away on the way what is to be done about what is loaded. Raises DomainError."""
+    try:
+        yield
+    except (DatabaseError, StoreAway) as error:
+        raise DomainError(
+            "cut_short",
+            gettext(
+                "the restore was cut short (%(error)s). When the stores are back, empty the database and the graph, and call it again"
+            )
+            % {"error": str(error).strip()},
+        ) from error
+
+
+@_cut_short()
 def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -> list[str]:
-    """Load the dumps into an empty database and an empty graph; return what was done. Raises DomainError, StoreAway."""
+    """Load the dumps into an empty database and an empty graph; return what was done. Raises DomainError."""
     _require_empty()
     contents = graph.patient_store().contents() if GRAPH in manifest.files else None
     if contents is not None:
@@ -72,7 +90,15 @@ def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -
 
 
 def _require_empty() -> None:
-    if tables := connection.introspection.table_names():
+    try:
+        tables = connection.introspection.table_names()
+    except DatabaseError as error:
+        raise DomainError(
+            "away",
+            gettext("PostgreSQL does not answer, so nothing was restored: %(error)s")
+            % {"error": str(error).strip()},
+        ) from error
+    if tables:
         raise DomainError(
             "not_empty",
             gettext("the database is not empty (it has a table %(table)s): name a new one")

@@ -1,15 +1,17 @@
 """What of a move is done, in a table of the PostgreSQL database that takes part in it: committed with the work it speaks of."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
 from identity.postgres import Connection
+from identity.postgres import Error as PostgresError
 
 TABLE = "filrouge_move"  # while it is there, the database is not an installation's
 
@@ -17,6 +19,21 @@ TABLE = "filrouge_move"  # while it is there, the database is not an installatio
 def unfinished() -> bool:
     """Tell whether a move that the Django database takes part in has begun and is not finished."""
     return TABLE in connection.introspection.table_names()
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say of a database that fails or goes away on the way that nothing is lost by it. Raises DomainError."""
+    try:
+        yield
+    except (PostgresError, DatabaseError, sqlite3.Error) as error:
+        raise DomainError(
+            "away",
+            gettext(
+                "a database failed or went away (%(error)s). When it is back, call it again: it goes on where it was"
+            )
+            % {"error": str(error).strip()},
+        ) from error
 
 
 class Checkpoints:

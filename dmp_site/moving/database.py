@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 
 from dmp_site import addresses
 from dmp_site.moving import tables
-from dmp_site.moving.checkpoints import Checkpoints
+from dmp_site.moving.checkpoints import Checkpoints, resumable
 from dmp_site.processes import running
 from identity import graph, postgres
 from identity.clock import Instant
@@ -36,6 +36,7 @@ from identity.touchpoints.types import Mode
 VARIABLE = "FILROUGE_MOVE_DATABASE_URL"
 
 
+@resumable()
 def move(progress: tables.Progress, _now: Instant) -> list[str]:
     """Copy everything to the database of settings.MOVE_DATABASE_URL; return what a person should read.
 
@@ -59,6 +60,7 @@ def move(progress: tables.Progress, _now: Instant) -> list[str]:
     ]
 
 
+@resumable()
 def give_up() -> list[str]:
     """Let the installation go on with its files, whatever became of the copy."""
     with running.alone(settings.DATA_DIR):

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
 from dmp_site import addresses, trials
-from dmp_site.moving.checkpoints import Checkpoints
+from dmp_site.moving.checkpoints import Checkpoints, resumable
 from dmp_site.processes import running
 from dmp_site.targets import require_empty
 from identity import graph, postgres
@@ -33,6 +33,7 @@ PAGE = 2_000
 Progress = Callable[[str, int], None]
 
 
+@resumable()
 def move(progress: Progress, now: Instant) -> list[str]:
     """Take the graph from where it is to the other kind of store; return what a person should read. Raises DomainError, StoreAway."""
     target, name, variables = _target()
@@ -57,6 +58,7 @@ def move(progress: Progress, now: Instant) -> list[str]:
     return [f"The graph is in {name} now.", *variables]
 
 
+@resumable()
 def give_up() -> list[str]:
     """Let the installation go on with the graph where it is. Raises DomainError when that is too late."""
     with _alone() as checkpoints:

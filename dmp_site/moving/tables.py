@@ -103,6 +103,8 @@ def copy(
                 _write(checkpoints.connection, table, fields, (row[1:] for row in rows))
                 checkpoints.note(table, [after, count])
         except (PostgresError, UnicodeError, ValueError) as error:
+            if checkpoints.connection.closed:  # it was lost, whatever row was on its way
+                raise
             raise DomainError(
                 "refused",
                 gettext(

@@ -211,6 +211,12 @@ def test_what_is_no_backup_of_this_kind_of_stores_is_refused(make, tmp_path):
     manifest.write_text(manifest.read_text().replace(STORES, "sqlite"))
     refused = site.manage("restore", str(tmp_path / "copy"), check=False).stderr
     assert "of an installation on sqlite" in refused
+    manifest.write_text(manifest.read_text().replace("sqlite", STORES))
+    told = site.manage(
+        "restore", str(tmp_path / "copy"), check=False, FILROUGE_DATABASE_URL=away(site)
+    )
+    assert "PostgreSQL does not answer, so nothing was restored" in told.stderr
+    assert "Traceback" not in told.stderr
     missing = site.manage(
         "backup", str(tmp_path / "new"), check=False, FILROUGE_DATABASE_URL=away(site)
     )

@@ -130,6 +130,28 @@ def test_a_copy_that_differs_is_refused_by_the_name_of_its_table(site, server, d
     assert state(site) == before
 
 
+CUT_OFF = """
+import psycopg
+from dmp_site.moving import database
+def progress(what, count):
+    if what == "identity_source":
+        with psycopg.connect({url!r}) as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'filrouge move'")
+database.move(progress, 1)
+"""
+
+
+def test_a_move_that_loses_its_connection_says_that_it_goes_on(site, database):
+    before = state(site)
+    code = CUT_OFF.format(url=database)
+    told = site.manage("shell", "-c", code, check=False, FILROUGE_MOVE_DATABASE_URL=database)
+    assert "DomainError: a database failed or went away" in told.stderr
+    assert "call it again: it goes on" in told.stderr
+    move(site, database)
+    settle_on(site, database)
+    assert state(site) == before
+
+
 def test_what_cannot_be_right_is_refused(site, server, database):
     server.run("CREATE TABLE theirs (id int)", database.rpartition("/")[2])
     assert "not empty" in move(site, database, check=False).stderr
