@@ -17,6 +17,7 @@ from dmp_site.processes import running
 from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
+from identity.graph.port import StoreAway
 from identity.graph.sql_store import SqlStore
 from identity.privacy import audit
 from identity.privacy.keys import require_keys
