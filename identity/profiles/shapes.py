@@ -112,7 +112,10 @@ class TouchpointShape(serializers.Serializer[Any]):
     event = serializers.CharField()
     direction = serializers.CharField()
     channel = serializers.CharField()
-    identifiers = serializers.ListField(child=serializers.CharField())
+    identifiers = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What it carries; a value of a namespace with `max: 1` that is another person's now is left out.",
+    )
     traits = serializers.DictField()
     properties = serializers.DictField()
 

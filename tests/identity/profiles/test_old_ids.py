@@ -87,7 +87,7 @@ class Doors:
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=examples(4),
+    max_examples=examples(4, soak=500),
 )
 @given(stream=events(most=8), more=events(most=3))
 def test_every_id_answers_after_random_merges_and_splits(
@@ -110,6 +110,16 @@ def test_every_id_answers_after_random_merges_and_splits(
 
 def uid(number: int) -> str:
     return f"00000000-0000-5000-8000-{number:012}"
+
+
+def test_a_touchpoint_that_went_to_another_person_with_its_owner_does_not_name_the_first() -> None:
+    stages, doors = Stages(DEFAULT), Doors.open()
+    stages.run(seen(1, "crm_id:d", "user_id:d"))
+    stages.run(seen(9, "crm_id:d", "user_id:b"))
+    doors.check()
+    b = models.Profile.objects.get(founder="crm_id:d").uid
+    carried = [each["identifiers"] for each in doors.get(f"{b}/timeline")["results"]]
+    assert carried == [["crm_id:d", "user_id:b"], ["crm_id:d"]]
 
 
 def test_a_login_that_lost_its_cookie_to_another_reads_nothing_of_it() -> None:
