@@ -83,7 +83,7 @@ docs-check: # the examples that need processes are run by the tests
 	$(PYTHON) -m pytest -q -p no:randomly -m "not process" tests/docs tests/test_structure.py tests/test_clocks.py tests/dmp_site/test_texts.py
 
 # Neo4j takes its time: there, rooms that ask the graph alone, and the kills and outages.
-ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes tests/dmp_site/moving \
+ON_NEO4J := tests/identity/graph tests/identity/profiles tests/dmp_site/cases tests/dmp_site/processes \
 	tests/e2e/test_same_answers.py tests/e2e/test_outages.py tests/docs tests/crash
 QUICKLY := not soak and (not process or kills)
 

@@ -90,15 +90,16 @@ def _driver(url: str) -> neo4j.Driver:
 
 @contextlib.contextmanager
 def undone() -> Iterator[None]:
-    """Take back in the end what happened within, in every store; the lane's epoch stays."""
+    """Take back in the end what happened within, in every store; the lane's epoch stays, where there was a graph."""
     before = _kept() if STORES == "neo4j" else []
+    gone = "n:!Lane" if any("Graph" in labels for _, labels, *_ in before) else "n"
     try:
         with transaction.atomic():
             yield
             transaction.set_rollback(True)
     finally:
         if STORES == "neo4j":
-            cypher("MATCH (n:!Lane) DETACH DELETE n")
+            cypher(f"MATCH ({gone}) DETACH DELETE n")
             if before:
                 cypher(_BACK, nodes=before)
 

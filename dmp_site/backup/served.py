@@ -21,7 +21,7 @@ from dmp_site.targets import require_empty
 from identity import graph
 from identity.clock import Instant
 from identity.errors import DomainError
-from identity.graph.contents import Mark
+from identity.graph.contents import Contents, Mark
 from identity.graph.port import StoreAway
 from identity.graph.sql_store import SqlStore
 from identity.profiles import showing
@@ -65,14 +65,19 @@ def _cut_short() -> Iterator[None]:
         ) from error
 
 
-@_cut_short()
 def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -> list[str]:
-    """Load the dumps into an empty database and an empty graph; return what was done. Raises DomainError."""
+    """Load the dumps into an empty database and an empty graph; return what was done. Raises DomainError, StoreAway before anything is."""
     _require_empty()
     contents = graph.patient_store().contents() if GRAPH in manifest.files else None
     if contents is not None:
         require_empty(contents, gettext("the graph in Neo4j"))
-        uuid = graphs.load(contents, directory / GRAPH)
+    with _cut_short():
+        _fill(directory, contents, now)
+    return [*files.set_aside([files.attempt()], now), *files.place_keys(key_file, now)]
+
+
+def _fill(directory: Path, contents: Contents | None, now: Instant) -> None:
+    uuid = graphs.load(contents, directory / GRAPH) if contents is not None else None
     try:
         _load(directory / DATABASE)
     except Failed as error:
@@ -83,10 +88,9 @@ def restore(directory: Path, manifest: Manifest, key_file: Path, now: Instant) -
         ) from error
     # A lane of another host may have slept since the copy was made: its epoch is one that the copy did not know yet, and would give again.
     epoch = lane.leave_behind()
-    if contents is not None:
+    if contents is not None and uuid is not None:
         contents.adopt(Mark(uuid, epoch))
         showing.note_all(now)
-    return [*files.set_aside([files.attempt()], now), *files.place_keys(key_file, now)]
 
 
 def _require_empty() -> None:
@@ -95,7 +99,9 @@ def _require_empty() -> None:
     except DatabaseError as error:
         raise DomainError(
             "away",
-            gettext("PostgreSQL does not answer, so nothing was restored: %(error)s")
+            gettext(
+                "PostgreSQL does not answer, so nothing was restored (%(error)s). When manage.py doctor says that it does, call it again"
+            )
             % {"error": str(error).strip()},
         ) from error
     if tables:

@@ -30,7 +30,8 @@ def resumable() -> Iterator[None]:
         raise DomainError(
             "away",
             gettext(
-                "a database failed or went away (%(error)s). When it is back, call it again: it goes on where it was"
+                "PostgreSQL, or the file that is moved, failed or went away (%(error)s). When manage.py doctor says that it is"
+                " back, call it again: it goes on where it was"
             )
             % {"error": str(error).strip()},
         ) from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from identity.graph import neo4j_fence
 from identity.graph.contents import (
     Contents,
     Mark,
@@ -129,6 +130,7 @@ class Neo4jContents(Contents):
         return found
 
     def prepare(self) -> None:
+        self._store.read(neo4j_fence.refuse_scratch)
         self._store.prepare()
 
     def load(self, part: Part, rows: Sequence[Row]) -> None:

@@ -9,11 +9,8 @@ from uuid import UUID
 from identity.graph.neo4j_asking import Ask
 from identity.graph.port import GraphMissing, LaneSuperseded
 
-_LOOK = """
-OPTIONAL MATCH (s:Scratch) WITH count(s) AS marks
-OPTIONAL MATCH (g:Graph {id: 1})
-RETURN marks, g.uuid, EXISTS { MATCH (n) }
-"""
+_SCRATCH = "MATCH (s:Scratch) RETURN count(s)"
+_LOOK = "OPTIONAL MATCH (g:Graph {id: 1}) RETURN g.uuid, EXISTS { MATCH (n) }"
 _UUID = "MATCH (g:Graph {id: 1}) RETURN g.uuid"
 _MARK = "MERGE (g:Graph {id: 1}) ON CREATE SET g.uuid = $uuid RETURN g.uuid"
 _ELSEWHERE = (
@@ -37,17 +34,22 @@ RETURN l.epoch, g.uuid
 
 def require_own(ask: Ask, wanted: UUID | None) -> None:
     """Raise GraphMissing unless there is nothing at all here, or a graph of that uuid (None: of any)."""
-    marks, found, full = ask(_LOOK)
-    if marks:
-        raise GraphMissing(
-            "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
-        )
+    refuse_scratch(ask)
+    found, full = ask(_LOOK)
     if found is None and full:
         raise GraphMissing(
             f"the database in Neo4j is not empty, and what it holds is no graph of ours: {_ELSEWHERE}"
         )
     if found is not None and wanted is not None and found != str(wanted):
         raise GraphMissing(f"Neo4j holds another installation's graph ({found}): {_ELSEWHERE}")
+
+
+def refuse_scratch(ask: Ask) -> None:
+    """Raise GraphMissing when this graph may be wiped at any time."""
+    if ask(_SCRATCH) != [0]:
+        raise GraphMissing(
+            "the graph in Neo4j is marked as scratch, so it may be wiped at any time: name another, or delete (:Scratch)"
+        )
 
 
 def mark(ask: Ask, wanted: UUID | None) -> UUID:

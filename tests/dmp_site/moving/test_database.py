@@ -145,7 +145,7 @@ def test_a_move_that_loses_its_connection_says_that_it_goes_on(site, database):
     before = state(site)
     code = CUT_OFF.format(url=database)
     told = site.manage("shell", "-c", code, check=False, FILROUGE_MOVE_DATABASE_URL=database)
-    assert "DomainError: a database failed or went away" in told.stderr
+    assert "DomainError: PostgreSQL, or the file that is moved, failed or went away" in told.stderr
     assert "call it again: it goes on" in told.stderr
     move(site, database)
     settle_on(site, database)

@@ -11,7 +11,6 @@ from tests.stores import clear_graph, cypher
 pytestmark = [
     pytest.mark.process,
     pytest.mark.stores,
-    pytest.mark.kills,
     pytest.mark.timeout(600),
     pytest.mark.skipif(STORES != "neo4j", reason="moves to the Neo4j that STORES=neo4j starts"),
 ]
