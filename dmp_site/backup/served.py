@@ -94,17 +94,7 @@ def _fill(directory: Path, contents: Contents | None, now: Instant) -> None:
 
 
 def _require_empty() -> None:
-    try:
-        tables = connection.introspection.table_names()
-    except DatabaseError as error:
-        raise DomainError(
-            "away",
-            gettext(
-                "PostgreSQL does not answer, so nothing was restored (%(error)s). When manage.py doctor says that it does, call it again"
-            )
-            % {"error": str(error).strip()},
-        ) from error
-    if tables:
+    if tables := connection.introspection.table_names():
         raise DomainError(
             "not_empty",
             gettext("the database is not empty (it has a table %(table)s): name a new one")

@@ -136,7 +136,9 @@ def _begin(checkpoints: Checkpoints, source: Contents, target: Contents, name: s
         installation.verify_keys(require_keys(settings.KEYS_FILE))
         installation.verify_graph(graph.store().uuid())
         if mark is None:
-            raise GraphMissing("the graph store was never made: run `manage.py setup_graph`")
+            raise GraphMissing(
+                "the graph store was never made, or was emptied: there is nothing to move"
+            )
         require_empty(target, name)
         # All or nothing: a move of which only the half was noted could neither be finished nor given up.
         with checkpoints.connection.transaction():

@@ -215,7 +215,7 @@ def test_what_is_no_backup_of_this_kind_of_stores_is_refused(make, tmp_path):
     told = site.manage(
         "restore", str(tmp_path / "copy"), check=False, FILROUGE_DATABASE_URL=away(site)
     )
-    assert "PostgreSQL does not answer, so nothing was restored" in told.stderr
+    assert "PostgreSQL cannot be used now" in told.stderr
     assert "Traceback" not in told.stderr
     missing = site.manage(
         "backup", str(tmp_path / "new"), check=False, FILROUGE_DATABASE_URL=away(site)
