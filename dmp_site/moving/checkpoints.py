@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from django.utils.translation import gettext
 
 from identity.errors import DomainError
+from identity.outage import is_away
 from identity.postgres import Connection
 from identity.postgres import Error as PostgresError
 
@@ -23,10 +24,12 @@ def unfinished() -> bool:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Say of a database that fails or goes away on the way that nothing is lost by it. Raises DomainError."""
+    """Say of a database that goes away on the way that nothing is lost by it. Raises DomainError; a fault of ours as it is."""
     try:
         yield
-    except (PostgresError, DatabaseError, sqlite3.Error) as error:
+    except (PostgresError, DatabaseError, sqlite3.OperationalError) as error:
+        if not isinstance(error, sqlite3.Error) and not is_away(error):
+            raise
         raise DomainError(
             "away",
             gettext(
